@@ -1,0 +1,24 @@
+#ifndef BASE_FAULT_H
+#define BASE_FAULT_H
+
+/*
+ * Stops for the kill-and-resume test.  Each place that has just changed the
+ * journal, a host or a server calls fault_point.  In a program that was
+ * configured with --enable-fault-points,
+ *
+ *     SANCTUMCTL_FAULT_STOP=7      ends the process, without any clean-up,
+ *                                  at the seventh point (exit code 99)
+ *     SANCTUMCTL_FAULT_COUNT=FILE  appends the name of each point to FILE
+ *
+ * so that a test can learn how many there are, and stop at each in turn.
+ * Elsewhere the call is nothing.
+ */
+#define FAULT_EXIT 99
+
+#ifdef ENABLE_FAULT_POINTS
+void fault_point(const char *name);
+#else
+#define fault_point(name) ((void)0)
+#endif
+
+#endif /* !BASE_FAULT_H */
