@@ -1,0 +1,277 @@
+#include "base/base.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/af.h"
+#include "core/af_context.h"
+#include "core/jdoc.h"
+
+#define NONE UINT64_MAX
+
+struct entry {
+	char *id;		/* at the source */
+	size_t position;	/* in the source's list */
+	uint64_t number;	/* of the row in the file, or NONE */
+	bool is_system, is_return;
+	bool dropped;
+	struct jdoc *calls;	/* ids it makes, or answers; may be NULL */
+};
+
+struct af_context {
+	struct entry *entries;	/* sorted by id, then by position */
+	size_t n;
+	uint64_t first_system;
+};
+
+static int
+by_id(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	int order = strcmp(x->id, y->id);
+
+	if (order != 0)
+		return order;
+	return x->position < y->position ? -1 : x->position > y->position;
+}
+
+static int
+by_position(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	return x->position < y->position ? -1 : x->position > y->position;
+}
+
+/* An id that the list names twice keeps its first place. */
+static void
+drop_doubles(struct af_context *c)
+{
+	size_t from, to = 0;
+
+	for (from = 0; from < c->n; from++) {
+		if (to > 0 && str_eq(c->entries[to - 1].id,
+		    c->entries[from].id))
+			free(c->entries[from].id);
+		else
+			c->entries[to++] = c->entries[from];
+	}
+	c->n = to;
+}
+
+struct af_context *
+af_context_new(const struct jdoc *ids, struct err *err)
+{
+	struct af_context *c;
+	const char *id;
+	size_t i, n = jdoc_len(ids);
+
+	if (n > AF_CONTEXT_MAX) {
+		err_set(err, ERR_DATA, "message_ids: %zu messages in context, "
+		    "more than %d", n, AF_CONTEXT_MAX);
+		return NULL;
+	}
+	c = mem_zero(1, sizeof(*c));
+	c->entries = mem_zero(n + 1, sizeof(*c->entries));
+	c->first_system = NONE;
+	for (i = 0; i < n; i++) {
+		id = jdoc_str(jdoc_at(ids, i));
+		if (!id) {
+			err_set(err, ERR_DATA, "message_ids: /%zu is not "
+			    "text", i);
+			af_context_free(c);
+			return NULL;
+		}
+		c->entries[c->n++] = (struct entry){
+			.id = mem_strdup(id), .position = i, .number = NONE,
+		};
+	}
+	qsort(c->entries, c->n, sizeof(*c->entries), by_id);
+	drop_doubles(c);
+	return c;
+}
+
+void
+af_context_free(struct af_context *c)
+{
+	size_t i;
+
+	if (!c)
+		return;
+	for (i = 0; i < c->n; i++) {
+		free(c->entries[i].id);
+		jdoc_free(c->entries[i].calls);
+	}
+	free(c->entries);
+	free(c);
+}
+
+static struct entry *
+find(struct af_context *c, const char *id)
+{
+	size_t low = 0, high = c->n, middle;
+	int order;
+
+	while (id && low < high) {
+		middle = low + (high - low) / 2;
+		order = strcmp(id, c->entries[middle].id);
+		if (order == 0)
+			return &c->entries[middle];
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
+static void
+push_id(struct jdoc *list, const struct jdoc *id)
+{
+	if (jdoc_str(id))
+		jdoc_push(list, jdoc_copy(id));
+}
+
+/* The ids of the calls that a row makes or, for a tool's row, answers. */
+static struct jdoc *
+calls_of(const struct jdoc *row, bool is_return)
+{
+	const struct jdoc *list = jdoc_get(row, is_return ? "tool_returns" :
+	    "tool_calls");
+	struct jdoc *ids = jdoc_new_array();
+	size_t i;
+
+	for (i = 0; i < jdoc_len(list); i++)
+		push_id(ids, jdoc_get(jdoc_at(list, i),
+		    is_return ? "tool_call_id" : "id"));
+	if (is_return && jdoc_len(ids) == 0)
+		push_id(ids, jdoc_get(row, "tool_call_id"));
+	return ids;
+}
+
+void
+af_context_row(struct af_context *c, uint64_t number, const char *id,
+    const char *merged_id, const struct jdoc *row)
+{
+	const char *role = jdoc_get_str(row, "role");
+	struct entry *e = find(c, id), *merged = find(c, merged_id);
+	bool is_system = role && str_eq(role, "system");
+	bool is_return = role && str_eq(role, "tool");
+
+	if (is_system && c->first_system == NONE)
+		c->first_system = number;
+	/* Both halves stand for one row: it is listed once. */
+	if (merged && e) {
+		merged->dropped = true;
+		merged->number = number;
+	} else if (merged) {
+		e = merged;
+	}
+	if (!e || e->number != NONE)
+		return;
+	e->number = number;
+	e->is_system = is_system;
+	e->is_return = is_return;
+	if (is_return || jdoc_len(jdoc_get(row, "tool_calls")) > 0)
+		e->calls = calls_of(row, is_return);
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return strcmp(*x, *y);
+}
+
+/*
+ * Returns whose call is not in context: a model is refused such a context by
+ * its provider, and a call is never separated from what came of it.
+ */
+static void
+drop_orphans(struct af_context *c, struct af_stats *stats)
+{
+	const char **made, *id;
+	size_t n = 0, room = 0, i, k;
+	struct entry *e;
+
+	for (i = 0; i < c->n; i++)
+		room += jdoc_len(c->entries[i].calls);
+	made = mem_zero(room + 1, sizeof(*made));
+	for (i = 0; i < c->n; i++) {
+		e = &c->entries[i];
+		for (k = 0; !e->is_return && k < jdoc_len(e->calls); k++)
+			made[n++] = jdoc_str(jdoc_at(e->calls, k));
+	}
+	qsort(made, n, sizeof(*made), by_text);
+	for (i = 0; i < c->n; i++) {
+		e = &c->entries[i];
+		for (k = 0; e->is_return && !e->dropped &&
+		    k < jdoc_len(e->calls); k++) {
+			id = jdoc_str(jdoc_at(e->calls, k));
+			if (!bsearch(&id, made, n, sizeof(*made), by_text)) {
+				e->dropped = true;
+				stats->returns_dropped++;
+			}
+		}
+	}
+	free(made);
+}
+
+static void
+write_id(struct buf *out, uint64_t number, bool *first)
+{
+	buf_printf(out, "%s\"message-%" PRIu64 "\"", *first ? "" : ",",
+	    number);
+	*first = false;
+}
+
+static void
+write_list(const struct af_context *c, struct buf *out,
+    struct af_stats *stats)
+{
+	const struct entry *e;
+	bool first = true, begun = false;
+	size_t i;
+
+	buf_char(out, '[');
+	for (i = 0; i < c->n; i++) {
+		e = &c->entries[i];
+		if (e->number == NONE)
+			stats->context_missing++;
+		if (e->number == NONE || e->dropped)
+			continue;
+		if (!begun && !e->is_system) {
+			write_id(out, c->first_system, &first);
+			stats->context_kept++;
+			stats->system_added = true;
+		} else if (stats->system_added &&
+		    e->number == c->first_system) {
+			continue;	/* stands in front already */
+		}
+		begun = true;
+		write_id(out, e->number, &first);
+		stats->context_kept++;
+	}
+	if (!begun) {
+		write_id(out, c->first_system, &first);
+		stats->context_kept++;
+		stats->system_added = true;
+	}
+	buf_char(out, ']');
+}
+
+int
+af_context_write(struct af_context *c, struct buf *out,
+    struct af_stats *stats, struct err *err)
+{
+	if (c->first_system == NONE)
+		return err_set(err, ERR_DATA, "the history has no system "
+		    "row: an agent without one cannot be given a context");
+	qsort(c->entries, c->n, sizeof(*c->entries), by_position);
+	drop_orphans(c, stats);
+	stats->context_wanted = c->n;
+	write_list(c, out, stats);
+	return 0;
+}

@@ -1,0 +1,180 @@
+#ifndef CORE_CONF_H
+#define CORE_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+
+struct conf_doc;
+struct err;
+
+/*
+ * The job file: INI text in, a checked struct out.  sanctumctl.conf(5) is its
+ * manual and etc/ holds one example per kind.  conf.c alone sees inih;
+ * conf_section.c has the table of sections and keys, conf_value.c says what a
+ * single value may be, conf_check.c what the sections of a kind must be to
+ * each other.
+ *
+ *     struct conf *conf;
+ *
+ *     if (conf_parse(path, text, len, &conf, err) != 0)
+ *             return -1;
+ *     if (conf_secrets(conf, read_one, ctx, err) != 0) ...
+ *     conf_free(conf);
+ *
+ * Checked here, with file:line and, for a word that is not known, the nearest
+ * one that is: unknown section or key, a key given twice, a missing key, a
+ * value of the wrong type, a reference to a section that is not there, a
+ * version that is not pinned ("latest"), a secret given as plain text.
+ * Whether a secret can be read is asked by conf_secrets (io has no part in
+ * core: the caller passes a function).
+ *
+ * All strings belong to the struct conf and live until conf_free.  A pointer
+ * to another section is never NULL unless its comment says so.
+ */
+
+enum conf_kind {
+	CONF_AGENT,
+	CONF_WORKERS,
+	CONF_GREENFIELD
+};
+
+/* [host NAME].  address "local" is this machine; no SSH then. */
+struct conf_host {
+	const char *name;
+	int line;			/* of the section, for errors */
+	const char *address;
+	unsigned int port;		/* 22 */
+	const char *user;		/* NULL: the user who runs us */
+	const char *host_key;		/* "SHA256:..." or NULL */
+	const char *identity_file;	/* NULL: the agent, then the files
+					 * ~/.ssh/id_ed25519, id_ecdsa */
+	/* NULL: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts */
+	const char *user_known_hosts_file;
+	bool local;
+};
+
+/* How a secret is found: "env:NAME", "file:PATH", "cmd:ARGV...". */
+struct conf_secret {
+	const char *ref;		/* NULL: none given */
+	int line;
+};
+
+struct conf_edge;
+
+/* [letta NAME] */
+struct conf_letta {
+	const char *name;
+	int line;
+	const char *url;		/* NULL when host is given */
+	const struct conf_host *host;	/* NULL when url is given */
+	const struct conf_edge *edge;	/* of that host; NULL with url */
+	const char *version;		/* pinned, or NULL */
+	unsigned int port;		/* on the host's loopback: 18283 */
+	const char *ca_file;		/* NULL: the system's.  With host it is
+					 * that of its edge */
+	struct conf_secret token;
+};
+
+/* [edge HOST] */
+struct conf_edge {
+	const struct conf_host *host;
+	int line;
+	const char *site;		/* DNS name, port 443 */
+	const char *ade_name;		/* DNS name of ade = NAME:PORT */
+	unsigned int ade_port;		/* 8283 */
+	const char *acme_email;
+	const char *acme_server;	/* directory URL; NULL: certbot's own */
+	const char *acme_ca_file;	/* path on the host; NULL: system's */
+	const char *ca_file;		/* here, to verify the edge's answer */
+	const char *connect_to;		/* address used for site and ade_name
+					 * from here, before DNS points there;
+					 * NULL: ask DNS */
+};
+
+/* [agent NAME] */
+struct conf_agent {
+	const char *name;
+	int line;
+	const struct conf_letta *from;
+	const char *from_id;		/* "agent-<uuid>" at from */
+	const struct conf_letta *to;
+	const char *target_name;	/* NULL: the name it has at from */
+};
+
+/* [worker NAME] */
+struct conf_worker {
+	const char *name;
+	int line;
+	const struct conf_agent *agent;	/* moved by this job, or NULL */
+	const char *agent_id;		/* given as agent-<uuid>, or NULL */
+	const struct conf_letta *server;	/* URL and token of .env */
+	const struct conf_host *from_host;
+	const char *from_path;		/* absolute or ~/... */
+	const struct conf_host *to_host;
+	const char *to_path;
+	const char *const *trees;	/* "broca", "smcp", ...; NULL-ended */
+};
+
+struct conf {
+	const char *path;		/* as given, for messages */
+	enum conf_kind kind;
+	const char *name;		/* [a-z0-9-], names the journal */
+	struct conf_host *hosts;
+	struct conf_letta *lettas;
+	struct conf_edge *edges;
+	struct conf_agent *agents;
+	struct conf_worker *workers;
+	size_t n_hosts, n_lettas, n_edges, n_agents, n_workers;
+	struct conf_doc *doc;		/* owns the strings; of conf_free */
+};
+
+#define CONF_SIZE_MAX (256 * 1024)	/* bytes of a job file */
+#define CONF_SECTIONS_MAX 512
+#define CONF_LINE_MAX 196		/* bytes of a line that has a value */
+#define CONF_NAME_MAX 64		/* bytes of a section's name */
+
+/*
+ * Check the text of a job file.  Sections stay in the order of the file.
+ *
+ * path  used in messages, and for the job's name when the file gives none:
+ *       "etc/demo.conf" is "demo"
+ * text  need not end with NUL; may be NULL when len is 0; CRLF and a UTF-8
+ *       byte order mark are taken
+ *
+ * *out is the caller's to free, and set on success only.  Fails with
+ * ERR_USAGE: "demo.conf:12: unknown key `adress' in [host old] (did you mean
+ * `address'?)".  Every message begins with FILE:LINE; none holds the value of
+ * a token or of a URL, where people leave passwords.
+ *
+ * Stricter than inih 55, as Debian 12 builds it (seen), which cuts a line at
+ * 199 bytes and a section's name at 49 in silence, and joins an indented line
+ * to the value above: all of these are errors here.
+ */
+int conf_parse(const char *path, const char *text, size_t len,
+    struct conf **out, struct err *) MUST_CHECK;
+void conf_free(struct conf *);
+
+const char *conf_kind_name(enum conf_kind);
+
+/* The section [edge HOST], or NULL. */
+const struct conf_edge *conf_find_edge(const struct conf *, const char *host);
+
+/*
+ * A path of the job file (identity_file, ca_file, what follows "file:") with
+ * a leading "~/" replaced by home and a slash.  The caller frees it.
+ */
+char *conf_expand_home(const char *path, const char *home);
+
+/*
+ * Call each(ctx, secret, err) for every secret that the file refers to, in
+ * the order of the file; stops at the first failure, to which "FILE:LINE" is
+ * prepended.
+ */
+int conf_secrets(const struct conf *,
+    int (*each)(void *ctx, const struct conf_secret *, struct err *),
+    void *ctx, struct err *) MUST_CHECK;
+
+#endif /* !CORE_CONF_H */

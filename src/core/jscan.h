@@ -1,0 +1,48 @@
+#ifndef CORE_JSCAN_H
+#define CORE_JSCAN_H
+
+#include <stddef.h>
+
+#include "base/attr.h"
+
+struct buf;
+struct err;
+
+/*
+ * Is this text one JSON document (RFC 8259), and one that json-c will keep as
+ * it is?  Reads the text once, without recursion and without memory of its
+ * own; jdoc_parse asks it before it lets json-c build the tree.
+ */
+
+/* Levels of arrays and objects. */
+#define JSCAN_DEPTH 64
+
+/*
+ * What a tree costs: json-c 0.16 takes about 0.9 kB for `{}` and 0.4 kB for
+ * `[]`, so two bytes from outside must not be allowed to ask for that
+ * without an end.
+ */
+#define JSCAN_CONTAINERS 1000000
+#define JSCAN_VALUES 8000000
+
+struct jscan_count {
+	size_t members;		/* "key": value pairs */
+	size_t containers;	/* arrays and objects */
+	size_t values;		/* all */
+};
+
+/*
+ * Fails with ERR_DATA, the byte offset and what is wrong there: not JSON, cut
+ * short, bytes behind the document, deeper than JSCAN_DEPTH, not UTF-8, an
+ * integer that neither int64_t nor uint64_t holds, a key with U+0000 (json-c
+ * would cut it there), more containers or values than the limits above.
+ *
+ * without  NULL, or a key: *cut then becomes the text with the value of every
+ *          member of that name replaced by null.  What is cut out is checked
+ *          but not counted.  cut's maximum must be at least len + 4.
+ * count    of what is left
+ */
+int jscan_check(const char *text, size_t len, const char *without,
+    struct buf *cut, struct jscan_count *count, struct err *) MUST_CHECK;
+
+#endif /* !CORE_JSCAN_H */

@@ -1,0 +1,135 @@
+#ifndef CORE_LETTA_H
+#define CORE_LETTA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+
+struct buf;
+struct err;
+struct jdoc;
+
+/*
+ * The contract with a Letta server, as far as it can be written down without
+ * talking to one: which versions we know, the paths and bodies of requests.
+ * core/letta_answer.h reads what comes back.  All of it was seen on live
+ * servers 0.16.2 and 0.16.8.
+ *
+ *     struct letta_caps caps;
+ *     struct buf path = BUF_INIT(LETTA_PATH_MAX);
+ *
+ *     GET LETTA_PATH_HEALTH            -> letta_caps_read
+ *     letta_path_messages(&path, agent, cursor, 1000);
+ *     if (buf_check(&path, "path", err) != 0) ...
+ *
+ * Path builders append to the buffer; ids and names are escaped, so nothing
+ * from outside adds a segment.
+ */
+
+/* "<kind>-<uuid>" and its NUL; the longest kind that we hold is short. */
+#define LETTA_ID_SIZE 64
+#define LETTA_PATH_MAX 1024
+/* The largest answer worth asking for: an export, a page. */
+#define LETTA_ANSWER_MAX (64 * 1024 * 1024)
+
+#define LETTA_PATH_HEALTH "/v1/health/"
+#define LETTA_PATH_IMPORT "/v1/agents/import"
+
+struct letta_caps {
+	unsigned int major, minor, patch;
+	char version[32];	/* "0.16.2", as the server says it */
+};
+
+/*
+ * Read the answer of LETTA_PATH_HEALTH.  Fails with ERR_DATA when it is none
+ * ("is this a Letta server?"), and for a version outside 0.16.2 ... 0.16.8,
+ * naming it and these bounds.  0.11.3 is refused in its own words: it has no
+ * order=asc (a listing would end after its newest page, without an error)
+ * and exports the legacy file that no later server imports.
+ */
+int letta_caps_read(const char *text, size_t len, struct letta_caps *,
+    struct err *) MUST_CHECK;
+
+/*
+ * "agent-10418b8d-37a5-4923-8f70-69ccc58d66ff" for prefix "agent-": a
+ * lower-case uuid4 behind the prefix and nothing else.
+ */
+bool letta_id_ok(const char *id, const char *prefix) MUST_CHECK;
+
+/*
+ * Whether a server may take this as the name of an agent: letters of any
+ * language, digits, blank, "-", "_", "'", and not empty.  All bytes beyond
+ * ASCII are let through: which of them are letters is the server's business.
+ * A PATCH takes other names too, and the agent can then never be exported
+ * again (0.16.2 answers 500, seen).
+ */
+bool letta_name_may_pass(const char *name) MUST_CHECK;
+
+/* The same of ASCII alone, which it takes surely: for names of our making. */
+bool letta_name_ok(const char *name) MUST_CHECK;
+
+void letta_path_agent(struct buf *, const char *agent);
+void letta_path_agents_by_name(struct buf *, const char *name);
+void letta_path_export(struct buf *, const char *agent);
+/*
+ * A page of stored rows, oldest first; after "" or NULL: from the start.  Of
+ * the agent's own history alone: without conversation_id=default a listing
+ * mixes the rows of every conversation into it (0.16.2 and 0.16.8, seen).
+ */
+void letta_path_messages(struct buf *, const char *agent, const char *after,
+    unsigned int limit);
+/* GET: the agent's conversations beside its own history, as a list. */
+void letta_path_conversations(struct buf *, const char *agent,
+    unsigned int limit);
+/*
+ * A page of passages, oldest first.  Each carries an embedding of about
+ * 25 kB: limit 500 is an answer of 13 MB.  A cursor that the server does not
+ * know gives an empty page, not an error.
+ */
+void letta_path_passages(struct buf *, const char *agent, const char *after,
+    unsigned int limit);
+/* POST one passage; the answer is a list with it. */
+void letta_path_passage_insert(struct buf *, const char *agent);
+/* DELETE one. */
+void letta_path_passage(struct buf *, const char *agent, const char *passage);
+/* GET: the archives that an agent is attached to. */
+void letta_path_archives(struct buf *, const char *agent);
+void letta_path_archive(struct buf *, const char *archive);
+/* GET: the agents that an archive is attached to. */
+void letta_path_archive_agents(struct buf *, const char *archive);
+void letta_path_agent_blocks(struct buf *, const char *agent);
+void letta_path_block(struct buf *, const char *block);
+/* GET: the agents that a block is attached to. */
+void letta_path_block_agents(struct buf *, const char *block);
+void letta_path_tool(struct buf *, const char *tool);
+void letta_path_tools_by_name(struct buf *, const char *name);
+
+/*
+ * The form fields that go with an import: no "_copy" behind the name, and
+ * never another source for a tool that the server already has.
+ */
+struct letta_field {
+	const char *name;
+	const char *value;
+};
+
+#define LETTA_IMPORT_FIELDS 2
+extern const struct letta_field letta_import_fields[LETTA_IMPORT_FIELDS];
+
+/*
+ * The body of an insertion from a passage as letta_answer_passages staged
+ * it.  The server keeps created_at and tags.  Fails with ERR_DATA when it is
+ * no such text.
+ */
+int letta_body_passage(struct buf *, const char *staged, size_t len,
+    struct err *) MUST_CHECK;
+
+/*
+ * PATCH of an agent: a new name, and its whole metadata when metadata is not
+ * NULL (an object; the server replaces what it had).  name NULL: unchanged.
+ */
+void letta_body_agent(struct buf *, const char *name,
+    const struct jdoc *metadata);
+
+#endif /* !CORE_LETTA_H */

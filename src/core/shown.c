@@ -1,0 +1,33 @@
+#include "base/base.h"
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "core/shown.h"
+
+/* Bytes of the character at p; 1 for a byte that begins none. */
+static size_t
+step(const char *p, size_t len)
+{
+	size_t n = str_utf8_char(p, len);
+
+	return n > 0 ? n : 1;
+}
+
+void
+shown_text(struct buf *out, const char *data, size_t len, size_t max_bytes)
+{
+	size_t at = 0, n;
+
+	while (at < len) {
+		n = step(data + at, len - at);
+		if (at + n > max_bytes) {
+			buf_str(out, "...");
+			return;
+		}
+		if (data[at] == '\n' || data[at] == '\r' || data[at] == '\t')
+			buf_char(out, ' ');
+		else
+			str_printable(out, data + at, n);
+		at += n;
+	}
+}

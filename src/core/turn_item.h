@@ -1,0 +1,31 @@
+#ifndef CORE_TURN_ITEM_H
+#define CORE_TURN_ITEM_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+
+struct err;
+struct jdoc;
+
+/*
+ * What one item of a listing says of its row: the table of turn.c, one
+ * function a message_type.
+ */
+struct turn_row {
+	struct jdoc *body;	/* being put together */
+	struct jdoc *content;	/* its list of parts, lent by body */
+	const char *role;	/* NULL before the first item */
+	bool v1;		/* the agent is a letta_v1_agent */
+	const char *where;	/* "/12 (message-...)", for messages */
+};
+
+/*
+ * Add one item to the row.  Fails with ERR_DATA and row->where for a
+ * message_type that is not known, for a key that is missing, and for an item
+ * that cannot be of the same row as those before it.
+ */
+int turn_item_add(struct turn_row *, const struct jdoc *item, struct err *)
+    MUST_CHECK;
+
+#endif /* !CORE_TURN_ITEM_H */
