@@ -1,0 +1,351 @@
+#include "base/base.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "io/host.h"
+#include "io/host_local.h"
+#include "io/host_ops.h"
+#include "io/host_pipe.h"
+#include "io/host_ssh.h"
+
+struct host {
+	char *name;
+	const struct host_ops *ops;
+	void *state;
+};
+
+struct host *
+host_wrap(const char *name, const struct host_ops *ops, void *state)
+{
+	struct host *h = mem_zero(1, sizeof(*h));
+
+	h->name = mem_strdup(name);
+	h->ops = ops;
+	h->state = state;
+	return h;
+}
+
+int
+host_open(const struct host_spec *spec, struct host **out, struct err *err)
+{
+	struct host_local *local = NULL;
+	struct host_pipe *pipe = NULL;
+
+	*out = NULL;
+	if (spec->local) {
+		if (host_local_open(&local, err) != 0)
+			return err_ctx(err, "%s", spec->name);
+		*out = host_wrap(spec->name, &host_local_ops, local);
+	} else {
+		if (host_ssh_open(spec, NULL, &pipe, err) != 0)
+			return err_ctx(err, "%s", spec->name);
+		*out = host_wrap(spec->name, &host_pipe_ops, pipe);
+	}
+	return 0;
+}
+
+void
+host_close(struct host *h)
+{
+	if (!h)
+		return;
+	h->ops->close(h->state);
+	free(h->name);
+	free(h);
+}
+
+const char *
+host_name(const struct host *h)
+{
+	return h->name;
+}
+
+const struct host_facts *
+host_facts(const struct host *h)
+{
+	return h->ops->facts(h->state);
+}
+
+/*
+ * The absolute path that "~/..." stands for there; the caller frees it.
+ * NULL with ERR_USAGE for a path that is relative.
+ */
+static char *
+full_path(const struct host *h, const char *path, struct err *err)
+{
+	if (path[0] == '/')
+		return mem_strdup(path);
+	if (str_eq(path, "~") || str_starts(path, "~/"))
+		return mem_printf("%s%s", host_facts(h)->home, path + 1);
+	(void)err_set(err, ERR_USAGE,
+	    "%s:%s: not an absolute path, nor one below ~/", h->name, path);
+	return NULL;
+}
+
+/*
+ * End of a call on one path.  The error names host and path once: io/fs and
+ * its kin have the path in theirs, mostly in front.
+ */
+static int
+done(const struct host *h, char *full, int rc, struct err *err)
+{
+	const size_t name_len = strlen(h->name), len = strlen(err->text);
+
+	if (rc != 0 && str_starts(err->text, full) &&
+	    name_len + 1 + len < sizeof(err->text)) {
+		memmove(err->text + name_len + 1, err->text, len + 1);
+		memcpy(err->text, h->name, name_len);
+		err->text[name_len] = ':';
+	} else if (rc != 0 && strstr(err->text, full)) {
+		(void)err_ctx(err, "%s", h->name);
+	} else if (rc != 0) {
+		(void)err_ctx(err, "%s:%s", h->name, full);
+	}
+	free(full);
+	return rc;
+}
+
+int
+host_run(struct host *h, const struct proc_spec *spec,
+    struct proc_result *result, struct err *err)
+{
+	if (h->ops->run(h->state, spec, result, err) != 0)
+		return err_ctx(err, "%s: run %s", h->name, spec->argv[0]);
+	fault_point("host_run");
+	return 0;
+}
+
+int
+host_stat(struct host *h, const char *path, struct fs_meta *meta,
+    struct err *err)
+{
+	char *full = full_path(h, path, err);
+
+	if (!full)
+		return -1;
+	return done(h, full, h->ops->stat(h->state, full, meta, err), err);
+}
+
+int
+host_read(struct host *h, const char *path, struct buf *out,
+    struct fs_meta *meta, struct err *err)
+{
+	char *full = full_path(h, path, err);
+
+	if (!full)
+		return -1;
+	return done(h, full, h->ops->read(h->state, full, out, meta, err),
+	    err);
+}
+
+int
+host_replace(struct host *h, const char *path, const void *data, size_t len,
+    const struct fs_meta *meta, struct err *err)
+{
+	char *full = full_path(h, path, err);
+
+	if (!full || done(h, full, h->ops->replace(h->state, full, data, len,
+	    meta, err), err) != 0)
+		return -1;
+	fault_point("host_replace");
+	return 0;
+}
+
+int
+host_mkdirs(struct host *h, const char *path, mode_t mode, struct err *err)
+{
+	char *full = full_path(h, path, err);
+
+	if (!full || done(h, full, h->ops->mkdirs(h->state, full, mode, err),
+	    err) != 0)
+		return -1;
+	fault_point("host_mkdirs");
+	return 0;
+}
+
+int
+host_remove(struct host *h, const char *path, struct err *err)
+{
+	char *full = full_path(h, path, err);
+
+	if (!full || done(h, full, h->ops->remove(h->state, full, err),
+	    err) != 0)
+		return -1;
+	fault_point("host_remove");
+	return 0;
+}
+
+int
+host_rename(struct host *h, const char *from, const char *to, int exchange,
+    struct err *err)
+{
+	char *full_from = full_path(h, from, err);
+	char *full_to = full_from ? full_path(h, to, err) : NULL;
+	int rc = -1;
+
+	if (full_to)
+		rc = done(h, full_from, h->ops->rename(h->state, full_from,
+		    full_to, exchange, err), err);
+	else
+		free(full_from);
+	free(full_to);
+	if (rc == 0)
+		fault_point("host_rename");
+	return rc;
+}
+
+int
+host_free_bytes(struct host *h, const char *path, uint64_t *out,
+    struct err *err)
+{
+	char *full = full_path(h, path, err);
+
+	if (!full)
+		return -1;
+	return done(h, full, h->ops->free_bytes(h->state, full, out, err),
+	    err);
+}
+
+int
+host_snapshot(struct host *h, const char *source, const char *target,
+    struct db_report *report, struct err *err)
+{
+	char *full = full_path(h, source, err);
+	char *full_target = full ? full_path(h, target, err) : NULL;
+	int rc = -1;
+
+	if (full_target)
+		rc = done(h, full, h->ops->snapshot(h->state, full,
+		    full_target, report, err), err);
+	else
+		free(full);
+	free(full_target);
+	if (rc == 0)
+		fault_point("host_snapshot");
+	return rc;
+}
+
+int
+host_db_check(struct host *h, const char *path, struct db_report *report,
+    struct err *err)
+{
+	char *full = full_path(h, path, err);
+
+	if (!full)
+		return -1;
+	return done(h, full, h->ops->db_check(h->state, full, report, err),
+	    err);
+}
+
+int
+host_walk(struct host *h, const char *root, const struct tree_rules *rules,
+    int (*each)(void *ctx, const struct tree_entry *, struct err *),
+    void *ctx, struct err *err)
+{
+	char *full = full_path(h, root, err);
+
+	if (!full)
+		return -1;
+	return done(h, full, h->ops->walk(h->state, full, rules, each, ctx,
+	    err), err);
+}
+
+/*
+ * A tree on its way through this machine.  What the target said is kept
+ * apart: it is the cause, while the source only stopped because of it.
+ */
+struct relay {
+	struct host *to;
+	void (*at)(uint64_t bytes);
+	uint64_t sent;
+	bool target_failed;
+	struct err target_err;
+};
+
+static int
+relay_sink(void *ctx, const void *data, size_t len, struct err *err)
+{
+	struct relay *r = ctx;
+
+	if (r->to->ops->unpack_write(r->to->state, data, len, err) != 0) {
+		r->target_failed = true;
+		r->target_err = *err;
+		return -1;
+	}
+	r->sent += len;
+	if (r->at)
+		r->at(r->sent);
+	return 0;
+}
+
+static int
+relay_at(void *ctx, uint64_t bytes, struct err *err)
+{
+	struct relay *r = ctx;
+
+	(void)err;
+	if (r->at)
+		r->at(bytes);
+	return 0;
+}
+
+static int
+copy_across(struct host *from, const char *from_root,
+    const char *const *paths, size_t n_paths, struct host *to,
+    const char *to_root, uid_t uid, gid_t gid, void (*at)(uint64_t bytes),
+    struct tree_stats *stats, struct err *err)
+{
+	struct relay relay = { .to = to, .at = at };
+
+	if (to->ops->unpack_open(to->state, to_root, uid, gid, err) != 0)
+		return done(to, mem_strdup(to_root), -1, err);
+	if (from->ops->pack(from->state, from_root, paths, n_paths,
+	    relay_sink, &relay, err) != 0) {
+		to->ops->unpack_abort(to->state);
+		if (!relay.target_failed)
+			return done(from, mem_strdup(from_root), -1, err);
+		*err = relay.target_err;
+		return done(to, mem_strdup(to_root), -1, err);
+	}
+	if (to->ops->unpack_finish(to->state, stats, err) != 0)
+		return done(to, mem_strdup(to_root), -1, err);
+	return 0;
+}
+
+int
+host_copy(struct host *from, const char *from_root,
+    const char *const *paths, size_t n_paths, struct host *to,
+    const char *to_root, uid_t uid, gid_t gid, void (*at)(uint64_t bytes),
+    struct tree_stats *stats, struct err *err)
+{
+	struct relay relay = { .to = to, .at = at };
+	char *full_from = full_path(from, from_root, err);
+	char *full_to = full_from ? full_path(to, to_root, err) : NULL;
+	int rc = -1;
+
+	if (full_to && from == to)
+		rc = done(from, mem_strdup(full_from),
+		    from->ops->copy(from->state, full_from, paths, n_paths,
+		    full_to, uid, gid, relay_at, &relay, stats, err), err);
+	else if (full_to)
+		rc = copy_across(from, full_from, paths, n_paths, to,
+		    full_to, uid, gid, at, stats, err);
+	free(full_to);
+	free(full_from);
+	if (rc == 0)
+		fault_point("host_copy");
+	return rc;
+}
+
+int
+host_connects(struct host *h, const char *address, unsigned int port,
+    bool *out, struct err *err)
+{
+	if (h->ops->connects(h->state, address, port, out, err) != 0)
+		return err_ctx(err, "%s: connect to %s port %u", h->name,
+		    address, port);
+	return 0;
+}

@@ -1,0 +1,118 @@
+#ifndef IO_HOST_H
+#define IO_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "io/db.h"
+#include "io/fs.h"
+#include "io/proc.h"
+#include "io/tree.h"
+
+struct buf;
+struct err;
+
+/*
+ * A machine where files live and programs run: this one, or one reached over
+ * SSH.  A caller never knows which.  Behind it is one table of functions
+ * (host_local.c calls io/fs, io/tree, io/db, io/proc; host_ssh.c has the same
+ * functions called by sanctumctl-remote on the far side, over one channel;
+ * remote/ and io/wire.h describe what crosses it).
+ *
+ * A path is absolute, or begins with "~/" for the home directory of the user
+ * that we are there.  Each failure names the host: "old:/srv/.env: ...".
+ * A deadline passes for every call; a host that has gone silent is
+ * ERR_UNREACHABLE after 60 s without a byte.
+ */
+struct host;
+
+struct host_spec {
+	const char *name;		/* for messages */
+	bool local;
+	const char *address;
+	unsigned int port;
+	const char *user;		/* NULL: the user who runs us */
+	const char *host_key;		/* "SHA256:..."; NULL: known_hosts */
+	const char *identity_file;	/* NULL: agent, then ~/.ssh/id_* */
+	const char *known_hosts_file;	/* NULL: ~/.ssh/known_hosts, then
+					 * /etc/ssh/ssh_known_hosts */
+};
+
+/* What the machine is; strings live as long as the host. */
+struct host_facts {
+	const char *machine;	/* uname -m */
+	const char *hostname;
+	const char *home;
+	uid_t uid;
+	gid_t gid;
+};
+
+/*
+ * Connect, check the host key before anything else is sent, log in, find or
+ * push sanctumctl-remote.  Fails with ERR_UNREACHABLE, ERR_HOSTKEY (unknown,
+ * changed, revoked; the message has the fingerprint seen and the file:line
+ * that disagrees), ERR_AUTH (no key accepted; lists which were tried),
+ * ERR_FAILED (another architecture: names both, and the package to install).
+ */
+int host_open(const struct host_spec *, struct host **out, struct err *)
+    MUST_CHECK;
+void host_close(struct host *);
+
+const char *host_name(const struct host *);
+const struct host_facts *host_facts(const struct host *);
+
+/* As io/proc.h; argv[0] is looked up in the PATH of the login there. */
+int host_run(struct host *, const struct proc_spec *, struct proc_result *,
+    struct err *) MUST_CHECK;
+
+/* As the functions of io/fs.h. */
+int host_stat(struct host *, const char *path, struct fs_meta *,
+    struct err *) MUST_CHECK;
+int host_read(struct host *, const char *path, struct buf *out,
+    struct fs_meta *meta, struct err *) MUST_CHECK;
+int host_replace(struct host *, const char *path, const void *data,
+    size_t len, const struct fs_meta *meta, struct err *) MUST_CHECK;
+int host_mkdirs(struct host *, const char *path, mode_t mode, struct err *)
+    MUST_CHECK;
+int host_remove(struct host *, const char *path, struct err *) MUST_CHECK;
+int host_rename(struct host *, const char *from, const char *to,
+    int exchange, struct err *) MUST_CHECK;
+int host_free_bytes(struct host *, const char *path, uint64_t *out,
+    struct err *) MUST_CHECK;
+
+/* As io/db.h; both paths are on this host. */
+int host_snapshot(struct host *, const char *source, const char *target,
+    struct db_report *, struct err *) MUST_CHECK;
+int host_db_check(struct host *, const char *path, struct db_report *,
+    struct err *) MUST_CHECK;
+
+/*
+ * As io/tree.h.  each must not call this host again while a walk of it is
+ * under way: over SSH both would share one channel (ERR_FAILED).
+ */
+int host_walk(struct host *, const char *root, const struct tree_rules *,
+    int (*each)(void *ctx, const struct tree_entry *, struct err *),
+    void *ctx, struct err *) MUST_CHECK;
+
+/*
+ * Send the named entries of from:from_root into to:to_root as one stream,
+ * between two hosts through this machine's memory and never its disk; when
+ * both are the same host nothing leaves it.  at, when not NULL, is called
+ * with the bytes sent so far.
+ */
+int host_copy(struct host *from, const char *from_root,
+    const char *const *paths, size_t n_paths, struct host *to,
+    const char *to_root, uid_t uid, gid_t gid,
+    void (*at)(uint64_t bytes), struct tree_stats *, struct err *)
+    MUST_CHECK;
+
+/*
+ * Whether a TCP connection from that host to address:port (an IP address of
+ * its own, usually its loopback) is taken up within two seconds.
+ */
+int host_connects(struct host *, const char *address, unsigned int port,
+    bool *out, struct err *) MUST_CHECK;
+
+#endif /* !IO_HOST_H */

@@ -1,0 +1,217 @@
+#include "base/base.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "io/db.h"
+#include "io/fs.h"
+#include "io/tree.h"
+#include "io/wire_data.h"
+
+void
+wire_data_put_meta(struct buf *b, const struct fs_meta *meta)
+{
+	wire_put_u8(b, meta->type);
+	wire_put_u32(b, meta->mode);
+	wire_put_u32(b, meta->uid);
+	wire_put_u32(b, meta->gid);
+	wire_put_u64(b, meta->size_bytes);
+	wire_put_i64(b, meta->mtime_ns);
+}
+
+void
+wire_data_get_meta(struct wire_reader *r, struct fs_meta *meta)
+{
+	unsigned int type = wire_get_u8(r);
+
+	memset(meta, 0, sizeof(*meta));
+	if (type > FS_OTHER)
+		r->bad = true;
+	else
+		meta->type = (enum fs_type)type;
+	meta->mode = wire_get_u32(r) & 07777;
+	meta->uid = wire_get_u32(r);
+	meta->gid = wire_get_u32(r);
+	meta->size_bytes = wire_get_u64(r);
+	meta->mtime_ns = wire_get_i64(r);
+}
+
+void
+wire_data_put_report(struct buf *b, const struct db_report *report)
+{
+	size_t i;
+
+	wire_put_u64(b, report->size_bytes);
+	wire_put_str(b, report->journal_mode);
+	wire_put_u32(b, (uint32_t)report->n_tables);
+	for (i = 0; i < report->n_tables; i++) {
+		wire_put_str(b, report->tables[i].name);
+		wire_put_u64(b, report->tables[i].rows);
+	}
+}
+
+static void
+get_text(struct wire_reader *r, char *out, size_t size)
+{
+	const char *s = wire_get_str(r);
+
+	if (strlen(s) >= size) {
+		r->bad = true;
+		s = "";
+	}
+	memcpy(out, s, strlen(s) + 1);
+}
+
+void
+wire_data_get_report(struct wire_reader *r, struct db_report *report)
+{
+	size_t i, n;
+
+	memset(report, 0, sizeof(*report));
+	report->size_bytes = wire_get_u64(r);
+	get_text(r, report->journal_mode, sizeof(report->journal_mode));
+	n = wire_get_u32(r);
+	if (n > DB_TABLES_MAX) {
+		r->bad = true;
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		get_text(r, report->tables[i].name,
+		    sizeof(report->tables[i].name));
+		report->tables[i].rows = wire_get_u64(r);
+	}
+	report->n_tables = n;
+}
+
+void
+wire_data_put_entry(struct buf *b, const struct tree_entry *e)
+{
+	wire_put_str(b, e->path);
+	wire_put_u8(b, (unsigned char)e->type);
+	wire_put_u32(b, e->mode);
+	wire_put_u64(b, e->size_bytes);
+	wire_put_i64(b, e->mtime_ns);
+	wire_put_u8(b, e->link != NULL);
+	wire_put_str(b, e->link ? e->link : "");
+	wire_put_u8(b, e->hashed);
+	buf_add(b, e->hash, sizeof(e->hash));
+}
+
+/* Below a root: no "/" in front, no empty part, no "." and no "..". */
+static bool
+is_below(const char *path)
+{
+	const char *part = path;
+	size_t len;
+
+	if (strlen(path) >= TREE_PATH_MAX)
+		return false;
+	while (*part) {
+		len = strcspn(part, "/");
+		if (len == 0 || (len == 1 && part[0] == '.') ||
+		    (len == 2 && part[0] == '.' && part[1] == '.'))
+			return false;
+		part += len;
+		if (*part == '/' && *++part == '\0')
+			return false;
+	}
+	return true;
+}
+
+void
+wire_data_get_entry(struct wire_reader *r, struct tree_entry *e)
+{
+	bool has_link;
+	size_t i;
+
+	memset(e, 0, sizeof(*e));
+	e->path = wire_get_str(r);
+	e->type = (char)wire_get_u8(r);
+	e->mode = wire_get_u32(r) & 07777;
+	e->size_bytes = wire_get_u64(r);
+	e->mtime_ns = wire_get_i64(r);
+	has_link = wire_get_u8(r) != 0;
+	e->link = wire_get_str(r);
+	e->hashed = wire_get_u8(r) != 0;
+	for (i = 0; i < sizeof(e->hash); i++)
+		e->hash[i] = (unsigned char)wire_get_u8(r);
+
+	if (!is_below(e->path) || has_link != (e->type == 'l') ||
+	    (e->type != 'f' && e->type != 'd' && e->type != 'l'))
+		r->bad = true;
+	if (!has_link)
+		e->link = NULL;
+}
+
+void
+wire_data_put_stats(struct buf *b, const struct tree_stats *stats)
+{
+	wire_put_u64(b, stats->entries);
+	wire_put_u64(b, stats->bytes);
+}
+
+void
+wire_data_get_stats(struct wire_reader *r, struct tree_stats *stats)
+{
+	stats->entries = wire_get_u64(r);
+	stats->bytes = wire_get_u64(r);
+}
+
+void
+wire_data_put_err(struct buf *b, const struct err *err)
+{
+	wire_put_u8(b, err->kind);
+	wire_put_u8(b, err->transient);
+	wire_put_str(b, err->text);
+}
+
+void
+wire_data_get_err(struct wire_reader *r, struct err *err)
+{
+	struct buf text = BUF_INIT(8 * ERR_TEXT_MAX);
+	enum err_kind kind = ERR_FAILED;
+	const char *raw;
+	unsigned int got;
+	bool transient;
+
+	got = wire_get_u8(r);
+	if (got == ERR_DATA || got == ERR_MISSING || got == ERR_USAGE ||
+	    got == ERR_PARTIAL || got == ERR_STALE || got == ERR_AGAIN)
+		kind = (enum err_kind)got;
+	transient = wire_get_u8(r) != 0;
+	raw = wire_get_str(r);
+	str_printable(&text, raw, strnlen(raw, ERR_TEXT_MAX));
+	(void)err_set(err, kind, "%s", buf_cstr(&text));
+	err->transient = transient;
+	buf_clear(&text);
+}
+
+void
+wire_data_put_words(struct buf *b, const char *const *words)
+{
+	uint32_t n = 0;
+
+	while (words && words[n])
+		n++;
+	wire_put_u32(b, n);
+	for (uint32_t i = 0; i < n; i++)
+		wire_put_str(b, words[i]);
+}
+
+const char **
+wire_data_get_words(struct wire_reader *r, uint32_t max)
+{
+	uint32_t i, n = wire_get_u32(r);
+	const char **words;
+
+	/* A string takes five bytes at least. */
+	if (n > max || n > r->left / 5) {
+		r->bad = true;
+		n = 0;
+	}
+	words = mem_zero((size_t)n + 1, sizeof(*words));
+	for (i = 0; i < n; i++)
+		words[i] = wire_get_str(r);
+	return words;
+}
