@@ -1,0 +1,272 @@
+#include "base/base.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/conf.h"
+#include "core/jdoc.h"
+#include "flow/agent.h"
+#include "flow/edge.h"
+#include "flow/plan.h"
+#include "flow/run.h"
+#include "flow/server.h"
+#include "io/journal.h"
+
+void
+agent_plan(struct plan *plan, const struct conf_agent *agent)
+{
+	plan_add(plan, "agent", agent->name, &agent_read_kind, agent);
+	plan_add(plan, "agent", agent->name, &agent_import_kind, agent);
+	plan_add(plan, "agent", agent->name, &agent_archival_kind, agent);
+	plan_add(plan, "agent", agent->name, &agent_compare_kind, agent);
+	plan_add(plan, "agent", agent->name, &agent_promote_kind, agent);
+}
+
+int
+agent_target_id(struct run *run, const struct conf_agent *agent, char **id,
+    struct err *err)
+{
+	if (journal_id_get(run->journal, "agent", agent->from_id, id,
+	    err) != 0)
+		return -1;
+	/* A cancelled import leaves the empty text. */
+	if (*id && !**id) {
+		free(*id);
+		*id = NULL;
+	}
+	return 0;
+}
+
+char *
+agent_temporary_name(const struct run *run, const struct conf_agent *agent)
+{
+	return mem_printf("%s-incoming-%s", agent->name, run->mark);
+}
+
+char *
+agent_scope(const char *side, const struct conf_agent *agent,
+    const char *what)
+{
+	return mem_printf("%s/%s/%s", side, agent->name, what);
+}
+
+char *
+agent_shell_key(const char *side, const struct conf_agent *agent)
+{
+	return mem_printf("agent.%s.%s-shell", agent->name, side);
+}
+
+char *
+agent_state_key(const char *side, const struct conf_agent *agent)
+{
+	return mem_printf("agent.%s.%s-state", agent->name, side);
+}
+
+char *
+agent_conversations_key(const char *side, const struct conf_agent *agent)
+{
+	return mem_printf("agent.%s.%s-conversations", agent->name, side);
+}
+
+int
+agent_conversations(struct journal *journal, const char *side,
+    const struct conf_agent *agent, uint64_t *count, struct err *err)
+{
+	char *key = agent_conversations_key(side, agent), *text = NULL;
+	int rc;
+
+	*count = 0;
+	rc = journal_get(journal, key, &text, err);
+	if (rc == 0 && text && !str_u64(text, UINT64_MAX, count))
+		rc = err_set(err, ERR_DATA, "journal key %s", key);
+	free(text);
+	free(key);
+	return rc;
+}
+
+int
+agent_is_promoted(struct run *run, const struct conf_agent *agent, bool *out,
+    struct err *err)
+{
+	char *step = run_key("agent", agent->name, "promote");
+	enum journal_state state;
+	int rc;
+
+	rc = journal_step_state(run->journal, step, &state, err);
+	*out = rc == 0 && state == JOURNAL_DONE;
+	free(step);
+	return rc;
+}
+
+int
+agent_target_ready(struct run *run, const struct conf_agent *agent, bool *out,
+    struct err *err)
+{
+	*out = true;
+	return agent->to->edge ? edge_ready(run, agent->to->edge, out, err) :
+	    0;
+}
+
+static int
+remove_one(struct server *server, const char *path, struct err *err)
+{
+	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
+	int rc;
+
+	rc = server_send(server, "DELETE", path, NULL, &answer, err);
+	if (rc != 0 && err->kind == ERR_MISSING) {
+		err_clear(err);
+		rc = 0;
+	}
+	buf_clear(&answer);
+	return rc;
+}
+
+/* What an agent has of its own, and which a server keeps without it. */
+struct owned {
+	const char *word;
+	bool by_import;		/* made with the agent; else with use of it */
+	void (*of_agent)(struct buf *, const char *agent);
+	void (*one)(struct buf *, const char *id);
+	void (*agents)(struct buf *, const char *id);
+};
+
+static const struct owned owned[] = {
+	{ "blocks", true, letta_path_agent_blocks, letta_path_block,
+	    letta_path_block_agents },
+	{ "archives", false, letta_path_archives, letta_path_archive,
+	    letta_path_archive_agents },
+};
+
+/* GET a list; *out is NULL, and that is a success, when it is gone. */
+static int
+get_list(struct server *server, const char *path, struct jdoc **out,
+    struct err *err)
+{
+	int rc;
+
+	rc = server_get_doc(server, path, path, out, err);
+	if (rc != 0 && err->kind == ERR_MISSING) {
+		err_clear(err);
+		return 0;
+	}
+	if (rc == 0 && jdoc_type(*out) != JDOC_ARRAY) {
+		jdoc_free(*out);
+		*out = NULL;
+		rc = err_set(err, ERR_DATA, "%s: %s: the answer is no list",
+		    server->name, path);
+	}
+	return rc;
+}
+
+/* Whether a list of texts holds this one. */
+static bool
+is_in(const struct jdoc *texts, const char *text)
+{
+	const char *one;
+
+	for (size_t i = 0; i < jdoc_len(texts); i++) {
+		one = jdoc_str(jdoc_at(texts, i));
+		if (one && str_eq(one, text))
+			return true;
+	}
+	return false;
+}
+
+/* Whether a list of things with ids is exactly this one thing. */
+static bool
+is_only(const struct jdoc *list, const char *id)
+{
+	const char *one = jdoc_get_str(jdoc_at(list, 0), "id");
+
+	return jdoc_len(list) == 1 && one && str_eq(one, id);
+}
+
+/*
+ * Remove it if it belongs to this one agent alone: somebody may have given
+ * it to another since.
+ */
+static int
+remove_if_own(struct server *server, const struct owned *kind,
+    const char *agent, const char *id, struct err *err)
+{
+	struct buf path = BUF_INIT(LETTA_PATH_MAX);
+	struct jdoc *agents = NULL;
+	int rc;
+
+	kind->agents(&path, id);
+	rc = get_list(server, buf_cstr(&path), &agents, err);
+	buf_clear(&path);
+	kind->one(&path, id);
+	if (rc == 0 && is_only(agents, agent))
+		rc = remove_one(server, buf_cstr(&path), err);
+	jdoc_free(agents);
+	buf_clear(&path);
+	return rc;
+}
+
+static int
+remove_owned(struct server *server, const struct owned *kind,
+    const char *agent, const struct jdoc *made, struct err *err)
+{
+	struct buf path = BUF_INIT(LETTA_PATH_MAX);
+	struct jdoc *found = NULL;
+	const char *id;
+	int rc;
+
+	kind->of_agent(&path, agent);
+	rc = get_list(server, buf_cstr(&path), &found, err);
+	for (size_t i = 0; i < jdoc_len(found) && rc == 0; i++) {
+		id = jdoc_get_str(jdoc_at(found, i), "id");
+		if (id && (!made || !kind->by_import || is_in(made, id)))
+			rc = remove_if_own(server, kind, agent, id, err);
+	}
+	jdoc_free(found);
+	buf_clear(&path);
+	return rc != 0 ? err_ctx(err, "%s of %s", kind->word, agent) : 0;
+}
+
+/*
+ * The agent last: deleting it leaves its blocks, and its archive with every
+ * passage, behind (0.16.2, seen), and once it is gone nothing says which they
+ * were.
+ */
+int
+agent_remove(struct server *server, const char *id, const struct jdoc *made,
+    struct err *err)
+{
+	struct buf path = BUF_INIT(LETTA_PATH_MAX);
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(owned) / sizeof(*owned) && rc == 0; i++)
+		rc = remove_owned(server, &owned[i], id, made, err);
+	if (rc == 0) {
+		letta_path_agent(&path, id);
+		rc = remove_one(server, buf_cstr(&path), err);
+	}
+	buf_clear(&path);
+	return rc;
+}
+
+int
+agent_blocks(struct server *server, const char *id, struct jdoc **ids,
+    struct err *err)
+{
+	struct buf path = BUF_INIT(LETTA_PATH_MAX);
+	struct jdoc *found = NULL;
+	const char *one;
+	int rc;
+
+	letta_path_agent_blocks(&path, id);
+	rc = get_list(server, buf_cstr(&path), &found, err);
+	*ids = jdoc_new_array();
+	for (size_t i = 0; i < jdoc_len(found) && rc == 0; i++) {
+		one = jdoc_get_str(jdoc_at(found, i), "id");
+		if (one)
+			jdoc_push(*ids, jdoc_new_str(one));
+	}
+	jdoc_free(found);
+	buf_clear(&path);
+	return rc;
+}

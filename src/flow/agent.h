@@ -1,0 +1,136 @@
+#ifndef FLOW_AGENT_H
+#define FLOW_AGENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+
+struct conf_agent;
+struct err;
+struct jdoc;
+struct journal;
+struct plan;
+struct run;
+struct server;
+struct step_kind;
+struct verdict;
+
+/*
+ * The agent path: one agent of a source server becomes the same mind on a
+ * target server.
+ *
+ *     read       its shell, every message, its passages, into the
+ *                journal                                   agent_read.c
+ *     import     the agent file, made from the journal while it is sent,
+ *                under a temporary name that holds the run's mark
+ *                                                          agent_import.c
+ *     archival   passages that the target lacks, one by one
+ *                                                          agent_archival.c
+ *     compare    both sides, check by check                agent_compare.c
+ *     promote    its real name, once the verdict is `same' agent_promote.c
+ *
+ * A message row's way: a page of the listing (core/turn.h maps it) -> the
+ * journal, scope "source/NAME/messages", with the page's cursor in one
+ * transaction -> core/af.h, which writes the file as it is uploaded -> the
+ * target's listing -> scope "target/NAME/messages" -> core/verdict.h.
+ */
+void agent_plan(struct plan *, const struct conf_agent *);
+
+/*
+ * Read both sides afresh into a journal of its own, removed after, and add
+ * every check to the verdict.  Writes nothing else.
+ */
+int agent_verify(struct run *, const struct conf_agent *, struct verdict *,
+    struct err *) MUST_CHECK;
+
+extern const struct step_kind agent_read_kind;
+extern const struct step_kind agent_import_kind;
+extern const struct step_kind agent_archival_kind;
+extern const struct step_kind agent_compare_kind;
+extern const struct step_kind agent_promote_kind;
+
+/* What the steps share. */
+
+/*
+ * The id of the agent on the target, as the import gave it.  *id is NULL,
+ * and that is a success, before there is one.  The caller frees it.
+ */
+int agent_target_id(struct run *, const struct conf_agent *, char **id,
+    struct err *) MUST_CHECK;
+
+/*
+ * The name that the agent has on the target until it is promoted: unique,
+ * and allowed by every server ("sage-incoming-0123456789ab").
+ */
+char *agent_temporary_name(const struct run *, const struct conf_agent *);
+
+/* "source/sage/messages"; side is "source" or "target". */
+char *agent_scope(const char *side, const struct conf_agent *,
+    const char *what);
+
+/* Journal key of a side's export answer: "agent.sage.source-shell". */
+char *agent_shell_key(const char *side, const struct conf_agent *);
+/* Journal key of a side's agent state. */
+char *agent_state_key(const char *side, const struct conf_agent *);
+
+
+/*
+ * How many conversations a side has beside the agent's own history.  They are
+ * not carried: an import makes none.
+ */
+char *agent_conversations_key(const char *side, const struct conf_agent *);
+int agent_conversations(struct journal *, const char *side,
+    const struct conf_agent *, uint64_t *count, struct err *) MUST_CHECK;
+
+/*
+ * Read one side of the agent, id, from server into the journal: its shell
+ * (the export, which is bounded: it holds only some messages), its state, and
+ * from where an earlier read left off all messages and passages.  fresh drops
+ * what was staged first.
+ */
+int agent_read_side(struct server *, const char *id,
+    const struct conf_agent *, const char *side, bool fresh,
+    struct journal *, struct err *) MUST_CHECK;
+
+/* Its state and messages alone, or its passages alone. */
+int agent_read_messages(struct server *, const char *id,
+    const struct conf_agent *, const char *side, bool fresh,
+    struct journal *, struct err *) MUST_CHECK;
+int agent_read_passages(struct server *, const char *id,
+    const struct conf_agent *, const char *side, bool fresh,
+    struct journal *, struct err *) MUST_CHECK;
+
+/*
+ * Compare what the journal holds of both sides and add every check.  live:
+ * the target may have gone on since the move, so rows that follow the
+ * source's are counted and not called different.
+ */
+int agent_compare(const struct conf_agent *, struct journal *, bool live,
+    struct verdict *, struct err *) MUST_CHECK;
+
+/* Whether the agent was given its name: by the journal, no step is left. */
+int agent_is_promoted(struct run *, const struct conf_agent *, bool *out,
+    struct err *) MUST_CHECK;
+
+/*
+ * Whether the target server of an agent can be asked already: one behind an
+ * edge that this job has not brought up yet cannot.
+ */
+int agent_target_ready(struct run *, const struct conf_agent *, bool *out,
+    struct err *) MUST_CHECK;
+
+/*
+ * Remove the agent of this id, after its blocks and archive as far as no
+ * other agent has them.  made, when not NULL, are the ids of the blocks that
+ * the import made: any other was given to it later, and stays.  Gone is a
+ * success.
+ */
+int agent_remove(struct server *, const char *id, const struct jdoc *made,
+    struct err *) MUST_CHECK;
+
+/* The ids of an agent's blocks, as a list of texts; the caller frees it. */
+int agent_blocks(struct server *, const char *id, struct jdoc **ids,
+    struct err *) MUST_CHECK;
+
+#endif /* !FLOW_AGENT_H */

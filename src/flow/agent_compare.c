@@ -1,0 +1,394 @@
+#include "base/base.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/af_shell.h"
+#include "core/conf.h"
+#include "core/jdoc.h"
+#include "core/letta.h"
+#include "core/verdict.h"
+#include "core/verdict_row.h"
+#include "flow/agent.h"
+#include "flow/agent_feed.h"
+#include "flow/agent_passages.h"
+#include "flow/plan.h"
+#include "flow/run.h"
+#include "flow/server.h"
+#include "io/journal.h"
+
+/* Two feeds side by side, and the first place at which they part. */
+struct pair {
+	struct agent_feed *feeds[2];	/* source, target */
+	uint64_t rows[2];
+	int more[2];			/* of the last pull */
+	struct buf canonical[2];
+	bool is_system;			/* the source's row is a system row */
+};
+
+/* Pull one side's next row and make its canonical text. */
+static int
+pull(struct pair *pair, int side, struct err *err)
+{
+	const char *id, *body;
+	size_t len;
+
+	buf_truncate(&pair->canonical[side], 0);
+	pair->more[side] = agent_feed_next(pair->feeds[side], &id, &body,
+	    &len, err);
+	if (pair->more[side] <= 0)
+		return pair->more[side];
+	pair->rows[side]++;
+	if (side == 0)
+		pair->is_system = verdict_row_is_system(body, len);
+	if (verdict_row_canonical(body, len, &pair->canonical[side], err) != 0)
+		return err_ctx(err, "row %s", id);
+	return buf_check(&pair->canonical[side], id, err);
+}
+
+/* Count what is left of a side whose other side has ended. */
+static int
+drain(struct pair *pair, int side, uint64_t *left, struct err *err)
+{
+	*left = 0;
+	while (pair->more[side] > 0) {
+		*left += 1;
+		if (pull(pair, side, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * Walk both sides until they part or one ends.  difference is "" when every
+ * row of the shorter side has its equal.
+ */
+static int
+walk_pair(struct pair *pair, bool live, struct verdict *verdict,
+    struct buf *difference, struct err *err)
+{
+	bool skipped = false;
+
+	for (;;) {
+		if (pull(pair, 0, err) != 0 || pull(pair, 1, err) != 0)
+			return -1;
+		if (pair->more[0] == 0 || pair->more[1] == 0)
+			return 0;
+		if (live && !skipped && pair->is_system) {
+			skipped = true;
+			verdict_add(verdict, "first system row",
+			    VERDICT_NOT_COMPARED, 1, 1, "%s",
+			    VERDICT_ROW_SYSTEM_REASON);
+			continue;
+		}
+		if (str_eq(buf_cstr(&pair->canonical[0]),
+		    buf_cstr(&pair->canonical[1])))
+			continue;
+		buf_printf(difference, "row %" PRIu64 ": ", pair->rows[0]);
+		verdict_row_difference(buf_cstr(&pair->canonical[0]),
+		    buf_cstr(&pair->canonical[1]), difference);
+		return 0;
+	}
+}
+
+static int
+judge_messages(struct pair *pair, bool live, struct verdict *verdict,
+    struct buf *difference, struct err *err)
+{
+	uint64_t source_left, target_left;
+
+	if (walk_pair(pair, live, verdict, difference, err) != 0)
+		return -1;
+	if (difference->len > 0) {
+		verdict_add(verdict, "messages", VERDICT_DIFFERENT,
+		    pair->rows[0], pair->rows[1], "%s", buf_cstr(difference));
+		return 0;
+	}
+	if (drain(pair, 0, &source_left, err) != 0 ||
+	    drain(pair, 1, &target_left, err) != 0)
+		return -1;
+	if (source_left > 0)
+		verdict_add(verdict, "messages", VERDICT_DIFFERENT,
+		    pair->rows[0], pair->rows[1], "the target lacks the last "
+		    "%" PRIu64 " rows of the source", source_left);
+	else if (target_left > 0 && !live)
+		verdict_add(verdict, "messages", VERDICT_DIFFERENT,
+		    pair->rows[0], pair->rows[1], "the target has %" PRIu64
+		    " rows more", target_left);
+	else if (target_left > 0)
+		verdict_add(verdict, "messages", VERDICT_SAME, pair->rows[0],
+		    pair->rows[1], "%" PRIu64 " rows on the target are of "
+		    "after the move", target_left);
+	else
+		verdict_add(verdict, "messages", VERDICT_SAME, pair->rows[0],
+		    pair->rows[1], NULL);
+	return 0;
+}
+
+static int
+compare_messages(const struct conf_agent *agent, struct journal *journal,
+    bool live, struct verdict *verdict, struct err *err)
+{
+	char *from = agent_scope("source", agent, "messages");
+	char *to = agent_scope("target", agent, "messages");
+	struct buf difference = BUF_INIT(4096);
+	struct pair pair = { .more = { 1, 1 } };
+	int rc;
+
+	buf_init(&pair.canonical[0], LETTA_ANSWER_MAX);
+	buf_init(&pair.canonical[1], LETTA_ANSWER_MAX);
+	rc = agent_feed_open(journal, from, true, &pair.feeds[0], err);
+	if (rc == 0)
+		rc = agent_feed_open(journal, to, false, &pair.feeds[1],
+		    err);
+	if (rc == 0)
+		rc = judge_messages(&pair, live, verdict, &difference, err);
+	agent_feed_close(pair.feeds[0]);
+	agent_feed_close(pair.feeds[1]);
+	buf_clear(&pair.canonical[0]);
+	buf_clear(&pair.canonical[1]);
+	buf_clear(&difference);
+	free(from);
+	free(to);
+	return rc;
+}
+
+static int
+compare_passages(const struct conf_agent *agent, struct journal *journal,
+    bool live, struct verdict *verdict, struct err *err)
+{
+	struct agent_passages_diff diff;
+
+	if (agent_passages_compare(journal, agent, NULL, NULL, &diff,
+	    err) != 0)
+		return -1;
+	if (diff.twice > 0)
+		verdict_add(verdict, "archival passages", VERDICT_DIFFERENT,
+		    diff.source, diff.target, "%" PRIu64 " of the source's "
+		    "are on the target once too often", diff.twice);
+	else if (diff.only_source > 0 || (diff.only_target > 0 && !live))
+		verdict_add(verdict, "archival passages", VERDICT_DIFFERENT,
+		    diff.source, diff.target, "%" PRIu64 " only at the "
+		    "source, %" PRIu64 " only on the target",
+		    diff.only_source, diff.only_target);
+	else if (diff.only_target > 0)
+		verdict_add(verdict, "archival passages", VERDICT_SAME,
+		    diff.source, diff.target, "%" PRIu64 " on the target are "
+		    "of after the move", diff.only_target);
+	else
+		verdict_add(verdict, "archival passages", VERDICT_SAME,
+		    diff.source, diff.target, NULL);
+	return 0;
+}
+
+static int
+load_shell(const struct conf_agent *agent, const char *side,
+    struct journal *journal, struct af_shell *shell, struct err *err)
+{
+	char *key = agent_shell_key(side, agent), *text = NULL;
+	int rc;
+
+	rc = journal_get(journal, key, &text, err);
+	if (rc == 0 && (!text || !*text))
+		rc = err_set(err, ERR_FAILED, "the %s of agent %s was not "
+		    "read", side, agent->name);
+	if (rc == 0)
+		rc = af_shell_read(text, strlen(text), shell, err);
+	free(text);
+	free(key);
+	return rc;
+}
+
+static int
+compare_shells(const struct conf_agent *agent, struct journal *journal,
+    bool live, struct verdict *verdict, struct err *err)
+{
+	struct af_shell source = { 0 }, target = { 0 };
+	const char *name;
+	int rc;
+
+	rc = load_shell(agent, "source", journal, &source, err);
+	if (rc == 0)
+		rc = load_shell(agent, "target", journal, &target, err);
+	if (rc == 0) {
+		verdict_agent(verdict, &source, &target);
+		verdict_blocks(verdict, &source, &target);
+		verdict_tools(verdict, &source, &target);
+	}
+	/* Until it is promoted the agent has a temporary name. */
+	if (rc == 0 && live) {
+		name = agent->target_name ? agent->target_name : source.name;
+		if (str_eq(name, target.name))
+			verdict_add(verdict, "name", VERDICT_SAME, 1, 1,
+			    NULL);
+		else
+			verdict_add(verdict, "name", VERDICT_DIFFERENT, 1, 1,
+			    "the target's is %s", target.name);
+	}
+	af_shell_clear(&source);
+	af_shell_clear(&target);
+	return rc;
+}
+
+/* Counted, so that what stays behind is said; their rows are not read. */
+static int
+compare_conversations(const struct conf_agent *agent, struct journal *journal,
+    struct verdict *verdict, struct err *err)
+{
+	uint64_t source, target;
+
+	if (agent_conversations(journal, "source", agent, &source,
+	    err) != 0 || agent_conversations(journal, "target", agent,
+	    &target, err) != 0)
+		return -1;
+	if (source > 0)
+		verdict_add(verdict, "conversations", VERDICT_NOT_COMPARED,
+		    source, target, "%" PRIu64 " at the source beside the "
+		    "agent's own history are not moved", source);
+	else
+		verdict_add(verdict, "conversations", VERDICT_SAME, source,
+		    target, NULL);
+	return 0;
+}
+
+/* How many ids a side's agent state lists as in context. */
+static int
+count_context(const struct conf_agent *agent, const char *side,
+    struct journal *journal, uint64_t *rows, struct err *err)
+{
+	char *key = agent_state_key(side, agent), *text = NULL;
+	struct jdoc *state = NULL;
+	int rc;
+
+	rc = journal_get(journal, key, &text, err);
+	if (rc == 0 && text && *text) {
+		state = jdoc_parse(text, strlen(text), err);
+		rc = state ? 0 : err_ctx(err, "journal key %s", key);
+	}
+	*rows = jdoc_len(jdoc_get(state, "message_ids"));
+	jdoc_free(state);
+	free(text);
+	free(key);
+	return rc;
+}
+
+/*
+ * Only counted: ids differ, and a file leaves out of context what a server
+ * would choke on (core/af.h), so another count is no difference of the mind.
+ */
+static int
+compare_context(const struct conf_agent *agent, struct journal *journal,
+    struct verdict *verdict, struct err *err)
+{
+	uint64_t source, target;
+
+	if (count_context(agent, "source", journal, &source, err) != 0 ||
+	    count_context(agent, "target", journal, &target, err) != 0)
+		return -1;
+	if (source == target)
+		verdict_add(verdict, "rows in context", VERDICT_SAME, source,
+		    target, "counted");
+	else
+		verdict_add(verdict, "rows in context", VERDICT_NOT_COMPARED,
+		    source, target, "%" PRIu64 " and %" PRIu64 ": the import "
+		    "says what it left out, and turns since change it",
+		    source, target);
+	return 0;
+}
+
+int
+agent_compare(const struct conf_agent *agent, struct journal *journal,
+    bool live, struct verdict *verdict, struct err *err)
+{
+	if (compare_messages(agent, journal, live, verdict, err) != 0 ||
+	    compare_passages(agent, journal, live, verdict, err) != 0 ||
+	    compare_context(agent, journal, verdict, err) != 0 ||
+	    compare_conversations(agent, journal, verdict, err) != 0 ||
+	    compare_shells(agent, journal, live, verdict, err) != 0)
+		return err_ctx(err, "compare agent %s", agent->name);
+	verdict_add_blind(verdict);
+	return 0;
+}
+
+/*
+ * A comparison holds until the name is given; one of an earlier run, which
+ * was stopped before that, may be of other rows than there are now.
+ */
+static int
+compare_probe(struct run *run, const struct step *step,
+    struct plan_note *note, enum plan_found *found, struct err *err)
+{
+	const struct conf_agent *agent = step->subject;
+	bool promoted;
+
+	if (agent_is_promoted(run, agent, &promoted, err) != 0)
+		return -1;
+	*found = promoted ? PLAN_DONE : PLAN_TODO;
+	plan_say(note, '+', promoted ? "compared, and the same" :
+	    "read both sides back and compare them");
+	return 0;
+}
+
+/* The checks that are not `same', for the error and the journal. */
+static void
+name_checks(const struct verdict *verdict, enum verdict_state state,
+    struct buf *out)
+{
+	const struct verdict_check *check;
+
+	for (size_t i = 0; i < verdict->n_checks; i++) {
+		check = &verdict->checks[i];
+		if (check->state == state)
+			buf_printf(out, "%s%s%s%s%s", out->len ? "; " : "",
+			    check->name, *check->reason ? " (" : "",
+			    check->reason, *check->reason ? ")" : "");
+	}
+}
+
+static int
+compare_act(struct run *run, const struct step *step, struct plan_note *note,
+    struct err *err)
+{
+	const struct conf_agent *agent = step->subject;
+	struct buf names = BUF_INIT(65536);
+	struct verdict verdict = { 0 };
+	struct server *from, *to;
+	char *id = NULL;
+	int rc;
+
+	/* The source afresh too: what was staged may be of an earlier day. */
+	rc = agent_target_id(run, agent, &id, err);
+	if (rc == 0)
+		rc = run_server(run, agent->from, &from, err);
+	if (rc == 0)
+		rc = run_server(run, agent->to, &to, err);
+	if (rc == 0)
+		rc = agent_read_side(from, agent->from_id, agent, "source",
+		    true, run->journal, err);
+	if (rc == 0)
+		rc = agent_read_side(to, id, agent, "target", true,
+		    run->journal, err);
+	if (rc == 0)
+		rc = agent_compare(agent, run->journal, false, &verdict, err);
+	if (rc == 0 && verdict_overall(&verdict) != VERDICT_SAME) {
+		name_checks(&verdict, VERDICT_DIFFERENT, &names);
+		rc = err_set(err, ERR_VERDICT, "%s on %s is not the same as "
+		    "at its source: %s.  It keeps its temporary name; "
+		    "`cancel' takes it away", agent->name, agent->to->name,
+		    buf_cstr(&names));
+	} else if (rc == 0) {
+		name_checks(&verdict, VERDICT_SAME, &names);
+		plan_say(note, '+', "same: %s", buf_cstr(&names));
+	}
+	verdict_clear(&verdict);
+	buf_clear(&names);
+	free(id);
+	return rc;
+}
+
+const struct step_kind agent_compare_kind = {
+	.word = "compare",
+	.probe = compare_probe,
+	.act = compare_act,
+};

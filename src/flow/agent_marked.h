@@ -1,0 +1,34 @@
+#ifndef FLOW_AGENT_MARKED_H
+#define FLOW_AGENT_MARKED_H
+
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "core/letta.h"
+
+struct err;
+struct server;
+
+/*
+ * The agents on a target that have this run's temporary name.  There is one
+ * while an agent is on its way, none after it was promoted, and more only
+ * when a server finished an import that we had given up waiting for.
+ */
+#define AGENT_MARKED_MAX 16
+
+struct agent_marked {
+	size_t n;
+	char ids[AGENT_MARKED_MAX][LETTA_ID_SIZE];
+};
+
+int agent_marked_find(struct server *, const char *name,
+    struct agent_marked *, struct err *) MUST_CHECK;
+
+/*
+ * Remove them with their blocks, but for the one with the id keep (NULL:
+ * none is kept).
+ */
+int agent_marked_remove(struct server *, const struct agent_marked *,
+    const char *keep, struct err *) MUST_CHECK;
+
+#endif /* !FLOW_AGENT_MARKED_H */

@@ -1,0 +1,54 @@
+#include "base/base.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "core/conf.h"
+#include "core/verdict.h"
+#include "flow/agent.h"
+#include "flow/run.h"
+#include "io/journal.h"
+
+static int
+read_both(struct run *run, const struct conf_agent *agent, const char *id,
+    struct journal *scratch, struct err *err)
+{
+	struct server *from, *to;
+
+	if (run_server(run, agent->from, &from, err) != 0 ||
+	    run_server(run, agent->to, &to, err) != 0 ||
+	    agent_read_side(from, agent->from_id, agent, "source", true,
+	    scratch, err) != 0)
+		return -1;
+	return agent_read_side(to, id, agent, "target", true, scratch, err);
+}
+
+int
+agent_verify(struct run *run, const struct conf_agent *agent,
+    struct verdict *verdict, struct err *err)
+{
+	struct journal *scratch = NULL;
+	struct verdict own = { 0 };
+	char *path = run_scratch_path(run), *id = NULL;
+	char *prefix = mem_printf("agent.%s", agent->name);
+	int rc;
+
+	rc = agent_target_id(run, agent, &id, err);
+	if (rc == 0 && !id) {
+		verdict_add(&own, "import", VERDICT_DIFFERENT, 1, 0,
+		    "not imported yet: run `apply' first");
+	} else if (rc == 0) {
+		rc = journal_open(path, true, &scratch, err);
+		if (rc == 0)
+			rc = read_both(run, agent, id, scratch, err);
+		if (rc == 0)
+			rc = agent_compare(agent, scratch, true, &own, err);
+	}
+	journal_close(scratch);
+	run_scratch_remove(path);
+	verdict_add_all(verdict, prefix, &own);
+	verdict_clear(&own);
+	free(prefix);
+	free(path);
+	free(id);
+	return rc;
+}

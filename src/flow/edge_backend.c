@@ -1,0 +1,55 @@
+#include "base/base.h"
+
+#include "base/err.h"
+#include "core/conf.h"
+#include "flow/edge.h"
+#include "flow/plan.h"
+#include "flow/run.h"
+#include "io/host.h"
+
+static int
+backend_probe(struct run *run, const struct step *step,
+    struct plan_note *note, enum plan_found *found, struct err *err)
+{
+	const struct conf_edge *edge = step->subject;
+	unsigned int port = edge_backend_port(run, edge);
+	struct host *host;
+	bool up, known, open = false;
+
+	if (run_host(run, edge->host, &host, err) != 0 ||
+	    host_connects(host, "127.0.0.1", port, &up, err) != 0)
+		return -1;
+	if (!up)
+		return err_set(err, ERR_UNREACHABLE, "nothing listens on "
+		    "127.0.0.1:%u of %s; start the Letta server there "
+		    "(letta server --host 127.0.0.1 --port %u), then run the "
+		    "same command again", port, edge->host->name, port);
+	if (edge_raw_port_open(run, edge, &known, &open, err) != 0)
+		return -1;
+	if (known && open)
+		return err_set(err, ERR_DATA, "%s:%u is open on %s: Letta "
+		    "listens beyond 127.0.0.1, where anybody can reach it "
+		    "around the edge; start it with --host 127.0.0.1, then "
+		    "run the same command again", edge->connect_to, port,
+		    edge->host->name);
+	plan_say(note, '+', "a server listens on 127.0.0.1:%u of %s", port,
+	    edge->host->name);
+	*found = PLAN_DONE;
+	return 0;
+}
+
+/* There is nothing to do but to look: the probe fails when it is not so. */
+static int
+backend_act(struct run *run, const struct step *step, struct plan_note *note,
+    struct err *err)
+{
+	enum plan_found found;
+
+	return backend_probe(run, step, note, &found, err);
+}
+
+const struct step_kind edge_backend_kind = {
+	.word = "backend",
+	.probe = backend_probe,
+	.act = backend_act,
+};

@@ -1,0 +1,444 @@
+#include "base/base.h"
+
+#include <signal.h>
+#include <sys/random.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "base/str.h"
+#include "core/conf.h"
+#include "flow/run.h"
+#include "flow/secrets.h"
+#include "flow/server.h"
+#include "io/fs.h"
+#include "io/host.h"
+#include "io/http.h"
+#include "io/journal.h"
+
+#define JOB_FILE_MAX (1024 * 1024)
+#define MARK_BYTES 6
+#define SCRATCH ".verify-"	/* and the pid of whoever made it */
+
+/* Parallel to the arrays of the conf; NULL until first asked for. */
+struct run_peers {
+	struct host **hosts;
+	struct server **servers;
+	struct secret **tokens;
+};
+
+char *
+run_key(const char *group, const char *name, const char *what)
+{
+	return mem_printf("%s.%s.%s", group, name, what);
+}
+
+char *
+run_local_path(const char *path)
+{
+	const char *home = getenv("HOME");
+
+	if (!path)
+		return NULL;
+	return conf_expand_home(path, home && *home ? home : "/root");
+}
+
+char *
+run_server_url(const struct conf_letta *letta)
+{
+	if (letta->url)
+		return mem_strdup(letta->url);
+	return mem_printf("https://%s", letta->edge->site);
+}
+
+static int
+read_conf(const char *path, struct conf **out, struct err *err)
+{
+	struct buf text = BUF_INIT(JOB_FILE_MAX);
+	int rc;
+
+	rc = fs_read(path, &text, NULL, err);
+	if (rc == 0)
+		rc = buf_check(&text, path, err);
+	if (rc != 0)
+		err->kind = ERR_USAGE;
+	else
+		rc = conf_parse(path, buf_cstr(&text), text.len, out, err);
+	buf_clear(&text);
+	return rc;
+}
+
+/* Each secret is fetched once to know that it can be.  ctx: from where. */
+static int
+try_secret(void *ctx, const struct conf_secret *secret, struct err *err)
+{
+	const bool *environment = ctx;
+	struct secret *value = NULL;
+	int rc;
+
+	if (secrets_in_environment(secret->ref) != *environment)
+		return 0;
+	rc = secrets_fetch(secret->ref, &value, err);
+	secret_free(value);
+	return rc;
+}
+
+/* Two sections may name the same variable: all at once, after the last. */
+static void
+forget_variables(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->n_lettas; i++) {
+		if (conf->lettas[i].token.ref)
+			secrets_forget(conf->lettas[i].token.ref);
+	}
+}
+
+int
+run_check(const char *path, struct conf **out, struct err *err)
+{
+	bool environment = true, elsewhere = false;
+
+	*out = NULL;
+	if (read_conf(path, out, err) != 0)
+		return -1;
+	if (conf_secrets(*out, try_secret, &environment, err) == 0) {
+		forget_variables(*out);
+		if (conf_secrets(*out, try_secret, &elsewhere, err) == 0)
+			return 0;
+	}
+	conf_free(*out);
+	*out = NULL;
+	return -1;
+}
+
+static int
+fetch_from(struct run *run, bool environment, struct err *err)
+{
+	const struct conf_letta *letta;
+
+	for (size_t i = 0; i < run->conf->n_lettas; i++) {
+		letta = &run->conf->lettas[i];
+		if (!letta->token.ref ||
+		    secrets_in_environment(letta->token.ref) != environment)
+			continue;
+		if (secrets_fetch(letta->token.ref, &run->peers->tokens[i],
+		    err) != 0)
+			return err_ctx(err, "%s:%d", run->conf->path,
+			    letta->token.line);
+	}
+	return 0;
+}
+
+static int
+fetch_tokens(struct run *run, struct err *err)
+{
+	if (fetch_from(run, true, err) != 0)
+		return -1;
+	forget_variables(run->conf);
+	return fetch_from(run, false, err);
+}
+
+static char *
+journal_file(const struct conf *conf, const char *state_dir)
+{
+	const char *base = getenv("XDG_STATE_HOME");
+	const char *home = getenv("HOME");
+
+	if (state_dir)
+		return mem_printf("%s/%s/journal.db", state_dir, conf->name);
+	if (base && *base == '/')
+		return mem_printf("%s/sanctumctl/%s/journal.db", base,
+		    conf->name);
+	return mem_printf("%s/.local/state/sanctumctl/%s/journal.db",
+	    home && *home ? home : "/root", conf->name);
+}
+
+static void
+put_host(struct buf *text, const struct conf_host *host)
+{
+	if (host->local)
+		buf_str(text, " local");
+	else
+		buf_printf(text, " %s@%s:%u", host->user ? host->user : "",
+		    host->address, host->port);
+}
+
+static void
+put_worker(struct buf *text, const struct conf_worker *worker,
+    const char *server)
+{
+	buf_printf(text, "worker %s", worker->name);
+	put_host(text, worker->from_host);
+	buf_printf(text, " %s", worker->from_path);
+	put_host(text, worker->to_host);
+	buf_printf(text, " %s %s %s", worker->to_path, worker->agent ?
+	    worker->agent->name : worker->agent_id, server);
+	for (size_t i = 0; worker->trees && worker->trees[i]; i++)
+		buf_printf(text, " %s", worker->trees[i]);
+	buf_char(text, '\n');
+}
+
+/* The words of a job file that say what goes where. */
+static char *
+what_moves(const struct conf *conf)
+{
+	struct buf text = BUF_INIT(1024 * 1024);
+	char *from, *to;
+
+	buf_printf(&text, "kind %s\n", conf_kind_name(conf->kind));
+	for (size_t i = 0; i < conf->n_edges; i++) {
+		buf_str(&text, "edge");
+		put_host(&text, conf->edges[i].host);
+		buf_printf(&text, " %s %s:%u\n", conf->edges[i].site,
+		    conf->edges[i].ade_name, conf->edges[i].ade_port);
+	}
+	for (size_t i = 0; i < conf->n_agents; i++) {
+		from = run_server_url(conf->agents[i].from);
+		to = run_server_url(conf->agents[i].to);
+		buf_printf(&text, "agent %s %s %s %s\n", conf->agents[i].name,
+		    from, conf->agents[i].from_id, to);
+		free(from);
+		free(to);
+	}
+	for (size_t i = 0; i < conf->n_workers; i++) {
+		to = run_server_url(conf->workers[i].server);
+		put_worker(&text, &conf->workers[i], to);
+		free(to);
+	}
+	return buf_take(&text);
+}
+
+/* A journal belongs to one move; with another one it would do harm. */
+static int
+check_same_job(struct run *run, bool writer, struct err *err)
+{
+	char *now = what_moves(run->conf), *before = NULL;
+	int rc;
+
+	rc = journal_get(run->journal, "job", &before, err);
+	if (rc == 0 && !before && writer)
+		rc = journal_put(run->journal, "job", now, err);
+	else if (rc == 0 && before && !str_eq(before, now))
+		rc = err_set(err, ERR_STALE, "%s: what this job moves is not "
+		    "what its journal %s was made for; give the job another "
+		    "name in [job], or put the old words back",
+		    run->conf->path, journal_path(run->journal));
+	free(now);
+	free(before);
+	return rc;
+}
+
+static int
+find_mark(struct run *run, bool writer, struct err *err)
+{
+	unsigned char random[MARK_BYTES];
+	char text[2 * MARK_BYTES + 1];
+	char *mark = NULL;
+
+	if (journal_get(run->journal, "mark", &mark, err) != 0)
+		return -1;
+	if (!mark && writer) {
+		if (getrandom(random, sizeof(random), 0) !=
+		    (ssize_t)sizeof(random))
+			return err_sys(err, ERR_FAILED, "getrandom");
+		str_hex(random, sizeof(random), text);
+		if (journal_put(run->journal, "mark", text, err) != 0)
+			return -1;
+		mark = mem_strdup(text);
+	}
+	/* It becomes part of names and paths at the peers. */
+	if (mark && (strlen(mark) != 2 * MARK_BYTES ||
+	    strspn(mark, "0123456789abcdef") != 2 * MARK_BYTES)) {
+		free(mark);
+		return err_set(err, ERR_DATA, "%s: the job's mark in it is "
+		    "not twelve hexadecimal digits",
+		    journal_path(run->journal));
+	}
+	run->mark = mark ? mark : mem_strdup("");
+	return 0;
+}
+
+/* Remove a scratch journal whose process, by its name, is no more. */
+static void
+sweep_one(void *ctx, const char *name)
+{
+	const struct run *run = ctx;
+	const char *own = journal_path(run->journal);
+	char *start = mem_printf("%s" SCRATCH, strrchr(own, '/') + 1);
+	char *end, *path;
+	long pid;
+
+	if (str_starts(name, start)) {
+		pid = strtol(name + strlen(start), &end, 10);
+		if (pid > 0 && pid <= INT_MAX && *end == '\0' &&
+		    kill((pid_t)pid, 0) != 0 && errno == ESRCH) {
+			path = mem_printf("%s" SCRATCH "%ld", own, pid);
+			run_scratch_remove(path);
+			free(path);
+		}
+	}
+	free(start);
+}
+
+static void
+sweep_scratch(struct run *run)
+{
+	const char *own = journal_path(run->journal);
+	char *dir = mem_strndup(own, (size_t)(strrchr(own, '/') - own));
+	struct err ignored = ERR_INIT;
+
+	if (fs_list(dir, sweep_one, run, &ignored) != 0)
+		err_clear(&ignored);
+	free(dir);
+}
+
+int
+run_open(const char *path, const struct run_options *options,
+    struct run **out, struct err *err)
+{
+	struct run *run = mem_zero(1, sizeof(*run));
+	struct conf *conf = NULL;
+	char *file = NULL;
+	int rc = -1;
+
+	if (read_conf(path, &conf, err) != 0)
+		goto out;
+	run->conf = conf;
+	run->peers = mem_zero(1, sizeof(*run->peers));
+	run->peers->hosts = mem_zero(conf->n_hosts, sizeof(struct host *));
+	run->peers->servers = mem_zero(conf->n_lettas,
+	    sizeof(struct server *));
+	run->peers->tokens = mem_zero(conf->n_lettas,
+	    sizeof(struct secret *));
+	file = journal_file(conf, options->state_dir);
+	if (options->secrets && fetch_tokens(run, err) != 0)
+		goto out;
+	if (journal_open(file, options->writer, &run->journal, err) != 0) {
+		if (err->kind == ERR_MISSING)
+			(void)err_ctx(err, "job %s was neither planned nor "
+			    "applied yet: run `plan' first", conf->name);
+		goto out;
+	}
+	if (check_same_job(run, options->writer, err) != 0 ||
+	    find_mark(run, options->writer, err) != 0)
+		goto out;
+	if (options->secrets)
+		sweep_scratch(run);
+	rc = 0;
+out:
+	free(file);
+	if (rc != 0) {
+		run_close(run);
+		run = NULL;
+	}
+	*out = run;
+	return rc;
+}
+
+void
+run_close(struct run *run)
+{
+	struct conf *conf;
+
+	if (!run)
+		return;
+	conf = (struct conf *)run->conf;
+	for (size_t i = 0; run->peers && i < conf->n_hosts; i++)
+		host_close(run->peers->hosts[i]);
+	for (size_t i = 0; run->peers && i < conf->n_lettas; i++) {
+		server_close(run->peers->servers[i]);
+		secret_free(run->peers->tokens[i]);
+	}
+	if (run->peers) {
+		free(run->peers->hosts);
+		free(run->peers->servers);
+		free(run->peers->tokens);
+	}
+	free(run->peers);
+	journal_close(run->journal);
+	free((char *)run->mark);
+	conf_free(conf);
+	free(run);
+}
+
+int
+run_host(struct run *run, const struct conf_host *host, struct host **out,
+    struct err *err)
+{
+	struct host **slot = &run->peers->hosts[host - run->conf->hosts];
+	char *identity = run_local_path(host->identity_file);
+	char *known_hosts = run_local_path(host->user_known_hosts_file);
+	struct host_spec spec = {
+		.name = host->name,
+		.local = host->local,
+		.address = host->address,
+		.port = host->port,
+		.user = host->user,
+		.host_key = host->host_key,
+		.identity_file = identity,
+		.known_hosts_file = known_hosts,
+	};
+	int rc = 0;
+
+	if (!*slot)
+		rc = host_open(&spec, slot, err);
+	if (rc == 0)
+		*out = *slot;
+	free(identity);
+	free(known_hosts);
+	return rc;
+}
+
+const struct secret *
+run_token(struct run *run, const struct conf_letta *letta)
+{
+	return run->peers->tokens[letta - run->conf->lettas];
+}
+
+int
+run_server(struct run *run, const struct conf_letta *letta,
+    struct server **out, struct err *err)
+{
+	struct server **slot = &run->peers->servers[letta - run->conf->lettas];
+	char *url = run_server_url(letta);
+	char *ca_file = run_local_path(letta->ca_file);
+	struct http_spec spec = {
+		.url = url,
+		.token = run_token(run, letta),
+		.ca_file = ca_file,
+		.connect_to = letta->edge ? letta->edge->connect_to : NULL,
+	};
+	int rc = 0;
+
+	if (!*slot)
+		rc = server_open(&spec, letta->name, letta->version, slot,
+		    err);
+	if (rc == 0)
+		*out = *slot;
+	free(ca_file);
+	free(url);
+	return rc;
+}
+
+char *
+run_scratch_path(const struct run *run)
+{
+	return mem_printf("%s" SCRATCH "%ld", journal_path(run->journal),
+	    (long)getpid());
+}
+
+void
+run_scratch_remove(const char *path)
+{
+	static const char *const endings[] = { "", "-wal", "-shm", ".lock" };
+	struct err ignored = ERR_INIT;
+	char *name;
+
+	for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
+		name = mem_printf("%s%s", path, endings[i]);
+		if (fs_remove(name, &ignored) != 0)
+			err_clear(&ignored);
+		free(name);
+	}
+}

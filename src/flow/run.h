@@ -1,0 +1,99 @@
+#ifndef FLOW_RUN_H
+#define FLOW_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+
+struct conf;
+struct conf_host;
+struct conf_letta;
+struct err;
+struct host;
+struct journal;
+struct secret;
+struct server;
+
+/*
+ * One run of one job: the checked job file, its secrets, its journal, and the
+ * hosts and servers that were needed so far.  Every step gets it.
+ *
+ * Hosts and servers are opened when they are first asked for and stay open;
+ * they belong to the run.
+ */
+struct run {
+	const struct conf *conf;
+	struct journal *journal;
+	/*
+	 * Twelve hexadecimal digits, drawn once per job and kept in its
+	 * journal.  What the job makes at a peer carries it until it is
+	 * finished, so that the next run finds it.
+	 */
+	const char *mark;
+	struct run_peers *peers;	/* of run.c */
+};
+
+struct run_options {
+	const char *state_dir;	/* NULL: $XDG_STATE_HOME/sanctumctl, else
+				 * ~/.local/state/sanctumctl */
+	bool writer;		/* take the journal's lock */
+	bool secrets;		/* fetch the tokens; without them no server
+				 * can be asked */
+};
+
+/*
+ * Read and check the job file at path, fetch the secrets if that is wanted,
+ * open the journal STATE_DIR/JOB_NAME/journal.db.  Variables that held a
+ * secret are not in the environment any more after.  With secrets, what a
+ * killed verify has left beside the journal is removed.
+ *
+ * Fails with ERR_USAGE (job file, missing secret), ERR_LOCKED, ERR_STALE when
+ * the journal was made by a job that moved other things (another agent id,
+ * another target): nothing is touched then.
+ */
+int run_open(const char *path, const struct run_options *, struct run **out,
+    struct err *) MUST_CHECK;
+void run_close(struct run *);
+
+/* The job file and its secrets alone, for `check`. */
+int run_check(const char *path, struct conf **out, struct err *) MUST_CHECK;
+
+int run_host(struct run *, const struct conf_host *, struct host **out,
+    struct err *) MUST_CHECK;
+
+/*
+ * The server of a [letta] section, found to be healthy, of the pinned
+ * version where one is given, and letting our token in.  One that stands on
+ * a host is reached by the https address of that host's edge.
+ */
+int run_server(struct run *, const struct conf_letta *, struct server **out,
+    struct err *) MUST_CHECK;
+
+/* The token of a [letta] section; NULL when none is given, or fetched. */
+const struct secret *run_token(struct run *, const struct conf_letta *);
+
+/*
+ * The address under which clients reach a server: the url of its section, or
+ * https://SITE of its edge.  The caller frees it.
+ */
+char *run_server_url(const struct conf_letta *);
+
+/*
+ * A path of the job file on this machine, with its "~/" replaced by $HOME;
+ * NULL for NULL.  The caller frees it.
+ */
+char *run_local_path(const char *path);
+
+/*
+ * A verdict is computed in a journal of its own beside the job's, so that it
+ * changes nothing there and needs no lock.  The path of one, which the caller
+ * frees, and the removal of its files.
+ */
+char *run_scratch_path(const struct run *);
+void run_scratch_remove(const char *path);
+
+/* "agent.sage.shell" and the like, for a journal key; the caller frees it. */
+char *run_key(const char *group, const char *name, const char *what);
+
+#endif /* !FLOW_RUN_H */
