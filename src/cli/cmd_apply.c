@@ -1,0 +1,63 @@
+#include "base/base.h"
+
+#include "cli/cmd.h"
+#include "cli/job_cmd.h"
+#include "cli/opt.h"
+#include "cli/show.h"
+#include "core/jdoc.h"
+#include "flow/plan.h"
+#include "flow/run.h"
+#include "io/journal.h"
+
+static void
+conclude(const struct job_cmd *cmd, size_t acted)
+{
+	const char *path = journal_path(cmd->run->journal);
+	size_t n_steps = cmd->plan->n_steps;
+	struct jdoc *object;
+
+	if (cmd->opt->json) {
+		object = show_new("apply");
+		jdoc_set(object, "steps", jdoc_new_int((int64_t)n_steps));
+		jdoc_set(object, "acted", jdoc_new_int((int64_t)acted));
+		jdoc_set_str(object, "journal", path);
+		jdoc_set_str(object, "next", "verify");
+		show_object(object);
+	} else if (acted > 0)
+		(void)printf("done: %zu of %zu steps acted; journal %s\n"
+		    "next: sanctumctl verify %s\n", acted, n_steps, path,
+		    cmd->opt->job);
+	else
+		(void)printf("nothing to do: all %zu steps are done; "
+		    "journal %s\n", n_steps, path);
+}
+
+/*
+ * Every step is looked at before the first one acts, so that what cannot work
+ * is said while source and target are as they were.
+ */
+static int
+look_and_apply(const struct job_cmd *cmd, struct err *err)
+{
+	static const struct plan_watch quiet = { 0 };
+	size_t todo, acted;
+
+	if (plan_look(cmd->run, cmd->plan, &quiet, &todo, err) != 0 ||
+	    plan_apply(cmd->run, cmd->plan, cmd->watch, &acted, err) != 0)
+		return -1;
+	conclude(cmd, acted);
+	return 0;
+}
+
+static int
+run(const struct opt *opt, struct err *err)
+{
+	return job_cmd_run(opt, look_and_apply, err);
+}
+
+const struct cmd cmd_apply = {
+	.name = "apply",
+	.args = "JOB",
+	.about = "run the plan, or go on where it stopped",
+	.run = run,
+};

@@ -1,0 +1,39 @@
+#include "base/base.h"
+
+#include "cli/cmd.h"
+#include "cli/job_cmd.h"
+#include "cli/opt.h"
+#include "cli/show.h"
+#include "core/jdoc.h"
+#include "flow/plan.h"
+
+static int
+take_back(const struct job_cmd *cmd, struct err *err)
+{
+	struct jdoc *object;
+	size_t undone;
+
+	if (plan_cancel(cmd->run, cmd->plan, cmd->watch, &undone, err) != 0)
+		return -1;
+	if (cmd->opt->json) {
+		object = show_new("cancel");
+		jdoc_set(object, "undone", jdoc_new_int((int64_t)undone));
+		show_object(object);
+	} else
+		(void)printf("%zu steps taken back; the source was not "
+		    "touched\n", undone);
+	return 0;
+}
+
+static int
+run(const struct opt *opt, struct err *err)
+{
+	return job_cmd_run(opt, take_back, err);
+}
+
+const struct cmd cmd_cancel = {
+	.name = "cancel",
+	.args = "JOB",
+	.about = "take back on the target what the job did there",
+	.run = run,
+};

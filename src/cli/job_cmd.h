@@ -1,0 +1,28 @@
+#ifndef CLI_JOB_CMD_H
+#define CLI_JOB_CMD_H
+
+#include "base/attr.h"
+
+struct err;
+struct opt;
+struct plan;
+struct plan_watch;
+struct run;
+
+/* What the commands that run a job's plan share. */
+struct job_cmd {
+	const struct opt *opt;
+	struct run *run;
+	const struct plan *plan;
+	const struct plan_watch *watch;	/* prints each event */
+};
+
+/*
+ * Open the job as its one writer, make its plan, call body, close it.  What
+ * body returns is returned: an exit code, or -1 with err filled.
+ */
+int job_cmd_run(const struct opt *,
+    int (*body)(const struct job_cmd *, struct err *), struct err *)
+    MUST_CHECK;
+
+#endif /* !CLI_JOB_CMD_H */

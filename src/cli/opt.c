@@ -1,0 +1,102 @@
+#include "base/base.h"
+
+#include <getopt.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "cli/opt.h"
+
+enum {
+	OPT_JSON = 256,
+	OPT_STATE,
+	OPT_VERSION
+};
+
+static const struct option longs[] = {
+	{ "help", no_argument, NULL, 'h' },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "state", required_argument, NULL, OPT_STATE },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ NULL, 0, NULL, 0 }
+};
+
+/* Short options may stand in one word, of which optopt is the wrong one. */
+static int
+unknown(const char *word, struct err *err)
+{
+	if (optopt > 0 && optopt < OPT_JSON)
+		return err_set(err, ERR_USAGE, "unknown option -%c (see "
+		    "sanctumctl --help)", optopt);
+	return err_set(err, ERR_USAGE, "unknown option %s (see sanctumctl "
+	    "--help)", word);
+}
+
+/* Whether a word asks for JSON, in a line that cannot be parsed to its end. */
+static bool
+wants_json(int argc, char *const *argv)
+{
+	for (int i = 1; i < argc && !str_eq(argv[i], "--"); i++) {
+		if (str_eq(argv[i], "--json"))
+			return true;
+	}
+	return false;
+}
+
+static int
+parse(int argc, char **argv, struct opt *opt, struct err *err)
+{
+	int c;
+
+	*opt = (struct opt){ 0 };
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":hqv", longs, NULL)) != -1) {
+		switch (c) {
+		case 'h':
+			opt->help = true;
+			break;
+		case 'q':
+			opt->verbosity = -1;
+			break;
+		case 'v':
+			opt->verbosity++;
+			break;
+		case OPT_JSON:
+			opt->json = true;
+			break;
+		case OPT_STATE:
+			/* "" of an unset shell variable would be "/". */
+			if (!*optarg)
+				return err_set(err, ERR_USAGE, "option "
+				    "--state: the directory is empty");
+			opt->state_dir = optarg;
+			break;
+		case OPT_VERSION:
+			opt->version = true;
+			break;
+		case ':':
+			return err_set(err, ERR_USAGE, "option %s wants a "
+			    "value (see sanctumctl --help)", argv[optind - 1]);
+		default:
+			return unknown(argv[optind - 1], err);
+		}
+	}
+	if (optind < argc)
+		opt->command = argv[optind++];
+	if (optind < argc)
+		opt->job = argv[optind++];
+	if (optind < argc)
+		return err_set(err, ERR_USAGE, "one word too many: %s",
+		    argv[optind]);
+	return 0;
+}
+
+int
+opt_parse(int argc, char **argv, struct opt *opt, struct err *err)
+{
+	if (parse(argc, argv, opt, err) == 0)
+		return 0;
+	opt->json = opt->json || wants_json(argc, argv);
+	return -1;
+}

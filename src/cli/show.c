@@ -1,0 +1,155 @@
+#include "base/base.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "cli/opt.h"
+#include "cli/show.h"
+#include "core/jdoc.h"
+#include "flow/plan.h"
+
+#define OBJECT_MAX (4 * 1024 * 1024)
+
+struct jdoc *
+show_new(const char *type)
+{
+	struct jdoc *object = jdoc_new_object();
+
+	jdoc_set_str(object, "type", type);
+	jdoc_set(object, "version", jdoc_new_int(1));
+	return object;
+}
+
+void
+show_object(struct jdoc *take)
+{
+	struct buf text = BUF_INIT(OBJECT_MAX);
+
+	jdoc_write(take, &text);
+	(void)puts(buf_cstr(&text));
+	(void)fflush(stdout);
+	buf_clear(&text);
+	jdoc_free(take);
+}
+
+static const char *
+found_word(enum plan_found found)
+{
+	switch (found) {
+	case PLAN_DONE:
+		return "done";
+	case PLAN_TODO:
+		return "todo";
+	case PLAN_WAITS:
+		return "waits";
+	}
+	return "";
+}
+
+/* What a step has become; an event does not tell which way it went. */
+static const char *
+ended_word(const struct opt *opt)
+{
+	return opt->command && str_eq(opt->command, "cancel") ? "undone" :
+	    "done";
+}
+
+static void
+event_json(const struct opt *opt, const struct plan_event *event)
+{
+	struct jdoc *object;
+	char glyph[2] = { 0 };
+
+	if (event->type == PLAN_EVENT_BEGIN)
+		return;
+	object = show_new("step");
+	jdoc_set_str(object, "step", event->step);
+	if (event->type == PLAN_EVENT_FOUND)
+		jdoc_set_str(object, "state", found_word(event->found));
+	else {
+		jdoc_set_str(object, "state", ended_word(opt));
+		jdoc_set(object, "acted", jdoc_new_bool(event->acted));
+		jdoc_set(object, "took_ms",
+		    jdoc_new_int((int64_t)event->took_ms));
+	}
+	glyph[0] = event->note->glyph;
+	jdoc_set_str(object, "change", glyph);
+	jdoc_set_str(object, "summary", buf_cstr(&event->note->summary));
+	if (event->note->diff.len > 0)
+		jdoc_set_str(object, "diff", buf_cstr(&event->note->diff));
+	show_object(object);
+}
+
+/* A diff below its step, moved in so that steps stand out. */
+static void
+indented(const char *text)
+{
+	const char *end;
+
+	for (; *text; text = *end ? end + 1 : end) {
+		end = strchrnul(text, '\n');
+		(void)printf("      %.*s\n", (int)(end - text), text);
+	}
+}
+
+static void
+event_text(const struct plan_event *event)
+{
+	const struct plan_note *note = event->note;
+
+	switch (event->type) {
+	case PLAN_EVENT_FOUND:
+		if (event->found == PLAN_DONE)
+			(void)printf("    %s: %s\n", event->step,
+			    buf_cstr(&note->summary));
+		else
+			(void)printf("  %c %s: %s%s\n", note->glyph,
+			    event->step, buf_cstr(&note->summary),
+			    event->found == PLAN_WAITS ?
+			    " (known when the steps before are done)" : "");
+		if (note->diff.len > 0)
+			indented(buf_cstr(&note->diff));
+		break;
+	case PLAN_EVENT_BEGIN:
+		log_info("%s ...", event->step);
+		break;
+	case PLAN_EVENT_END:
+		if (event->acted)
+			(void)printf("  %c %s: %s (%.1f s)\n", note->glyph,
+			    event->step, buf_cstr(&note->summary),
+			    (double)event->took_ms / 1000);
+		break;
+	}
+	(void)fflush(stdout);
+}
+
+void
+show_event(void *ctx, const struct plan_event *event)
+{
+	const struct opt *opt = ctx;
+
+	if (opt->json)
+		event_json(opt, event);
+	else
+		event_text(event);
+}
+
+void
+show_error(const struct opt *opt, const struct err *err)
+{
+	struct buf text = BUF_INIT(8 * ERR_TEXT_MAX);
+	struct jdoc *object;
+
+	str_printable(&text, err->text, strlen(err->text));
+	(void)fprintf(stderr, "sanctumctl: %s\n", buf_cstr(&text));
+	if (opt->json) {
+		object = show_new("error");
+		jdoc_set_str(object, "kind", err_word(err->kind));
+		jdoc_set(object, "exit", jdoc_new_int(err_exit(err)));
+		jdoc_set(object, "transient", jdoc_new_bool(err->transient));
+		jdoc_set_str(object, "text", buf_cstr(&text));
+		show_object(object);
+	}
+	buf_clear(&text);
+}

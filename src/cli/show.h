@@ -1,0 +1,29 @@
+#ifndef CLI_SHOW_H
+#define CLI_SHOW_H
+
+#include <stdbool.h>
+
+struct buf;
+struct err;
+struct jdoc;
+struct opt;
+struct plan_event;
+
+/*
+ * Results as a person reads them, or with --json one object a line.  Every
+ * object has "type" and "version": 1; share/doc/sanctumctl has the schema.
+ */
+
+/* An event of plan.h; ctx is the struct opt. */
+void show_event(void *ctx, const struct plan_event *);
+
+/* The failure that ends the program: stderr, and with --json stdout too. */
+void show_error(const struct opt *, const struct err *);
+
+/* Print one object and a newline; the object is freed. */
+void show_object(struct jdoc *take);
+
+/* {"type": TYPE, "version": 1} to add to. */
+struct jdoc *show_new(const char *type);
+
+#endif /* !CLI_SHOW_H */
