@@ -1,0 +1,114 @@
+"""Job files of sanctumctl, written for the bed's own peers.
+
+Tokens are named by environment variables; environment() has their values.
+"""
+
+import os
+from pathlib import Path
+
+from bed.paths import TOP
+from bed.site import TARGET_PASSWORD
+
+SOURCE_TOKEN = "SANCTUM_BED_SOURCE_TOKEN"
+TARGET_TOKEN = "SANCTUM_BED_TARGET_TOKEN"
+
+
+def environment(source_token="", target_token=TARGET_PASSWORD):
+    """Return the caller's environment with the two tokens.
+
+    A server without a password ignores its token, but one must be there.
+    The program is not installed: its templates are the tree's.
+    """
+    return {**os.environ, SOURCE_TOKEN: source_token or "not-asked-for",
+            TARGET_TOKEN: target_token or "not-asked-for",
+            "SANCTUMCTL_TEMPLATES": str(TOP / "templates/nginx")}
+
+
+def render(sections):
+    """Return the text of an INI file; values that are None are left out."""
+    lines = []
+    for title, keys in sections:
+        lines.append(f"[{title}]")
+        lines += [f"{k} = {v}" for k, v in keys.items() if v is not None]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def write(path, sections):
+    path = Path(path)
+    path.write_text(render(sections))
+    return path
+
+
+def job(kind, name, **more):
+    return "job", {"kind": kind, "name": name, **more}
+
+
+def host(name, at, *, pin=False, slow=False, transport=None):
+    """Section of a bed.hosts.Host; `pin` names its key in the file."""
+    return f"host {name}", {
+        "address": at.slow_address if slow else at.address,
+        "port": at.port, "user": at.user,
+        "identity_file": at.client_key,
+        "user_known_hosts_file": at.known_hosts,
+        "host_key": at.fingerprint() if pin else None,
+        "transport": transport}
+
+
+def letta(name, server, token):
+    """Section of a server that this machine reaches."""
+    return f"letta {name}", {"url": server.url, "token": f"env:{token}"}
+
+
+def agent(name, agent_id, *, source="cloud", to="new"):
+    return f"agent {name}", {"from": f"{source}:{agent_id}", "to": to}
+
+
+def worker(name, made, *, agent, source="old", to="node1", to_path=None,
+           trees="broca smcp", **more):
+    """Section of a bed.worker.Worker; `agent` is a name or an agent's id."""
+    return f"worker {name}", {
+        "agent": agent, "from": f"{source}:{made.home}",
+        "to": f"{to}:{to_path or made.home}", "trees": trees, **more}
+
+
+def agent_job(path, source, target, agent_id, *, name="sage"):
+    """Job of kind agent: between two servers that this machine reaches."""
+    return write(path, [
+        job("agent", f"{name}-agent"),
+        letta("cloud", source, SOURCE_TOKEN),
+        letta("new", target, TARGET_TOKEN),
+        agent(name, agent_id)])
+
+
+def workers_job(path, bed, made, agent_id, *, server_url, **host_options):
+    """Job of kind workers: from src to dst, for the agent `agent_id`.
+
+    server_url   the Letta server as the worker on dst will reach it
+    """
+    return write(path, [
+        job("workers", f"{made.name}-worker"),
+        host("old", bed.src, **host_options),
+        host("node1", bed.dst, **host_options),
+        ("letta new", {"url": server_url, "token": f"env:{TARGET_TOKEN}"}),
+        worker(made.name, made, agent=agent_id, server="new")])
+
+
+def greenfield_job(path, bed, made, agent_id, **host_options):
+    """Job of kind greenfield: agent and worker to dst, with its edge."""
+    return write(path, [
+        job("greenfield", f"{made.name}-to-node1"),
+        host("old", bed.src, **host_options),
+        host("node1", bed.dst, **host_options),
+        letta("cloud", bed.source, SOURCE_TOKEN),
+        ("letta new", {"host": "node1", "version": bed.target_version,
+                       "token": f"env:{TARGET_TOKEN}"}),
+        ("edge node1", {
+            "site": bed.site, "ade": f"{bed.site}:8283",
+            "acme_email": f"ops@{bed.site}",
+            "acme_server": bed.acme.directory_url,
+            "acme_ca_file": bed.acme.trust_on(bed.dst),
+            "ca_file": bed.acme.root_ca(),
+            "connect_to": bed.dst.address}),
+        agent(made.name, agent_id),
+        worker(made.name, made, agent=made.name)])

@@ -1,0 +1,132 @@
+"""What a move leaves behind, in words that any two runs of it share.
+
+    python3 -m bed.state URL      prints the state of a server as JSON
+
+Ids, dates of making and the marks of a run are left out or replaced; all
+else is kept, so that two states are equal only if nothing came twice, nothing
+is missing and nothing was left behind.
+"""
+
+import hashlib
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+from bed.paths import PYTHON
+from bed.seed import Client
+from bed.worker import manifest
+
+MARKED = re.compile(r"(incoming|sanctumctl|snapshot)-[0-9a-f]{12}")
+
+#: What two imports of one agent do not have in common.
+OWN = {"id", "otid", "created_at", "updated_at", "created_by_id",
+       "last_updated_by_id", "archive_id", "organization_id", "embedding",
+       "message_ids", "blocks", "memory", "tools"}
+
+#: The helper program stays on a host, for the next job.
+HELPER = re.compile(r"\.cache(/sanctumctl(/remote-[0-9a-f]{64})?)?$")
+
+
+def unmarked(text):
+    return MARKED.sub(r"\1-MARK", text)
+
+
+def general(thing):
+    """A copy of an answer without what is a server's own.
+
+    Tags are a set: a server gives them in any order.
+    """
+    return {k: unmarked(v) if isinstance(v, str) else
+            sorted(v) if k == "tags" else v
+            for k, v in thing.items() if k not in OWN}
+
+
+def in_order(things):
+    return sorted(things, key=lambda t: json.dumps(t, sort_keys=True))
+
+
+def server(client):
+    """The state of a Letta server: each agent, and all that lies about."""
+    def every(what):
+        return client("GET", f"/v1/{what}/?limit=1000")
+    return {"agents": in_order(agent(client, a) for a in every("agents")),
+            "blocks": in_order(general(b) for b in every("blocks")),
+            "archives": in_order(general(a) for a in every("archives")),
+            "tools": in_order(tool(t) for t in every("tools"))}
+
+
+def agent(client, found):
+    items = client.listing(found["id"], page=1000)
+    rows = {i: n for n, i in enumerate(
+        dict.fromkeys(item["id"] for item in items))}
+    return {
+        "itself": general(found),
+        "blocks": in_order(general(b) for b in found["blocks"]),
+        "tools": in_order(tool(t) for t in found["tools"]),
+        "messages": [{"row": rows[i["id"]], **general(i)} for i in items],
+        "context": [rows[i] for i in found["message_ids"]],
+        # Their dates are the source's, so they are part of them.
+        "passages": in_order({**general(p), "date": p["created_at"]}
+                             for p in client.passages(found["id"]))}
+
+
+def tool(found):
+    return {k: found[k] for k in ("name", "tool_type", "source_code")}
+
+
+def server_on(host, url, token):
+    """The same of a server that only the host reaches."""
+    said = host.run([PYTHON, "-m", "bed.state", url],
+                    env={"LETTA_API_KEY": token}).stdout
+    return json.loads(said)
+
+
+def folder(host, top, agent_id=None):
+    """{path: what it is} below a folder; none is an empty one.
+
+    A .env file is its text, with `agent_id` replaced by a word, and a
+    sanctum.db is its dump.
+    """
+    at = host.path(top)
+    found = manifest(at) if at.is_dir() else {}
+    return {unmarked(name): content(host, top, name, what, agent_id)
+            for name, what in found.items() if not HELPER.match(name)}
+
+
+def content(host, top, name, what, agent_id):
+    if Path(name).name == "sanctum.db":
+        dump = host.run(["sqlite3", "-readonly", f"{top}/{name}",
+                         ".dump"]).stdout
+        return [what[0], hashlib.sha256(dump.encode()).hexdigest()]
+    if Path(name).name == ".env":
+        text = host.path(f"{top}/{name}").read_text()
+        return [what[0], text.replace(agent_id or "\0", "THE-AGENT")]
+    return list(what)
+
+
+def differences(want, got, where=""):
+    """Say where two states are not the same, a line each."""
+    if type(want) is not type(got) or not isinstance(want, (dict, list)):
+        return [] if want == got else [
+            f"{where}: {str(want)[:80]!r} became {str(got)[:80]!r}"]
+    if isinstance(want, list) and len(want) != len(got):
+        return [f"{where}: {len(want)} became {len(got)}"]
+    keys = range(len(want)) if isinstance(want, list) else sorted(
+        {*want, *got})
+    lines = []
+    for key in keys:
+        at = f"{where}/{key}"
+        if isinstance(want, dict) and key not in got:
+            lines.append(f"{at}: missing")
+        elif isinstance(want, dict) and key not in want:
+            lines.append(f"{at}: too much")
+        else:
+            lines += differences(want[key], got[key], at)
+    return lines
+
+
+if __name__ == "__main__":
+    json.dump(server(Client(sys.argv[1], os.environ.get("LETTA_API_KEY"))),
+              sys.stdout)

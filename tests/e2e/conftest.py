@@ -1,0 +1,183 @@
+"""Fixtures over the test bed.  A peer that is missing fails, never skips.
+
+The bed comes up once for all tests and brings up only the parts that they
+ask for.  SANCTUMCTL names the program under test (default: the tree's
+build/plain/sanctumctl).
+"""
+
+import itertools
+import os
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bed import jobs, look, seed, worker  # noqa: E402
+from bed.paths import TOP  # noqa: E402
+from bed.site import TARGET_PASSWORD, Bed  # noqa: E402
+
+Result = namedtuple("Result", "rc out err")
+
+numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def bed():
+    """The bed; a test calls bed.need() for further parts."""
+    with Bed(()) as up:
+        yield up
+
+
+@pytest.fixture(scope="session")
+def src(bed):
+    return bed.need("hosts").src
+
+
+@pytest.fixture(scope="session")
+def dst(bed):
+    return bed.need("hosts").dst
+
+
+@pytest.fixture(scope="session")
+def acme(bed):
+    return bed.need("acme").acme
+
+
+@pytest.fixture(scope="session")
+def source_letta(bed):
+    """A Letta server that this machine reaches, without a password."""
+    return bed.need("source", "second").source
+
+
+@pytest.fixture(scope="session")
+def second_letta(bed):
+    """A second one, with a password: the near target of most tests."""
+    return bed.need("source", "second").second
+
+
+@pytest.fixture(scope="session")
+def target_letta(bed):
+    """The Letta server on dst, on 127.0.0.1:18283 there."""
+    return bed.need("target").target
+
+
+@pytest.fixture
+def source(source_letta):
+    """Client of the source server; agents made by the test are removed."""
+    yield from client_that_cleans(source_letta.url, None)
+
+
+@pytest.fixture
+def second(second_letta):
+    """Client of the second server; agents made by the test are removed."""
+    yield from client_that_cleans(second_letta.url, TARGET_PASSWORD)
+
+
+def client_that_cleans(url, token):
+    client = seed.Client(url, token)
+    before = {a["id"] for a in client("GET", "/v1/agents/?limit=1000")}
+    tools = look.custom_tools(client)
+    yield client
+    for agent in client("GET", "/v1/agents/?limit=1000"):
+        if agent["id"] not in before:
+            client.delete_agent(agent["id"])
+    for name, tool in look.custom_tools(client).items():
+        if name not in tools:
+            client("DELETE", f"/v1/tools/{tool['id']}")
+
+
+@pytest.fixture
+def make_agent(bed, source):
+    """Function that seeds an agent on the source; returns its id."""
+    def make(messages=60, archival=4, **options):
+        options.setdefault("name", f"sage {next(numbers)}")
+        return seed.seed(source.url, messages=messages, archival=archival,
+                         stub_port=bed.stub_port, **options)
+    return make
+
+
+@pytest.fixture
+def agent_id(make_agent):
+    """A fresh small agent on the source."""
+    return make_agent()
+
+
+@pytest.fixture
+def make_worker(src):
+    """Function that writes a worker's trees, by default on src."""
+    made = []
+
+    def make(agent_id="agent-11111111-1111-4111-8111-111111111111",
+             url="http://127.0.0.1:8283", token="old-token", on=src, **more):
+        made.append(worker.make_worker(
+            f"sage{next(numbers)}", agent_id=agent_id, url=url, token=token,
+            on=on, **more))
+        return made[-1]
+
+    yield make
+    for one in made:
+        if one.path.exists():
+            one.remove()
+
+
+@pytest.fixture
+def worker_tree(make_worker):
+    """A fresh worker on src."""
+    return make_worker()
+
+
+def program():
+    """Return the path of the program under test."""
+    path = Path(os.environ.get("SANCTUMCTL") or
+                TOP / "build/plain/sanctumctl")
+    if not path.is_file():
+        pytest.fail(f"{path} is not built; SANCTUMCTL may name another")
+    return path.resolve()
+
+
+def program_in(folder):
+    """Return a function that runs the program with its state in a folder."""
+    def words(*arguments):
+        return [str(program()), "--state", str(folder / "state"),
+                *map(str, arguments)]
+
+    def run(*arguments, env=None, stdin="", timeout_s=300):
+        done = subprocess.run(
+            words(*arguments), input=stdin, text=True, capture_output=True,
+            cwd=folder, env={**jobs.environment(), **(env or {})},
+            timeout=timeout_s)
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def spawn(*arguments, env=None):
+        return subprocess.Popen(
+            words(*arguments), stdin=subprocess.DEVNULL, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder,
+            env={**jobs.environment(), **(env or {})})
+
+    run.spawn, run.state = spawn, folder / "state"
+    return run
+
+
+@pytest.fixture
+def sanctumctl(tmp_path):
+    """Function that runs the program; returns its Result.
+
+    The journal and all other state is the test's own, in tmp_path/state;
+    its spawn() starts the program and returns the Popen at once.
+    """
+    return program_in(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def program_path():
+    return program()
+
+
+@pytest.fixture(scope="session")
+def program_at():
+    """program_in(), for a fixture that outlives one test."""
+    return program_in

@@ -1,0 +1,402 @@
+"""A job that is killed at any point is finished by one further run.
+
+SANCTUMCTL_FAULTS names a program that was configured with
+--enable-fault-points (default: the tree's build/faults/sanctumctl).  It can
+be stopped behind each of its changes in turn; src/base/fault.h says how.
+"""
+
+import itertools
+import json
+import os
+import random
+import subprocess
+import time
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from bed import jobs, seed, state, worker
+from bed.paths import BedError, TOP
+from bed.site import TARGET_PASSWORD, TARGET_PORT
+from bed.wait import wait_for
+
+STOPPED = 99
+KILLS = 5
+PATIENCE_S = 300
+MESSAGES, PASSAGES = 60, 3
+BODIES = {"workers": "resumed", "greenfield": "founded"}
+EDGE_ACTS = 3
+TARGET = f"http://127.0.0.1:{TARGET_PORT}"
+OTHER_AGENT = "agent-11111111-1111-4111-8111-111111111111"
+
+FAILURES = (AssertionError, BedError, subprocess.TimeoutExpired)
+
+Whole = namedtuple("Whole", "first end points took_s")
+
+
+@pytest.fixture(scope="module")
+def program():
+    path = Path(os.environ.get("SANCTUMCTL_FAULTS")
+                or TOP / "build/faults/sanctumctl").resolve()
+    if not path.is_file():
+        pytest.fail(f"{path} is not built; SANCTUMCTL_FAULTS may name "
+                    "another, configured with --enable-fault-points")
+    return path
+
+
+class Move:
+    """One job and all that it can change, to be run again and again.
+
+    look      function that returns the state of what a job may change
+    source    client of the server that it must not change, if there is one
+    settled   function that waits for what a cancel only asked for
+    """
+
+    def __init__(self, program, kind, folder, job, look, source=None,
+                 settled=None):
+        self.program, self.kind, self.job = program, kind, job
+        self.folder, self.look, self.source = folder, look, source
+        self.settled = settled or (lambda: None)
+        self._numbers = itertools.count(1)
+        self._whole = None
+        self._source = self.look_at_source()
+        self.renew()
+
+    def look_at_source(self):
+        return state.server(self.source) if self.source else {}
+
+    def renew(self):
+        """Forget the journal, as another job does."""
+        self.state = self.folder / f"state-{next(self._numbers)}"
+
+    def start(self, command, **env):
+        return subprocess.Popen(
+            [self.program, "--state", self.state, "--json", command,
+             self.job], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, cwd=self.folder, env={
+                **jobs.environment(), **env,
+                "SANCTUMCTL_TEMPLATES": str(TOP / "templates/nginx")})
+
+    def run(self, command, **env):
+        """Run a command to its end; return exit code and output."""
+        with self.start(command, **env) as started:
+            try:
+                said = started.communicate(timeout=PATIENCE_S)[0]
+            except subprocess.TimeoutExpired:
+                started.kill()
+                raise
+        return started.returncode, said
+
+    def stop_at(self, command, point):
+        return self.run(command, SANCTUMCTL_FAULT_STOP=str(point))
+
+    def points(self, command):
+        """Run a command undisturbed; return the names of its points."""
+        path = self.folder / "points"
+        path.unlink(missing_ok=True)
+        must(self.run(command, SANCTUMCTL_FAULT_COUNT=str(path)), 0, command)
+        return path.read_text().split() if path.exists() else []
+
+    def whole(self):
+        """What an undisturbed run does, found once; it is taken back."""
+        if self._whole is None:
+            first = self.look()
+            begun = time.monotonic()
+            names = self.points("apply")
+            took_s = time.monotonic() - begun
+            self._whole = Whole(first, self.look(), names, took_s)
+            self.take_back()
+        return self._whole
+
+    def finish(self):
+        """The one further run after a kill, and what must be true then."""
+        must(self.run("apply"), 0, "the second apply")
+        must(self.run("verify"), 0, "verify")
+        same(self._whole.end, self.look(), "the end state")
+
+    def take_back(self):
+        must(self.run("cancel"), 0, "cancel")
+        self.settled()
+        same(self._whole.first, self.look(), "the first state")
+        self.renew()
+
+
+    def harm(self):
+        """Say what has become of the source."""
+        return state.differences(self._source, self.look_at_source(),
+                                 "the source")
+
+
+def must(result, wanted, what):
+    code, said = result
+    assert code == wanted, f"{what}: exit {code}: {said[-600:]}"
+
+
+def same(want, got, what):
+    lines = state.differences(want, got)
+    assert not lines, f"{what}: " + "; ".join(lines[:4])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("resume")
+
+
+@pytest.fixture(scope="module")
+def mind(bed, source_letta):
+    """An agent on the source, as its client and its id."""
+    client = seed.Client(source_letta.url)
+    agent_id = seed.seed(client.url, name="sage resumed",
+                         messages=MESSAGES, archival=PASSAGES,
+                         stub_port=bed.stub_port)
+    yield client, agent_id
+    client.delete_agent(agent_id)
+
+
+@pytest.fixture(scope="module")
+def bodies(src, dst):
+    """A small worker on src for each kind; on dst is an older one of those."""
+    made = {kind: make_body(name, src) for kind, name in BODIES.items()}
+    older = make_body(BODIES["workers"], dst, rows=10)
+    yield made
+    for one in (*made.values(), older):
+        one.remove()
+
+
+def make_body(name, host, rows=20):
+    return worker.make_worker(name, agent_id=OTHER_AGENT, token="old-token",
+                              url="http://127.0.0.1:8283", on=host,
+                              database_rows=rows, random_bytes=50_000)
+
+
+@pytest.fixture(scope="module")
+def agent_move(bed, program, folder, mind):
+    """An agent between two servers."""
+    source, agent_id = mind
+    target = seed.Client(bed.second.url, TARGET_PASSWORD)
+    return Move(
+        program, "agent", folder,
+        jobs.agent_job(folder / "agent.ini", bed.source, bed.second,
+                       agent_id),
+        lambda: {"target": state.server(target)}, source)
+
+
+@pytest.fixture(scope="module")
+def workers_move(bed, program, folder, bodies):
+    """A worker between two hosts, in the place of an older one."""
+    job = jobs.workers_job(folder / "workers.ini", bed, bodies["workers"],
+                           OTHER_AGENT, server_url=TARGET)
+    return Move(program, "workers", folder, job, lambda: look_at_hosts(bed))
+
+
+@pytest.fixture(scope="module")
+def greenfield_move(bed, program, folder, mind, bodies, target_letta, acme):
+    """Edge, agent and worker."""
+    source, agent_id = mind
+    job = jobs.greenfield_job(folder / "greenfield.ini", bed,
+                              bodies["greenfield"], agent_id)
+
+    def look():
+        target = state.server_on(bed.dst, TARGET, TARGET_PASSWORD)
+        return {"target": target, **look_at_edge(bed),
+                **look_at_hosts(bed, moved_id(bed))}
+
+    return Move(program, "greenfield", folder, job, look, source,
+                lambda: wait_for("nginx to end",
+                                 lambda: not runs_nginx(bed.dst)))
+
+
+def moved_id(bed):
+    """The id of the one agent on the server of dst, if there is one."""
+    found = json.loads(bed.dst.run(
+        ["curl", "-s", "-H", f"Authorization: Bearer {TARGET_PASSWORD}",
+         f"{TARGET}/v1/agents/"]).stdout)
+    return found[0]["id"] if len(found) == 1 else None
+
+
+def look_at_hosts(bed, agent_id=None):
+    """Files of both hosts, wherever a job may write any."""
+    return {f"{host.name}:{top}": state.folder(host, top, agent_id)
+            for host in (bed.src, bed.dst) for top in ("/root", "/tmp")}
+
+
+def look_at_edge(bed):
+    """nginx and certbot, without keys and certificates themselves."""
+    # The README in `live' is certbot's own, and stays.
+    names = {f"dst:{top}": sorted(state.folder(bed.dst, top).keys()
+                                  - {"README"})
+             for top in ("/etc/letsencrypt/live", "/etc/letsencrypt/archive",
+                         "/etc/letsencrypt/renewal", "/var/lib/sanctumctl")}
+    return {**names, "nginx runs": runs_nginx(bed.dst), "dst:/etc/nginx":
+            state.folder(bed.dst, "/etc/nginx")}
+
+
+def runs_nginx(host):
+    return host.run(["pgrep", "-x", "nginx"], check=False).returncode == 0
+
+
+@pytest.fixture(scope="module", params=["agent", "workers", "greenfield"])
+def move(request):
+    return request.getfixturevalue(f"{request.param}_move")
+
+
+def cleared(move, failed):
+    """Whether the next try begins where this one should have."""
+    try:
+        move.take_back()
+    except FAILURES as e:
+        failed.append(f"and no further tries: {e}")
+        return False
+    return True
+
+
+def each(move, what, tries):
+    """Try them all; the failed ones are reported together.
+
+    tries   pairs of a name and a function
+    """
+    failed, count = [], 0
+    for name, attempt in tries:
+        count += 1
+        try:
+            attempt()
+        except FAILURES as e:
+            failed.append(f"{name}: {e}")
+            if not cleared(move, failed):
+                break
+    print(f"{move.kind}: {count - len(failed)} of {count} {what}")
+    failed += move.harm()
+    assert count > 0 and not failed, "\n".join(failed)
+
+
+def test_whole_move_leaves_nothing_about(move):
+    first, end = move.whole().first, move.whole().end
+    for place in first:
+        if place.startswith("src:"):
+            same(first[place], end[place], place)
+    marked = {name.partition("MARK")[0] for name in end.get("dst:/root", ())
+              if "MARK" in name}
+    home = f"sanctum/agents/{BODIES.get(move.kind)}"
+    assert marked == {
+        "agent": set(), "greenfield": {f"{home}/.sanctumctl-"},
+        # The second is what was in its place before.
+        "workers": {f"{home}/.sanctumctl-", f"{home}.sanctumctl-"},
+    }[move.kind]
+
+
+@pytest.mark.parametrize("kind", ["agent", "greenfield"])
+def test_whole_move_brings_the_mind(kind, request):
+    move = request.getfixturevalue(f"{kind}_move")
+    there, = move.whole().end["target"]["agents"]
+    here, = state.server(move.source)["agents"]
+    assert len(here["passages"]) == PASSAGES
+    assert len({m["row"] for m in here["messages"]}) == MESSAGES
+    for part in ("blocks", "tools", "passages", "messages", "context"):
+        same(here[part], there[part], part)
+
+
+def test_second_apply_does_nothing_and_cancel_all(move):
+    whole = move.whole()
+    must(move.run("apply"), 0, "apply")
+    path = move.folder / "second"
+    code, said = move.run("apply", SANCTUMCTL_FAULT_COUNT=str(path))
+    must((code, said), 0, "the second apply")
+    assert json.loads(said.splitlines()[-1])["acted"] == 0
+    changed = set(path.read_text().split()) if path.exists() else set()
+    assert not changed - {"journal_page", "journal_meta"}
+    same(whole.end, move.look(), "the end state")
+    move.take_back()
+
+
+def stops(move):
+    """Numbers of the points to stop at: all, but of a greenfield job.
+
+    The other two kinds stop at each point of an agent and of a worker.  Here
+    it is each one of the edge, and else where a step has acted.
+    """
+    names = dict(enumerate(move.whole().points, 1))
+    if move.kind != "greenfield":
+        return list(names)
+    first = min(k for k in names if names[k] == "plan_begun")
+    acted = [k for k in names if names[k] == "plan_acted"]
+    return sorted({*range(first, acted[EDGE_ACTS - 1] + 2), *acted})
+
+
+def test_apply_is_resumed_after_a_stop_at_every_point(move):
+    def attempt(point):
+        must(move.stop_at("apply", point), STOPPED, "the stopped apply")
+        move.finish()
+        move.take_back()
+
+    names = move.whole().points
+    each(move, f"stops resumed (of {len(names)} points)", (
+        (f"stop {k}, {names[k - 1]}", lambda k=k: attempt(k))
+        for k in stops(move)))
+
+
+def test_apply_is_cancelled_after_a_stop_at_every_point(workers_move):
+    move = workers_move
+
+    def attempt(point):
+        must(move.stop_at("apply", point), STOPPED, "the stopped apply")
+        move.take_back()
+
+    names = move.whole().points
+    each(move, "stops cancelled", (
+        (f"stop {k}, {name}", lambda k=k: attempt(k))
+        for k, name in enumerate(names, 1)))
+
+
+@pytest.mark.parametrize("kind", ["agent", "workers"])
+def test_cancel_is_resumed_after_a_stop_at_every_point(kind, request):
+    move = request.getfixturevalue(f"{kind}_move")
+    move.whole()
+
+    def attempt(point):
+        must(move.run("apply"), 0, "apply")
+        must(move.stop_at("cancel", point), STOPPED, "the stopped cancel")
+        move.take_back()
+
+    must(move.run("apply"), 0, "apply")
+    names = move.points("cancel")
+    same(move.whole().first, move.look(), "the first state")
+    move.renew()
+    each(move, "stops of a cancel resumed", (
+        (f"stop {k}, {name}", lambda k=k: attempt(k))
+        for k, name in enumerate(names, 1)))
+
+
+def instants(move):
+    """The same share of a whole run, whatever that takes on a machine."""
+    shares = random.Random(move.kind)
+    return [move.whole().took_s * shares.random() for _ in range(KILLS)]
+
+
+def kill(move, after_s):
+    with move.start("apply") as started:
+        try:
+            started.communicate(timeout=after_s)
+        except subprocess.TimeoutExpired:
+            started.kill()
+
+
+def test_apply_is_resumed_after_a_kill_at_any_instant(move):
+    def attempt(after_s):
+        kill(move, after_s)
+        move.finish()
+        move.take_back()
+
+    each(move, "kills resumed", (
+        (f"kill after {s:.3f} s", lambda s=s: attempt(s))
+        for s in instants(move)))
+
+
+def test_apply_is_cancelled_after_a_kill_at_any_instant(move):
+    def attempt(after_s):
+        kill(move, after_s)
+        move.take_back()
+
+    each(move, "kills cancelled", (
+        (f"kill after {s:.3f} s", lambda s=s: attempt(s))
+        for s in instants(move)))
