@@ -288,8 +288,12 @@ def test_whole_move_leaves_nothing_about(move):
 @pytest.mark.parametrize("kind", ["agent", "greenfield"])
 def test_whole_move_brings_the_mind(kind, request):
     move = request.getfixturevalue(f"{kind}_move")
-    there, = move.whole().end["target"]["agents"]
-    here, = state.server(move.source)["agents"]
+    # The servers are shared with other tests, which may have agents there.
+    before = move.whole().first["target"]["agents"]
+    there, = [a for a in move.whole().end["target"]["agents"]
+              if a not in before]
+    here, = [a for a in state.server(move.source)["agents"]
+             if a["itself"]["name"] == there["itself"]["name"]]
     assert len(here["passages"]) == PASSAGES
     assert len({m["row"] for m in here["messages"]}) == MESSAGES
     for part in ("blocks", "tools", "passages", "messages", "context"):
