@@ -10,6 +10,7 @@
 #include "core/jdoc.h"
 #include "core/letta_answer.h"
 #include "core/turn.h"
+#include "core/verdict_row.h"
 #include "flow/agent_page.h"
 #include "flow/server.h"
 #include "io/journal.h"
@@ -54,16 +55,28 @@ is_backward(const struct agent_listing *listing)
 	    listing->server->caps.backward;
 }
 
-/* Whether a staged body came from an export since, and not from a listing. */
+/*
+ * Whether two bodies are of one row: what is staged may have been put in its
+ * place from an export since, and then holds more.
+ */
 static bool
-is_raw(const char *body)
+is_same(const char *there, const char *body, size_t len)
 {
 	struct err ignored = ERR_INIT;
-	struct jdoc *doc = jdoc_parse(body, strlen(body), &ignored);
-	bool raw = jdoc_bool(jdoc_get(doc, "raw"));
+	struct buf texts[2] = {
+		BUF_INIT(LETTA_ANSWER_MAX), BUF_INIT(LETTA_ANSWER_MAX)
+	};
+	bool same;
 
-	jdoc_free(doc);
-	return raw;
+	if (strlen(there) == len && memcmp(there, body, len) == 0)
+		return true;
+	same = verdict_row_canonical(there, strlen(there), &texts[0],
+	    &ignored) == 0 && verdict_row_canonical(body, len, &texts[1],
+	    &ignored) == 0 &&
+	    str_eq(buf_cstr(&texts[0]), buf_cstr(&texts[1]));
+	buf_clear(&texts[0]);
+	buf_clear(&texts[1]);
+	return same;
 }
 
 /*
@@ -85,9 +98,7 @@ add_known(struct page *page, const char *id, const char *body, size_t len,
 			return -1;
 		if (!there)
 			break;
-		same = (strlen(there) == len &&
-		    memcmp(there, body, len) == 0) || is_raw(there) ||
-		    (page->cursor && str_eq(page->cursor, id));
+		same = is_same(there, body, len);
 		free(there);
 		if (same)
 			return 0;
