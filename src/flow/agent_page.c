@@ -55,6 +55,18 @@ is_backward(const struct agent_listing *listing)
 	    listing->server->caps.backward;
 }
 
+/* The canonical text of a body; "" when it has none. */
+static void
+canonical(const char *body, size_t len, struct buf *out)
+{
+	struct err ignored = ERR_INIT;
+	struct jdoc *doc = jdoc_parse(body, len, &ignored);
+
+	if (!doc || verdict_row_canonical(doc, out, &ignored) != 0)
+		buf_truncate(out, 0);
+	jdoc_free(doc);
+}
+
 /*
  * Whether two bodies are of one row: what is staged may have been put in its
  * place from an export since, and then holds more.
@@ -62,20 +74,17 @@ is_backward(const struct agent_listing *listing)
 static bool
 is_same(const char *there, const char *body, size_t len)
 {
-	struct err ignored = ERR_INIT;
-	struct buf texts[2] = {
-		BUF_INIT(LETTA_ANSWER_MAX), BUF_INIT(LETTA_ANSWER_MAX)
-	};
+	struct buf a = BUF_INIT(LETTA_ANSWER_MAX);
+	struct buf b = BUF_INIT(LETTA_ANSWER_MAX);
 	bool same;
 
 	if (strlen(there) == len && memcmp(there, body, len) == 0)
 		return true;
-	same = verdict_row_canonical(there, strlen(there), &texts[0],
-	    &ignored) == 0 && verdict_row_canonical(body, len, &texts[1],
-	    &ignored) == 0 &&
-	    str_eq(buf_cstr(&texts[0]), buf_cstr(&texts[1]));
-	buf_clear(&texts[0]);
-	buf_clear(&texts[1]);
+	canonical(there, strlen(there), &a);
+	canonical(body, len, &b);
+	same = a.len > 0 && str_eq(buf_cstr(&a), buf_cstr(&b));
+	buf_clear(&a);
+	buf_clear(&b);
 	return same;
 }
 
