@@ -56,6 +56,14 @@ judge(const struct letta_caps *caps, struct err *err)
 	return 0;
 }
 
+void
+letta_caps_of(const char *version, struct letta_caps *caps)
+{
+	*caps = (struct letta_caps){ 0 };
+	if (version && version_read(version, caps))
+		caps->backward = before(caps, 16, 2);
+}
+
 int
 letta_caps_target(const struct letta_caps *caps, struct err *err)
 {

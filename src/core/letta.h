@@ -55,6 +55,9 @@ struct letta_caps {
 int letta_caps_read(const char *text, size_t len, struct letta_caps *,
     struct err *) MUST_CHECK;
 
+/* The same of a bare version; all 0 when it is none or NULL. */
+void letta_caps_of(const char *version, struct letta_caps *);
+
 /*
  * Whether an agent can go to a server of this version, 0.16.2 or later: what
  * is older imports another file.  ERR_DATA if not.
