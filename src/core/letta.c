@@ -210,6 +210,16 @@ letta_path_messages(struct buf *out, const char *agent,
 }
 
 void
+letta_path_shown(struct buf *out, const char *agent, const char *after,
+    unsigned int limit)
+{
+	path(out, "agents", agent, "/messages?order=asc");
+	buf_printf(out, "&limit=%u", limit);
+	add_query(out, "conversation_id", "default");
+	add_query(out, "after", after);
+}
+
+void
 letta_path_conversations(struct buf *out, const char *agent,
     const char *after, unsigned int limit)
 {

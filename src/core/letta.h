@@ -98,6 +98,12 @@ void letta_path_export(struct buf *, const char *agent);
 void letta_path_messages(struct buf *, const char *agent,
     const char *conversation, bool backward, const char *cursor,
     unsigned int limit);
+/*
+ * The same as a client sees it, replies under assistant_message (the
+ * server's default): forwards, of the agent's own history.
+ */
+void letta_path_shown(struct buf *, const char *agent, const char *after,
+    unsigned int limit);
 /* GET: a page of the agent's conversations beside its own history. */
 void letta_path_conversations(struct buf *, const char *agent,
     const char *after, unsigned int limit);

@@ -9,6 +9,7 @@
 #include "core/jdoc.h"
 #include "core/verdict.h"
 #include "flow/agent.h"
+#include "flow/agent_checks.h"
 #include "flow/agent_compare_rows.h"
 #include "flow/agent_passages.h"
 #include "flow/plan.h"
@@ -233,6 +234,8 @@ compare_act(struct run *run, const struct step *step, struct plan_note *note,
 		    run->journal, err);
 	if (rc == 0)
 		rc = agent_compare(agent, run->journal, false, &verdict, err);
+	if (rc == 0)
+		rc = agent_checks(to, id, agent, run->journal, &verdict, err);
 	if (rc == 0 && verdict_overall(&verdict) != VERDICT_SAME) {
 		name_checks(&verdict, VERDICT_DIFFERENT, &names);
 		rc = err_set(err, ERR_VERDICT, "%s on %s is not the same as "

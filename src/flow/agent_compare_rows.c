@@ -11,8 +11,10 @@
 #include "core/verdict_aspect.h"
 #include "core/verdict_row.h"
 #include "flow/agent.h"
+#include "flow/agent_checks.h"
 #include "flow/agent_compare_rows.h"
 #include "flow/agent_feed.h"
+#include "io/journal.h"
 
 enum { SOURCE, TARGET, SIDES };
 
@@ -22,6 +24,8 @@ struct side {
 	uint64_t rows;
 	int more;		/* of the last pull */
 	struct jdoc *doc;	/* the feed's */
+	char id[LETTA_ID_SIZE];		/* of the row at hand, and the one */
+	char before[LETTA_ID_SIZE];	/* before it; "" for none */
 	struct buf canonical;
 };
 
@@ -31,6 +35,8 @@ struct walk {
 	bool live;
 	bool system_skipped;
 	uint64_t different;	/* pairs of rows */
+	struct buf reply;	/* the last visible text of the source */
+	char before_reply[LETTA_ID_SIZE];	/* target's row before it */
 	struct buf first;	/* where the first of them differs */
 };
 
@@ -50,6 +56,8 @@ pull(struct walk *walk, int which, struct err *err)
 		return side->more;
 	side->rows++;
 	side->doc = row.doc;
+	memcpy(side->before, side->id, sizeof(side->before));
+	(void)snprintf(side->id, sizeof(side->id), "%s", row.id);
 	if (verdict_row_canonical(row.doc, &side->canonical, err) != 0 ||
 	    buf_check(&side->canonical, row.id, err) != 0)
 		return err_ctx(err, "row %s", row.id);
@@ -102,6 +110,23 @@ skip_system(struct walk *walk, struct verdict *verdict)
 	return true;
 }
 
+/* Keep the last reply, and where the target has it. */
+static void
+keep_reply(struct walk *walk)
+{
+	struct jdoc *owned;
+	const char *text = verdict_visible_text(walk->sides[SOURCE].doc,
+	    &owned);
+
+	if (text && *text) {
+		buf_truncate(&walk->reply, 0);
+		buf_str(&walk->reply, text);
+		memcpy(walk->before_reply, walk->sides[TARGET].before,
+		    sizeof(walk->before_reply));
+	}
+	jdoc_free(owned);
+}
+
 /* Both sides until one ends. */
 static int
 walk_pairs(struct walk *walk, struct verdict *verdict, struct err *err)
@@ -117,6 +142,7 @@ walk_pairs(struct walk *walk, struct verdict *verdict, struct err *err)
 			return 0;
 		verdict_history_count(&walk->history, SOURCE, source->doc);
 		verdict_history_count(&walk->history, TARGET, target->doc);
+		keep_reply(walk);
 		if (!skip_system(walk, verdict) &&
 		    !str_eq(buf_cstr(&source->canonical),
 		    buf_cstr(&target->canonical)) &&
@@ -201,11 +227,35 @@ open_sides(struct walk *walk, const struct conf_agent *agent,
 	return rc;
 }
 
+/* For agent_checks, which asks the target for it. */
+static int
+put_reply(const struct walk *walk, const struct conf_agent *agent,
+    struct journal *journal, struct err *err)
+{
+	char *key = agent_reply_key(agent);
+	struct jdoc *reply = jdoc_new_object();
+	struct buf text = BUF_INIT(2 * LETTA_ANSWER_MAX);
+	int rc;
+
+	jdoc_set_str(reply, "after", walk->before_reply);
+	jdoc_set_str(reply, "text", buf_cstr(&walk->reply));
+	if (walk->reply.len > 0)
+		jdoc_write(reply, &text);
+	rc = journal_put(journal, key, buf_cstr(&text), err);
+	jdoc_free(reply);
+	buf_clear(&text);
+	free(key);
+	return rc;
+}
+
 int
 agent_compare_rows(const struct conf_agent *agent, struct journal *journal,
     bool live, struct verdict *verdict, struct err *err)
 {
-	struct walk walk = { .live = live, .first = BUF_INIT(4096) };
+	struct walk walk = {
+		.live = live, .first = BUF_INIT(4096),
+		.reply = BUF_INIT(LETTA_ANSWER_MAX),
+	};
 	uint64_t left[SIDES] = { 0 };
 	int rc;
 
@@ -218,10 +268,13 @@ agent_compare_rows(const struct conf_agent *agent, struct journal *journal,
 		rc = drain(&walk, i, &left[i], err);
 	if (rc == 0)
 		judge(&walk, left[SOURCE], left[TARGET], verdict);
+	if (rc == 0)
+		rc = put_reply(&walk, agent, journal, err);
 	for (int i = 0; i < SIDES; i++) {
 		agent_feed_close(walk.sides[i].feed);
 		buf_clear(&walk.sides[i].canonical);
 	}
 	buf_clear(&walk.first);
+	buf_clear(&walk.reply);
 	return rc;
 }
