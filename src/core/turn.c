@@ -15,8 +15,6 @@ struct page {
 	const struct jdoc *items;
 	size_t at;		/* first item of the row at hand */
 	bool v1;
-	size_t same_id;		/* rows with the id of the row at hand */
-	char id[LETTA_ID_SIZE];	/* of the row at hand, unique in the page */
 	struct buf body;
 	int (*each)(void *ctx, const char *id, const char *body,
 	    size_t body_len, struct err *);
@@ -28,21 +26,13 @@ static int
 row_id(struct page *p, struct err *err)
 {
 	const char *id = jdoc_get_str(jdoc_at(p->items, p->at), "id");
-	int n;
 
 	if (!id || !*id)
 		return err_set(err, ERR_DATA, "/%zu: no id", p->at);
-	if (p->info->rows > 0 && str_eq(id, p->info->last_id))
-		p->same_id++;
-	else
-		p->same_id = 1;
-	n = p->same_id == 1 ? snprintf(p->id, sizeof(p->id), "%s", id) :
-	    snprintf(p->id, sizeof(p->id), "%s#%zu", id, p->same_id);
-	if (n < 0 || n >= LETTA_ID_SIZE)
+	if (strlen(id) >= LETTA_ID_SIZE)
 		return err_set(err, ERR_DATA, "/%zu: id of %zu bytes", p->at,
 		    strlen(id));
 	memcpy(p->info->last_id, id, strlen(id) + 1);
-	p->info->doubles += p->same_id > 1;
 	return 0;
 }
 
@@ -105,7 +95,7 @@ next_row(struct page *p, struct err *err)
 	}
 	jdoc_free(row.body);
 	buf_clear(&where);
-	if (rc == 0 && p->each(p->ctx, p->id, p->body.data,
+	if (rc == 0 && p->each(p->ctx, p->info->last_id, p->body.data,
 	    p->body.len, err) != 0)
 		rc = -1;
 	if (rc == 0)

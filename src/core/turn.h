@@ -18,7 +18,7 @@ struct jdoc;
  * that share an id.  turn_page puts the items of one page together into rows
  * as an agent file holds them; a page is never cut inside a row (Letta 0.16.2
  * and 0.16.8, seen), so each page stands alone.  Letta Cloud gives one id to
- * different rows: the second in a row gets "ID#2", the cursor stays "ID".
+ * different rows, also side by side: they come as rows of one id.
  *
  * A row's body is JSON without `id`:
  *
@@ -40,7 +40,6 @@ struct turn_page {
 	size_t items;			/* 0: the listing has ended */
 	size_t rows;
 	size_t errors;			/* of them with is_err */
-	size_t doubles;			/* of them with a made id, "ID#2" */
 	char last_id[LETTA_ID_SIZE];	/* the cursor of the next page */
 };
 
