@@ -65,7 +65,7 @@ struct err;
 #define AF_KEY_MAX 256
 #define AF_MEMBERS_MAX 256
 /* Large enough for every pointer of this module, printable. */
-#define AF_POINTER_MAX (4 * AF_KEY_MAX + 128)
+#define AF_POINTER_MAX (8 * AF_KEY_MAX + 128)
 
 enum af_part_event {
 	AF_PART_VALUE,		/* text and len are set */
