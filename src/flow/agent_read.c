@@ -168,10 +168,13 @@ read_raw(const struct side *side, struct err *err)
 
 	rc = agent_shell_fetch(side->server, side->id, side->agent,
 	    side->word, side->journal, &counts, err);
-	if (rc == 0 && side->agent->raw_read &&
-	    str_eq(side->word, "source") && !side->server->caps.backward)
+	/* Once: what is read afresh is compared as it is listed. */
+	if (rc == 0 && side->agent->raw_read && !side->fresh &&
+	    str_eq(side->word, "source") && !side->server->caps.backward) {
+		counts = (struct agent_raw_counts){ 0 };
 		rc = agent_raw_window(side->server, side->id, side->agent,
 		    side->journal, &counts, err);
+	}
 	if (rc == 0 && counts.placed + counts.left > 0)
 		log_detail("%s: %" PRIu64 " rows of %s as they are stored, "
 		    "%" PRIu64 " of the export left as listed",
