@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "flow/agent.h"
+#include "flow/agent_checks.h"
 #include "flow/agent_page.h"
 #include "flow/agent_raw.h"
 #include "flow/agent_shell.h"
@@ -156,9 +157,25 @@ close_window(const struct side *side, struct err *err)
 	    side->journal, err);
 }
 
+/* What the export of a target held, for agent_checks. */
+static int
+put_round_trip(const struct side *side,
+    const struct agent_raw_counts *counts, struct err *err)
+{
+	char *key = agent_round_trip_key(side->agent);
+	char *text = mem_printf("%" PRIu64 " %" PRIu64 " %" PRIu64,
+	    counts->placed, counts->left, counts->pairs);
+	int rc = journal_put(side->journal, key, text, err);
+
+	free(text);
+	free(key);
+	return rc;
+}
+
 /*
- * The export, whose rows win over the listed ones, and with raw_read all
- * other rows as well.
+ * The export of a source, whose rows win over the listed ones, and with
+ * raw_read all other rows as well, once: what is read afresh is compared as it
+ * is listed.
  */
 static int
 read_raw(const struct side *side, struct err *err)
@@ -168,9 +185,10 @@ read_raw(const struct side *side, struct err *err)
 
 	rc = agent_shell_fetch(side->server, side->id, side->agent,
 	    side->word, side->journal, &counts, err);
-	/* Once: what is read afresh is compared as it is listed. */
-	if (rc == 0 && side->agent->raw_read && !side->fresh &&
-	    str_eq(side->word, "source") && !side->server->caps.backward) {
+	if (rc != 0 || !str_eq(side->word, "source"))
+		return rc != 0 ? rc : put_round_trip(side, &counts, err);
+	if (side->agent->raw_read && !side->fresh &&
+	    !side->server->caps.backward) {
 		counts = (struct agent_raw_counts){ 0 };
 		rc = agent_raw_window(side->server, side->id, side->agent,
 		    side->journal, &counts, err);

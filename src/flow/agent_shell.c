@@ -3,7 +3,6 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "core/conf.h"
 #include "core/export.h"
 #include "core/jdoc.h"
@@ -113,20 +112,20 @@ get_export(struct server *server, const char *id, struct buf *answer,
 	return rc;
 }
 
-/* Of a source the rows of the export are staged as well. */
 static int
-place_rows(const struct conf_agent *agent, struct journal *journal,
-    const struct buf *answer, const struct jdoc *shell, bool legacy,
-    struct agent_raw_counts *counts, struct err *err)
+place_rows(const struct conf_agent *agent, const char *side,
+    struct journal *journal, const struct buf *answer,
+    const struct jdoc *shell, bool legacy, struct agent_raw_counts *counts,
+    struct err *err)
 {
 	struct jdoc *state = NULL;
 	int rc;
 
-	rc = agent_state_load(agent, "source", journal, &state, err);
+	rc = agent_state_load(agent, side, journal, &state, err);
 	if (rc == 0)
-		rc = agent_raw_place(agent, journal, answer, shell, legacy ?
-		    NULL : jdoc_get(state, "message_ids"), legacy, counts,
-		    err);
+		rc = agent_raw_place(agent, side, journal, answer, shell,
+		    legacy ? NULL : jdoc_get(state, "message_ids"), legacy,
+		    counts, err);
 	jdoc_free(state);
 	return rc;
 }
@@ -147,8 +146,8 @@ agent_shell_fetch(struct server *server, const char *id,
 	rc = get_export(server, id, &answer, err);
 	if (rc == 0)
 		rc = agent_shell_of(&answer, &shell, &legacy, err);
-	if (rc == 0 && str_eq(side, "source"))
-		rc = place_rows(agent, journal, &answer, shell, legacy,
+	if (rc == 0)
+		rc = place_rows(agent, side, journal, &answer, shell, legacy,
 		    counts, err);
 	if (rc == 0)
 		rc = keep_shell(shell, key, journal, err);
