@@ -1,0 +1,36 @@
+#ifndef CORE_AF_RULE_PART_H
+#define CORE_AF_RULE_PART_H
+
+#include <stddef.h>
+
+#include "base/attr.h"
+
+struct af_part;
+struct af_rule_place;
+struct jdoc;
+
+/*
+ * The rules of the parts of a file that stand alone, but for its messages:
+ * what names another part is core/af_rule.c's business.
+ */
+
+/* /blocks/N, /tools/N and the like: key is that of the list. */
+int af_rule_item(const char *key, const struct jdoc *item,
+    const struct af_rule_place *) MUST_CHECK;
+
+/* /agents/N/KEY. */
+int af_rule_member(const char *key, const struct jdoc *value,
+    const struct af_rule_place *) MUST_CHECK;
+
+/* /KEY, which is no list that the reader cuts. */
+int af_rule_top(const char *key, const struct jdoc *value,
+    const struct af_rule_place *) MUST_CHECK;
+
+/* U+0000 and half surrogate pairs in the text of any part. */
+int af_rule_text(const struct af_part *, const struct af_rule_place *)
+    MUST_CHECK;
+
+/* The kind in the ids of a list ("block" of "blocks"); NULL: has none. */
+const char *af_rule_kind(const char *key);
+
+#endif /* !CORE_AF_RULE_PART_H */
