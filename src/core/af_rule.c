@@ -5,10 +5,12 @@
 #include "base/str.h"
 #include "core/af_ids.h"
 #include "core/af_reader.h"
+#include "core/af_row.h"
 #include "core/af_rule.h"
 #include "core/af_rule_context.h"
 #include "core/af_rule_link.h"
 #include "core/af_rule_part.h"
+#include "core/af_rule_repair.h"
 #include "core/af_rule_table.h"
 #include "core/af_rule_type.h"
 #include "core/jdoc.h"
@@ -30,6 +32,7 @@ struct af_rule {
 
 	/* Of the agent at hand. */
 	struct af_rule_context context;
+	struct af_convert convert;
 	bool has_id, has_llm, has_embedding;
 	bool is_voice, has_sleeptime;
 };
@@ -40,6 +43,8 @@ af_rule_new(const struct af_rule_report *report)
 	struct af_rule *rule = mem_zero(1, sizeof(*rule));
 
 	rule->report = *report;
+	if (rule->report.targets == 0)
+		rule->report.targets = AF_RULE_BOTH;
 	return rule;
 }
 
@@ -51,6 +56,7 @@ af_rule_free(struct af_rule *rule)
 	af_ids_clear(&rule->ids);
 	af_rule_links_clear(&rule->links);
 	af_rule_context_clear(&rule->context);
+	af_convert_clear(&rule->convert);
 	free(rule);
 }
 
@@ -70,17 +76,15 @@ add_id(struct af_rule *rule, const char *id, unsigned int flags,
 }
 
 static int
-check_row(struct af_rule *rule, const struct jdoc *row,
+check_row(struct af_rule *rule, const struct af_part *part, struct jdoc *row,
     const struct af_rule_place *place)
 {
 	const char *id = jdoc_get_str(row, "id");
 	const char *role = jdoc_get_str(row, "role");
 	bool is_system = role && str_eq(role, "system");
 
-	if (af_rule_row(row, place->at, &rule->report, place->err) != 0)
-		return -1;
 	if (jdoc_type(row) != JDOC_OBJECT)
-		return 0;
+		return af_rule_message(row, place);
 	if (!af_rule_is_id(jdoc_get(row, "id"), "message") &&
 	    af_rule_say_at(place, RULE_ROW_ID, "/id") != 0)
 		return -1;
@@ -88,7 +92,8 @@ check_row(struct af_rule *rule, const struct jdoc *row,
 	    RULE_ROW_ID_TWICE, place) != 0)
 		return -1;
 	af_rule_context_row(&rule->context, id ? af_ids_key(id) : 0, row);
-	return 0;
+	return af_rule_repair(&rule->convert, row,
+	    af_row_look(part->text, part->len), place);
 }
 
 static int
@@ -156,7 +161,7 @@ check_value(struct af_rule *rule, const struct af_part *part,
 		rc = check_member(rule, part, value, place);
 		break;
 	case AF_PLACE_ROW:
-		rc = check_row(rule, value, place);
+		rc = check_row(rule, part, value, place);
 		break;
 	}
 	jdoc_free(value);
@@ -169,6 +174,8 @@ begin_agent(struct af_rule *rule)
 	rule->agents++;
 	rule->has_id = rule->has_llm = rule->has_embedding = false;
 	rule->is_voice = rule->has_sleeptime = false;
+	rule->convert.rules.no_summary = rule->report.targets &
+	    AF_RULE_0_16_2;
 }
 
 /* What only the end of an agent tells. */
@@ -197,6 +204,7 @@ end_agent(struct af_rule *rule, const struct af_part *part, struct err *err)
 	place.at = at;
 	rc = af_rule_context_end(&rule->context, &rule->ids, &place);
 	af_rule_context_clear(&rule->context);
+	af_convert_clear(&rule->convert);
 	return rc;
 }
 

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "core/af_reader.h"
+#include "core/af_row.h"
 #include "core/af_rule_part.h"
 #include "core/af_rule_table.h"
 #include "core/af_rule_type.h"
@@ -243,11 +244,13 @@ rules_of(const struct af_part *part, enum af_rule_id *nul,
 int
 af_rule_text(const struct af_part *part, const struct af_rule_place *place)
 {
-	struct af_rule_flaws flaws = af_rule_flaws(part->text, part->len);
+	unsigned int flaws = af_row_look(part->text, part->len);
 	enum af_rule_id nul, surrogate;
 
 	rules_of(part, &nul, &surrogate);
-	if (flaws.surrogate && af_rule_say(place, surrogate) != 0)
+	if ((flaws & AF_CHANGE_BIT(AF_CHANGE_SURROGATE)) &&
+	    af_rule_say(place, surrogate) != 0)
 		return -1;
-	return flaws.nul ? af_rule_say(place, nul) : 0;
+	return flaws & AF_CHANGE_BIT(AF_CHANGE_NUL) ?
+	    af_rule_say(place, nul) : 0;
 }

@@ -10,9 +10,13 @@ struct af_rule_place;
 struct jdoc;
 
 /*
- * The rules of the parts of a file that stand alone, but for its messages:
- * what names another part is core/af_rule.c's business.
+ * The rules of one part of a file.  What names another part is
+ * core/af_rule_link.h's and core/af_rule_context.h's business.
  */
+
+/* /agents/N/messages/N, its id left aside. */
+int af_rule_message(const struct jdoc *row, const struct af_rule_place *)
+    MUST_CHECK;
 
 /* /blocks/N, /tools/N and the like: key is that of the list. */
 int af_rule_item(const char *key, const struct jdoc *item,

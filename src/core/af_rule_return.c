@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "core/af_row.h"
 #include "core/af_rule.h"
 #include "core/af_rule_return.h"
 #include "core/af_rule_table.h"
@@ -33,7 +34,8 @@ check_body(const struct af_rule_place *place, const char *key, size_t i,
 	if (!af_rule_return_ok(jdoc_str(text), jdoc_str_len(text)))
 		return af_rule_say_at(place, RULE_RETURN_BODY, "/%s/%zu/%s",
 		    key, i, member);
-	if (af_rule_flaws(jdoc_str(text), jdoc_str_len(text)).surrogate)
+	if (af_row_look(jdoc_str(text), jdoc_str_len(text)) &
+	    AF_CHANGE_BIT(AF_CHANGE_SURROGATE))
 		return af_rule_say_at(place, RULE_RETURN_SURROGATE,
 		    "/%s/%zu/%s", key, i, member);
 	return 0;

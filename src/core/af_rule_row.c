@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "core/af_rule.h"
+#include "core/af_rule_part.h"
 #include "core/af_rule_return.h"
 #include "core/af_rule_table.h"
 #include "core/af_rule_type.h"
@@ -246,16 +247,12 @@ check_role(const struct row *r)
 }
 
 int
-af_rule_row(const struct jdoc *row, const char *at,
-    const struct af_rule_report *report, struct err *err)
+af_rule_message(const struct jdoc *row, const struct af_rule_place *place)
 {
-	struct af_rule_place place = {
-		.at = at, .report = report, .err = err,
-	};
-	struct row r = { .doc = row, .place = &place };
+	struct row r = { .doc = row, .place = place };
 
 	if (jdoc_type(row) != JDOC_OBJECT)
-		return af_rule_say(&place, RULE_ROW_SHAPE);
+		return af_rule_say(place, RULE_ROW_SHAPE);
 	r.role = jdoc_get_str(row, "role");
 	if (!r.role)
 		r.role = "";
@@ -264,6 +261,17 @@ af_rule_row(const struct jdoc *row, const char *at,
 	    check_date(&r) != 0)
 		return -1;
 	if (is_role(&r, "tool"))
-		return af_rule_return(row, &place);
-	return is_role(&r, "approval") ? af_rule_approval(row, &place) : 0;
+		return af_rule_return(row, place);
+	return is_role(&r, "approval") ? af_rule_approval(row, place) : 0;
+}
+
+int
+af_rule_row(const struct jdoc *row, const char *at,
+    const struct af_rule_report *report, struct err *err)
+{
+	struct af_rule_place place = {
+		.at = at, .report = report, .err = err,
+	};
+
+	return af_rule_message(row, &place);
 }

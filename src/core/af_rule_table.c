@@ -14,7 +14,8 @@
 
 /*
  * What Letta 0.16.2 and 0.16.8 were seen to do with each, and whether our
- * import repairs it.
+ * import repairs it.  Of what a row holds the latter is not looked up but
+ * tried out (af_rule_repair.h).
  */
 static const struct entry {
 	const char *name;
@@ -111,6 +112,9 @@ static const struct entry {
 	    "another part of the file has this id" },
 	[RULE_ROW_MEMBER] = { "row-member", REFUSED, REFUSED, false,
 	    "not of the type that the import wants" },
+	[RULE_ROW_CALL] = { "row-call", NOTICE, NOTICE, false,
+	    "servers take it, but an import by sanctumctl cannot tell which "
+	    "call it answers, and stops" },
 	[RULE_ROLE] = { "role", REFUSED, REFUSED, false,
 	    "role is none of system, user, assistant, tool, approval" },
 	[RULE_ROLE_SUMMARY] = { "role-summary", REFUSED, FINE, false,
@@ -136,10 +140,10 @@ static const struct entry {
 	[RULE_CALL_SHAPE] = { "call-shape", REFUSED, REFUSED, false,
 	    "a tool call needs id, type function, function.name and "
 	    "function.arguments, as text" },
-	[RULE_CALL_SEND] = { "call-send", LISTING, LISTING, false,
+	[RULE_CALL_SEND] = { "call-send", SPOILED, SPOILED, false,
 	    "arguments of send_message that are no JSON object: the "
 	    "default listing fails" },
-	[RULE_CALL_SEND_KEY] = { "call-send-message", LISTING, FINE, false,
+	[RULE_CALL_SEND_KEY] = { "call-send-message", SPOILED, FINE, false,
 	    "send_message without a message: the default listing fails" },
 	[RULE_DATE] = { "date", REFUSED, REFUSED, false,
 	    "created_at is not a date" },
@@ -243,7 +247,13 @@ say(const struct af_rule_place *place, enum af_rule_id id, bool lost,
 	}
 	if (finding.targets == 0)
 		return 0;
-	return place->report->found(place->report->ctx, &finding, place->err);
+	if (place->left)
+		finding.repaired = !place->left[id];
+	if (!place->broken)
+		return place->report->found(place->report->ctx, &finding,
+		    place->err);
+	place->broken[id] = true;
+	return 0;
 }
 
 int

@@ -54,6 +54,7 @@ enum af_rule_id {
 	RULE_ROW_ID,
 	RULE_ROW_ID_TWICE,
 	RULE_ROW_MEMBER,
+	RULE_ROW_CALL,
 	RULE_ROLE,
 	RULE_ROLE_SUMMARY,
 	RULE_CONTENT_NONE,
@@ -88,11 +89,16 @@ enum af_rule_id {
 	RULE_COUNT
 };
 
-/* Where somebody looks for findings. */
+/* Where somebody looks for findings, and what becomes of them. */
 struct af_rule_place {
 	const char *at;		/* the part's pointer */
 	const struct af_rule_report *report;
 	struct err *err;
+	/* Not NULL: findings are marked here, by rule, and not reported. */
+	bool *broken;
+	/* Not NULL: rules that our repair was seen to leave broken; any
+	 * other is repaired, whatever the table says. */
+	const bool *left;
 };
 
 /*

@@ -101,47 +101,6 @@ af_rule_is_id(const struct jdoc *value, const char *kind)
 	return n > 0 && *p == '\0';
 }
 
-/* The number of \uXXXX at p, of which at least six bytes are there. */
-static unsigned int
-unit_at(const char *p)
-{
-	char digits[5] = { p[2], p[3], p[4], p[5], '\0' };
-
-	return (unsigned int)strtoul(digits, NULL, 16);
-}
-
-static bool
-is_unit(const char *p, const char *end)
-{
-	return end - p >= 6 && p[0] == '\\' && p[1] == 'u';
-}
-
-struct af_rule_flaws
-af_rule_flaws(const char *text, size_t len)
-{
-	struct af_rule_flaws flaws = { 0 };
-	const char *end = text + len, *p = text;
-	unsigned int unit, low;
-
-	while ((p = memchr(p, '\\', (size_t)(end - p)))) {
-		if (!is_unit(p, end)) {
-			p += end - p >= 2 ? 2 : 1;
-			continue;
-		}
-		unit = unit_at(p);
-		p += 6;
-		flaws.nul = flaws.nul || unit == 0;
-		if (unit < 0xd800 || unit > 0xdfff)
-			continue;
-		low = is_unit(p, end) ? unit_at(p) : 0;
-		if (unit <= 0xdbff && low >= 0xdc00 && low <= 0xdfff)
-			p += 6;
-		else
-			flaws.surrogate = true;
-	}
-	return flaws;
-}
-
 static enum af_rule_date
 date_of_number(double number)
 {

@@ -34,18 +34,6 @@ bool af_rule_is_one_text(const struct jdoc *content);
  */
 bool af_rule_is_id(const struct jdoc *value, const char *kind);
 
-/* What a text holds that JSON can write and servers cannot keep. */
-struct af_rule_flaws {
-	bool nul;		/* \u0000 */
-	bool surrogate;		/* half of a pair: \ud83d alone */
-};
-
-/*
- * Of JSON text as it stands: json-c puts U+FFFD for half a pair, so a parsed
- * document does not tell.
- */
-struct af_rule_flaws af_rule_flaws(const char *text, size_t len);
-
 /*
  * What pydantic takes for a date: ISO 8601 with or without a time, or a
  * number of seconds or milliseconds, also as text (0.16.2 and 0.16.8, seen).
