@@ -60,10 +60,14 @@ af_rule_free(struct af_rule *rule)
 	free(rule);
 }
 
-/* An id that is text, of whatever form: is it the only one? */
+/*
+ * An id that is text, of whatever form, at member below the place: is it the
+ * only one?
+ */
 static int
 add_id(struct af_rule *rule, const char *id, unsigned int flags,
-    enum af_rule_id twice, const struct af_rule_place *place)
+    enum af_rule_id twice, const struct af_rule_place *place,
+    const char *member)
 {
 	if (!id)
 		return 0;
@@ -72,7 +76,7 @@ add_id(struct af_rule *rule, const char *id, unsigned int flags,
 		    "than %d ids", place->at, AF_RULE_IDS_MAX);
 	if (af_ids_add(&rule->ids, af_ids_key(id), flags))
 		return 0;
-	return af_rule_say_at(place, twice, "/id");
+	return af_rule_say_at(place, twice, "%s", member);
 }
 
 static int
@@ -89,7 +93,7 @@ check_row(struct af_rule *rule, const struct af_part *part, struct jdoc *row,
 	    af_rule_say_at(place, RULE_ROW_ID, "/id") != 0)
 		return -1;
 	if (add_id(rule, id, is_system ? AF_IDS_SYSTEM : 0,
-	    RULE_ROW_ID_TWICE, place) != 0)
+	    RULE_ROW_ID_TWICE, place, "/id") != 0)
 		return -1;
 	af_rule_context_row(&rule->context, id ? af_ids_key(id) : 0, row);
 	return af_rule_repair(&rule->convert, row,
@@ -118,7 +122,7 @@ check_member(struct af_rule *rule, const struct af_part *part,
 	if (!str_eq(key, "id"))
 		return 0;
 	rule->has_id = true;
-	return add_id(rule, jdoc_str(value), 0, RULE_ID_TWICE, place);
+	return add_id(rule, jdoc_str(value), 0, RULE_ID_TWICE, place, "");
 }
 
 static int
@@ -134,7 +138,7 @@ check_item(struct af_rule *rule, const struct af_part *part,
 	    place->err) != 0)
 		return -1;
 	return add_id(rule, jdoc_get_str(item, "id"), 0, RULE_ID_TWICE,
-	    place);
+	    place, "/id");
 }
 
 static int
