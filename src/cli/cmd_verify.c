@@ -79,5 +79,7 @@ const struct cmd cmd_verify = {
 	.name = "verify",
 	.args = "JOB",
 	.about = "compare source and target as they are now",
+	.min_words = 1,
+	.max_words = 1,
 	.run = run,
 };
