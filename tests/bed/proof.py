@@ -38,9 +38,17 @@ class Side:
             before = f"&before={page[0]['id']}"
 
     def history(self):
-        """Return what was said and done, in order, with its second."""
-        return [(item["date"][:19], *one) for _, items in self.rows()
-                for item in items for one in acts(item, self.spoken(items))]
+        """Return what was said and done, in order, with its second.
+
+        A thought has the date of the reply behind it: a move may make one
+        row of two.
+        """
+        found = [(item["date"][:19], *one) for _, items in self.rows()
+                 for item in items for one in acts(item, self.spoken(items))]
+        for n in range(len(found) - 2, -1, -1):
+            if (found[n][1], found[n + 1][1]) == ("thinks", "says"):
+                found[n] = (found[n + 1][0], *found[n][1:])
+        return found
 
     def spoken(self, items):
         """Whether text of this row was for the user.
