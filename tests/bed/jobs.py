@@ -81,12 +81,14 @@ def agent_job(path, source, target, agent_id, *, name="sage"):
         agent(name, agent_id)])
 
 
-def agents_job(path, source, target, agents, *, name="minds", **keys):
+def agents_job(path, source, target, agents, *, job_name="minds",
+               **keys):
     """The same with several agents: {name in the job: id}.
 
     keys   further keys of each [agent]
     """
-    sections = [job("agent", name), letta("cloud", source, SOURCE_TOKEN),
+    sections = [job("agent", job_name),
+                letta("cloud", source, SOURCE_TOKEN),
                 letta("new", target, TARGET_TOKEN)]
     for one, agent_id in agents.items():
         title, found = agent(one, agent_id)

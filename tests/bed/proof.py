@@ -152,8 +152,11 @@ def first(what, here, there):
     return []
 
 
-def differences(source, target):
-    """Return a line for each thing that is not the same."""
+def differences(source, target, name=None):
+    """Return a line for each thing that is not the same.
+
+    name   what the target's is to be called, if not as the source's
+    """
     here, there = source.history(), target.history()
     lines = []
     if here[0][1] == there[0][1] == "system":
@@ -166,9 +169,9 @@ def differences(source, target):
         if a != b:
             lines.append(f"{what}: {a} became {b}")
     for key in ("name", "description", "system"):
-        if source.agent[key] != target.agent[key]:
-            lines.append(f"{key}: {source.agent[key]!r} became "
-                         f"{target.agent[key]!r}")
+        wanted = name if name and key == "name" else source.agent[key]
+        if wanted != target.agent[key]:
+            lines.append(f"{key}: {wanted!r} became {target.agent[key]!r}")
     if sorted(source.agent["tags"]) != sorted(target.agent["tags"]):
         lines.append(f"tags: {target.agent['tags']}")
     lost = {k: v for k, v in (source.agent["metadata"] or {}).items()

@@ -69,7 +69,7 @@ def moved(request, clients, planted, bed, program_at, tmp_path_factory):
     job = jobs.agents_job(
         folder / "pair.conf", bed.letta(here), bed.letta(there),
         {"sage": made.agent, "companion": made.companion},
-        name=f"pair-{next(numbers)}")
+        job_name=f"pair-{next(numbers)}")
     env = jobs.environment(TARGET_PASSWORD)
     applied = run("apply", job, env=env)
     verified = run("verify", "--json", job, env=env)
