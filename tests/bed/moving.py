@@ -11,7 +11,7 @@ bed.quirk.Quirk in front of them.  The agent gets a name of its own on the
 target, so that several moves of one agent can run at the same time.
 """
 
-from bed import jobs, proof
+from bed import jobs, mixed_seed, proof
 from bed.quirk import Quirk
 from bed.seed import Client
 from bed.site import TARGET_PASSWORD
@@ -28,6 +28,8 @@ class Moving:
         self.source = Client(source.url, TARGET_PASSWORD)
         self.target = Client(target.url, TARGET_PASSWORD)
         self.agent_id, self._keys = agent_id, keys
+        # Of the [agent], and how its temporary name begins.
+        self.word = name.replace(" ", "-")
         self.here, self.there = Quirk(source.url), Quirk(target.url)
         self.job = None
 
@@ -40,7 +42,7 @@ class Moving:
             raise
         self.job = jobs.agents_job(
             self.folder / "move.conf", self.here, self.there,
-            {"one": self.agent_id}, job_name=self.folder.name,
+            {self.word: self.agent_id}, job_name=self.folder.name,
             name=self.name, **self._keys)
         return self
 
@@ -59,7 +61,14 @@ class Moving:
     def made(self):
         """{id: name} of all on the target that this move made."""
         return {a["id"]: a["name"] for a in self.target(
-            "GET", "/v1/agents/?limit=1000") if self.name in a["name"]}
+            "GET", "/v1/agents/?limit=1000")
+            if a["name"] == self.name
+            or a["name"].startswith(f"{self.word}-incoming-")}
+
+    def remove(self):
+        """Delete what was made; tools stay, for they are not its alone."""
+        for agent_id in self.made():
+            mixed_seed.remove_agent(self.target, agent_id)
 
     def faults(self):
         """What is not as it must be after a move; a line each."""
@@ -78,7 +87,4 @@ class Moving:
         applied = self.run("apply")
         if applied.rc != 0:
             return [f"apply: exit {applied.rc}: {applied.err[-800:]}"]
-        verified = self.run("verify")
-        if verified.rc != 0:
-            return [f"verify: exit {verified.rc}: {verified.out[-800:]}"]
         return self.faults()

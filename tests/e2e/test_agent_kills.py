@@ -1,8 +1,8 @@
 """A move killed at any instant ends in exactly one agent, whole.
 
 Twenty kills while the source is paged, twenty while the file is uploaded, and
-twenty while passages are inserted, one by one and in batches.  The seed of
-the instants is printed; SANCTUM_BED_SEED sets it.
+twenty while passages are inserted, half of them one by one and half in
+batches.  The seed of the instants is printed; SANCTUM_BED_SEED sets it.
 """
 
 import os
@@ -22,27 +22,24 @@ from bed.seed import Client
 from bed.site import TARGET_PASSWORD
 
 SOURCE, ONE_BY_ONE, IN_BATCHES = "0.16.2", "0.16.2", "0.16.8"
-MESSAGES, PASSAGES = 80, 12
-KILLS = 20
+MESSAGES, FEW, MANY = 60, 4, 60
 PREFIX = "killed"
 #: Moves at the same time; most of each is waiting.
 AT_ONCE = 4
 PAGE, UPLOAD_A_SECOND = 8, 250_000
 
-Phase = namedtuple("Phase", "name side on target passages")
+Phase = namedtuple("Phase", "name side on target passages kills")
 
+READ = "GET .*/(messages|archival-memory)"
 PHASES = (
-    Phase("paging", "here", "GET .*/(messages|archival-memory)", ONE_BY_ONE,
-          PASSAGES),
-    Phase("upload", "there", "POST /v1/agents/import", ONE_BY_ONE, PASSAGES),
+    Phase("paging", "here", READ, IN_BATCHES, FEW, 20),
+    Phase("upload", "there", "POST /v1/agents/import", IN_BATCHES, FEW, 20),
     Phase("backfill", "there", "POST .*/archival-memory", ONE_BY_ONE,
-          PASSAGES),
+          2 * FEW, 10),
     Phase("backfill by batches", "there",
-          "POST .*/(archival-memory|passages/batch)", IN_BATCHES,
-          3 * mixed_seed.BATCH))
+          "POST .*/(archival-memory|passages/batch)", IN_BATCHES, MANY, 10))
 
-HABITS = {"here": [{"on": "GET .*/(messages|archival-memory)", "do": "limit",
-                    "limit": PAGE}],
+HABITS = {"here": [{"on": READ, "do": "limit", "limit": PAGE}],
           "there": [{"on": "POST /v1/agents/import", "do": "pace",
                      "bytes": UPLOAD_A_SECOND}]}
 
@@ -72,7 +69,8 @@ def planted(bed, servers):
             made[passages] = mixed_seed.plant(
                 Client(servers[SOURCE].url, TARGET_PASSWORD),
                 f"{PREFIX} {passages}", stub_port=bed.stub_port,
-                messages=MESSAGES, passages=passages, companion=False)
+                messages=MESSAGES, passages=passages, companion=False,
+                live=False)
         return made[passages]
 
     yield plant
@@ -118,6 +116,7 @@ def measure(phase, new_move):
         assert running.returncode == 0, said
         faults = move.faults()
         assert not faults, faults
+        move.remove()
         return side.count(phase.on), took_s
 
 
@@ -152,6 +151,7 @@ def attempts(phase, new_move, instants, count, took_s):
                 with new_move(number) as move:
                     alive.append(kill(move, phase, instant, count, took_s))
                     faults = move.finish()
+                    move.remove()
             except FAILURES as e:
                 faults = [f"{type(e).__name__}: {e}"]
             lines.extend(f"kill {number} at {instant:.4f}: {f}"
@@ -182,8 +182,8 @@ def test_kills_leave_exactly_one_agent(phase, new_move, servers):
     assert count > 0
     instants = random.Random(f"{seed} {phase.name}")
     lines, alive = attempts(phase, new_move, [
-        instants.random() for _ in range(KILLS)], count, took_s)
+        instants.random() for _ in range(phase.kills)], count, took_s)
     assert not lines, "\n".join([f"seed {seed}", *lines])
     # A run that had ended before its kill proves nothing.
-    assert alive >= KILLS // 2
+    assert alive >= phase.kills // 2
     assert loose_blocks(target) <= loose

@@ -108,6 +108,8 @@ def test_the_source_has_everything(moved):
     backs = [one for one in side.history() if one[1] == "returns"]
     assert {b[3] for b in backs} == {"success", "error"}
     assert any(b[5] for b in backs) and any(b[6] for b in backs)
+    # The last turns were written by the server itself; one tool broke.
+    assert [b[4] for b in backs if "it broke: ✗" in b[4]]
     calls = [one for one in side.history() if one[1] == "tool_call_message"]
     assert {mixed.ROLL, mixed.BREAK} <= {c[2] for c in calls}
     texts = [p[0] for p in side.passages()]
