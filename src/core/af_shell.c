@@ -168,14 +168,16 @@ af_shell_read(const char *text, size_t len, struct af_shell *shell,
 	return 0;
 }
 
-/* Append ", NAME" while there is room. */
+/* Append ", NAME" while there is room, then ", ..." once. */
 static void
 list_name(struct buf *out, size_t start, const char *name)
 {
-	if (out->len - start > NAMES_MAX)
+	bool full = out->len - start > NAMES_MAX - NAME_SHOWN;
+
+	if (full && str_ends(buf_cstr(out), "..."))
 		return;
 	buf_str(out, out->len > start ? ", " : "");
-	if (out->len - start > NAMES_MAX - NAME_SHOWN)
+	if (full)
 		buf_str(out, "...");
 	else
 		shown_text(out, name, strlen(name), NAME_SHOWN);
