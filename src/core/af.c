@@ -107,6 +107,8 @@ fix_agent(struct jdoc *agent, const struct af_source *source)
 	if (source->mark)
 		jdoc_set(agent, "metadata", af_mark_put(jdoc_get(agent,
 		    "metadata"), source->mark));
+	if (source->agent_type)
+		jdoc_set_str(agent, "agent_type", source->agent_type);
 	put_config(agent, "llm_config", "model", source->llm_config);
 	put_config(agent, "embedding_config", "embedding",
 	    source->embedding_config);
@@ -194,6 +196,7 @@ af_open(const struct af_source *source, struct af_writer **out,
 	w->source.shell = w->source.name = NULL;
 	w->source.in_context = NULL;
 	w->source.mark = NULL;
+	w->source.agent_type = NULL;
 	w->source.llm_config = w->source.embedding_config = NULL;
 	*out = w;
 	return 0;

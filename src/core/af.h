@@ -58,6 +58,7 @@ struct af_source {
 	const char *name;		/* the agent's, in the file */
 	const struct jdoc *in_context;	/* ids at the source, in order */
 	const struct af_mark *mark;	/* into its metadata, or NULL */
+	const char *agent_type;		/* NULL: the shell's */
 	/* Instead of the shell's (core/af_model.h); NULL: as they are. */
 	const struct jdoc *llm_config;
 	const struct jdoc *embedding_config;

@@ -26,7 +26,7 @@ note_agent(void *ctx, const struct letta_agent *agent, struct err *err)
 
 	if (!agent->name || !str_eq(agent->name, search->name))
 		return 0;
-	if (!mark || !str_eq(mark, search->mark)) {
+	if (search->mark && (!mark || !str_eq(mark, search->mark))) {
 		marked->foreign++;
 		return 0;
 	}
@@ -56,7 +56,7 @@ agent_marked_find(struct server *server, const char *name, const char *mark,
 		rc = letta_answer_agents(buf_cstr(&answer), answer.len,
 		    note_agent, &search, err);
 	if (rc == 0 && marked->foreign > 0)
-		log_detail("%s: %zu agents are called %s and do not carry the "
+		log_debug("%s: %zu agents are called %s and do not carry the "
 		    "mark of this job; they are left alone", server->name,
 		    marked->foreign, name);
 	buf_clear(&path);

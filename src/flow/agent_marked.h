@@ -14,7 +14,7 @@ struct server;
  * their metadata (core/af_mark.h).  There is one while an agent is on its
  * way, none after it was promoted, and more only when a server finished an
  * import that we had given up waiting for.  One of that name without the mark
- * is somebody else's: it is counted, said once, and left alone.
+ * is somebody else's: it is counted, and left alone.
  */
 #define AGENT_MARKED_MAX 16
 
@@ -24,6 +24,7 @@ struct agent_marked {
 	char ids[AGENT_MARKED_MAX][LETTA_ID_SIZE];
 };
 
+/* mark NULL: the name alone tells, for what is made without a mark. */
 int agent_marked_find(struct server *, const char *name, const char *mark,
     struct agent_marked *, struct err *) MUST_CHECK;
 

@@ -80,9 +80,20 @@ struct source_texts {
 	char *state;
 	struct jdoc *state_doc;
 	struct af_shell parsed;
+	const char *agent_type;		/* as it will be */
 	struct agent_model model;	/* as the target has it */
 	char *from;			/* where it comes from, in words */
 };
+
+/* Old types that think aloud become letta_v1_agent (core/af_row.h). */
+static const char *
+type_of(const struct source_texts *texts)
+{
+	struct letta_caps version;
+
+	letta_caps_of(jdoc_get_str(texts->state_doc, "version"), &version);
+	return af_row_agent_type(texts->parsed.agent_type, version.backward);
+}
 
 static int
 texts_load(struct source_texts *texts, struct run *run,
@@ -106,6 +117,8 @@ texts_load(struct source_texts *texts, struct run *run,
 	if (rc == 0)
 		rc = af_shell_read(texts->shell, strlen(texts->shell),
 		    &texts->parsed, err);
+	if (rc == 0)
+		texts->agent_type = type_of(texts);
 	texts->from = agent->from ? mem_printf("%s %s", agent->from->name,
 	    agent->from_id) : mem_strdup("a bundle");
 	free(shell_key);
@@ -175,6 +188,7 @@ send_texts(struct run *run, struct server *to, const struct agent_send *send,
 		.name = send->name,
 		.in_context = jdoc_get(texts->state_doc, "message_ids"),
 		.mark = &mark,
+		.agent_type = texts->agent_type,
 		.llm_config = texts->model.llm_config,
 		.embedding_config = texts->model.embedding_config,
 		.next = agent_feed_next,
@@ -269,6 +283,9 @@ agent_send(struct run *run, struct server *to, const struct agent_send *send,
 	int rc;
 
 	rc = texts_load(&texts, run, agent, err);
+	if (rc == 0)
+		rc = agent_rules(agent, run->journal, &to->caps, &rules,
+		    err);
 	if (rc == 0)
 		rc = agent_model_choose(to, agent, &texts.parsed,
 		    &texts.model, NULL, err);

@@ -157,7 +157,9 @@ agent_settle(struct run *run, struct server *to,
 	int rc;
 
 	*id = NULL;
-	rc = agent_feed_count(&from, &rows, &want, err);
+	rc = agent_rules(agent, run->journal, &to->caps, &rules, err);
+	if (rc == 0)
+		rc = agent_feed_count(&from, &rows, &want, err);
 	if (rc == 0)
 		rc = wait_for_it(run, to, agent, name, want, &marked,
 		    &whole, err);

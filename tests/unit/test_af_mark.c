@@ -14,7 +14,8 @@
 #include "core/jdoc.h"
 #include "core/verdict.h"
 
-#define MARKED "{\"k\":1,\"sanctumctl\":{\"mark\":\"0123\",\"name\":\"AI/ML\"," \
+#define MARKED "{\"k\":1,\"sanctumctl\":{\"mark\":\"0123\"," \
+    "\"name\":\"AI/ML\"," \
     "\"from\":\"a b\"}}"
 #define FILE_OF(agent, blocks, servers) "{\"agents\":[{\"name\":\"n\"," \
     "\"id\":\"agent-0\"" agent "}],\"blocks\":[" blocks "],\"tools\":[]," \
