@@ -78,6 +78,12 @@ char *agent_scope(const char *side, const struct conf_agent *,
 char *agent_shell_key(const char *side, const struct conf_agent *);
 /* Journal key of a side's agent state. */
 char *agent_state_key(const char *side, const struct conf_agent *);
+/*
+ * That state, which the caller frees; NULL, and that is a success, when it has
+ * not been read.
+ */
+int agent_state_load(const struct conf_agent *, const char *side,
+    struct journal *, struct jdoc **out, struct err *) MUST_CHECK;
 
 /*
  * How many conversations a side has beside the agent's own history.  They are
