@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from bed import history, jobs, look, seed
+from bed.http import HttpError
 from bed.jobs import SOURCE_TOKEN, TARGET_TOKEN
 
 OFFERED = "openai-proxy/gpt-4o-mini"
@@ -90,18 +91,24 @@ def mark_of(sanctumctl):
 
 def test_a_name_that_servers_refuse_is_mapped(write_job, make_agent,
                                               sanctumctl, source, second):
-    # The source's own export refuses it too, so it is given by the job.
+    # A PATCH takes it, and then the source's own export fails.
     agent_id = make_agent()
-    job = write_job(agent_id, name="AI/ML Expert")
+    source("PATCH", f"/v1/agents/{agent_id}", {"name": "AI/ML Expert"})
+    with pytest.raises(HttpError):
+        source.export_agent(agent_id)
+    job = write_job(agent_id)
     planned = sanctumctl("plan", job)
     assert planned.rc == 4, planned.err
     assert '"AI/ML Expert" -> "AI-ML Expert"' in planned.out
-    assert sanctumctl("apply", job).rc == 0
+    applied = sanctumctl("apply", job)
+    assert applied.rc == 0, applied.err
     there = the_agent(second)
     assert there["name"] == "AI-ML Expert"
     assert there["metadata"] == {
         "seeded": "yes", "sanctumctl_original_name": "AI/ML Expert"}
-    assert second("GET", f"/v1/agents/{there['id']}/export")
+    assert second.export_agent(there["id"])
+    assert look.rows(second, there["id"]) == look.rows(source, agent_id)
+    assert look.blocks(second, there["id"]) == look.blocks(source, agent_id)
     verified = sanctumctl("verify", job)
     assert verified.rc == 0, verified.out
     assert sanctumctl("apply", job).out.startswith("nothing to do")
