@@ -276,6 +276,14 @@ letta_path_block_agents(struct buf *out, const char *block)
 }
 
 void
+letta_path_list(struct buf *out, const char *kind, const char *after,
+    unsigned int limit)
+{
+	buf_printf(out, "/v1/%s/?limit=%u", kind, limit);
+	add_query(out, "after", after);
+}
+
+void
 letta_path_tools_by_name(struct buf *out, const char *name)
 {
 	buf_str(out, "/v1/tools/?name=");

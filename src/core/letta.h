@@ -119,6 +119,12 @@ void letta_path_block(struct buf *, const char *block);
 /* GET: the agents that a block is attached to. */
 void letta_path_block_agents(struct buf *, const char *block);
 void letta_path_tool(struct buf *, const char *tool);
+/*
+ * GET a page of everything of a kind: "agents", "blocks", "tools",
+ * "archives", "identities".
+ */
+void letta_path_list(struct buf *, const char *kind, const char *after,
+    unsigned int limit);
 void letta_path_tools_by_name(struct buf *, const char *name);
 
 /*

@@ -14,12 +14,18 @@
 #include "io/journal.h"
 
 void
-agent_plan(struct plan *plan, const struct conf_agent *agent)
+agent_plan_rehearsal(struct plan *plan, const struct conf_agent *agent)
 {
 	plan_add(plan, "agent", agent->name, &agent_read_kind, agent);
 	plan_add(plan, "agent", agent->name, &agent_import_kind, agent);
 	plan_add(plan, "agent", agent->name, &agent_archival_kind, agent);
 	plan_add(plan, "agent", agent->name, &agent_compare_kind, agent);
+}
+
+void
+agent_plan(struct plan *plan, const struct conf_agent *agent)
+{
+	agent_plan_rehearsal(plan, agent);
 	plan_add(plan, "agent", agent->name, &agent_promote_kind, agent);
 }
 

@@ -36,6 +36,8 @@ struct verdict;
  * target's listing -> scope "target/NAME/messages" -> core/verdict.h.
  */
 void agent_plan(struct plan *, const struct conf_agent *);
+/* The same without the last step. */
+void agent_plan_rehearsal(struct plan *, const struct conf_agent *);
 
 /*
  * Read both sides afresh into a journal of its own, removed after, and add
