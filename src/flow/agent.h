@@ -10,11 +10,13 @@ struct conf_agent;
 struct err;
 struct jdoc;
 struct journal;
+struct letta_caps;
 struct plan;
 struct run;
 struct server;
 struct step_kind;
 struct verdict;
+struct af_rules;
 
 /*
  * The agent path: one agent of a source server becomes the same mind on a
@@ -28,6 +30,7 @@ struct verdict;
  *     archival   passages that the target lacks, one by one
  *                                                          agent_archival.c
  *     compare    both sides, check by check                agent_compare.c
+ *     live       with live_check: a copy takes a turn       agent_live.c
  *     promote    its real name, once the verdict is `same' agent_promote.c
  *
  * A message row's way: a page of the listing (core/turn.h maps it) -> the
@@ -112,6 +115,15 @@ int agent_read_passages(struct server *, const char *id,
  */
 int agent_compare(const struct conf_agent *, struct journal *, bool live,
     struct verdict *, struct err *) MUST_CHECK;
+
+/*
+ * How the source's rows are converted on their way (core/af_row.h), by what
+ * the journal holds of the source's state and by the target's version; NULL:
+ * that of the staged state of the target.
+ */
+int agent_rules(const struct conf_agent *, struct journal *,
+    const struct letta_caps *target, struct af_rules *, struct err *)
+    MUST_CHECK;
 
 /* Whether the agent was given its name: by the journal, no step is left. */
 int agent_is_promoted(struct run *, const struct conf_agent *, bool *out,
