@@ -18,34 +18,6 @@
 #include "io/journal.h"
 
 static int
-compare_passages(const struct conf_agent *agent, struct journal *journal,
-    bool live, struct verdict *verdict, struct err *err)
-{
-	struct agent_passages_diff diff;
-
-	if (agent_passages_compare(journal, agent, NULL, NULL, &diff,
-	    err) != 0)
-		return -1;
-	if (diff.twice > 0)
-		verdict_add(verdict, "archival passages", VERDICT_DIFFERENT,
-		    diff.source, diff.target, "%" PRIu64 " of the source's "
-		    "are on the target once too often", diff.twice);
-	else if (diff.only_source > 0 || (diff.only_target > 0 && !live))
-		verdict_add(verdict, "archival passages", VERDICT_DIFFERENT,
-		    diff.source, diff.target, "%" PRIu64 " only at the "
-		    "source, %" PRIu64 " only on the target",
-		    diff.only_source, diff.only_target);
-	else if (diff.only_target > 0)
-		verdict_add(verdict, "archival passages", VERDICT_SAME,
-		    diff.source, diff.target, "%" PRIu64 " on the target are "
-		    "of after the move", diff.only_target);
-	else
-		verdict_add(verdict, "archival passages", VERDICT_SAME,
-		    diff.source, diff.target, NULL);
-	return 0;
-}
-
-static int
 load_shell(const struct conf_agent *agent, const char *side,
     struct journal *journal, struct af_shell *shell, struct err *err)
 {
@@ -165,7 +137,7 @@ agent_compare(const struct conf_agent *agent, struct journal *journal,
     bool live, struct verdict *verdict, struct err *err)
 {
 	if (agent_compare_rows(agent, journal, live, verdict, err) != 0 ||
-	    compare_passages(agent, journal, live, verdict, err) != 0 ||
+	    agent_passages_judge(agent, journal, live, verdict, err) != 0 ||
 	    compare_context(agent, journal, verdict, err) != 0 ||
 	    compare_conversations(agent, journal, verdict, err) != 0 ||
 	    compare_shells(agent, journal, live, verdict, err) != 0)

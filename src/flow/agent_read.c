@@ -7,6 +7,7 @@
 #include "core/conf.h"
 #include "flow/agent.h"
 #include "flow/agent_page.h"
+#include "flow/agent_passages.h"
 #include "flow/agent_shell.h"
 #include "flow/plan.h"
 #include "flow/run.h"
@@ -58,10 +59,8 @@ agent_read_passages(struct server *server, const char *id,
     const struct conf_agent *agent, const char *word, bool fresh,
     struct journal *journal, struct err *err)
 {
-	struct side side = { server, journal, agent, id, word, fresh };
-
-	return read_listing(&side, AGENT_PAGE_PASSAGES, "passages", NULL,
-	    NULL, err);
+	return agent_passages_read(server, id, agent, word, fresh, journal,
+	    err);
 }
 
 /* The state first: its ids in context then name rows that are listed. */

@@ -7,6 +7,7 @@
 #include "flow/agent.h"
 #include "flow/agent_checks.h"
 #include "flow/agent_live.h"
+#include "flow/agent_rejects.h"
 #include "flow/run.h"
 #include "io/journal.h"
 
@@ -53,6 +54,9 @@ agent_verify(struct run *run, const struct conf_agent *agent,
 		rc = journal_open(path, true, &scratch, err);
 		if (rc == 0)
 			rc = read_both(run, agent, id, scratch, err);
+		if (rc == 0)
+			rc = agent_rejects_carry(agent, run->journal, scratch,
+			    err);
 		if (rc == 0)
 			rc = agent_compare(agent, scratch, true, &own, err);
 		if (rc == 0)
