@@ -1,10 +1,9 @@
 #ifndef FLOW_AGENT_BLOCKS_H
 #define FLOW_AGENT_BLOCKS_H
 
-#include <stdbool.h>
-
 #include "base/attr.h"
 
+struct conf;
 struct conf_agent;
 struct err;
 struct journal;
@@ -29,7 +28,7 @@ struct verdict;
  *
  * shared_with are the other agents that have the block, sorted; a null
  * description or metadata is left out, and so are the tags of a server that
- * keeps none (before 0.16.4 or so; 0.16.2 and 0.11.3, seen).
+ * keeps none (0.11.3 and 0.16.2, seen; 0.16.8 keeps them).
  */
 
 /*
@@ -41,9 +40,10 @@ int agent_blocks_read(struct server *, const char *agent_id,
     struct err *) MUST_CHECK;
 
 /*
- * Add the checks "block details" (tags, metadata; not value, limit,
- * description and read_only, which core/verdict.h compares) and "block
- * sharing".  Which block of the source became which of the target is in the
+ * Add the checks "block details" (tags and metadata; core/verdict.h compares
+ * the rest) and "block sharing", and what of both could not be: tags on a
+ * server that keeps none, sharing with agents that the job does not move.
+ * Which block of the source became which of the target is in the
  * journal (agent_blocks_carry brings it into another).
  */
 int agent_blocks_compare(const struct conf_agent *, struct journal *,
@@ -58,12 +58,22 @@ int agent_blocks_carry(const struct conf_agent *, struct journal *from,
     struct journal *to, struct err *) MUST_CHECK;
 
 /*
- * 0.16.8 writes the first system row anew when a block of the agent is
- * changed, attached or detached (seen).  Whether the step did such a thing:
- * that row then cannot be compared.
+ * The block of the target that a block of the source has become; *target is
+ * NULL when there is none, and the caller frees it.  It is one for all agents
+ * of the job that go to this target: so they come to share it.
  */
-int agent_blocks_touched(const struct conf_agent *, struct journal *,
-    bool *out, struct err *) MUST_CHECK;
+int agent_blocks_target(const struct conf_agent *, struct journal *,
+    const char *source_id, char **target, struct err *) MUST_CHECK;
+/* target "": it has become none after all. */
+int agent_blocks_target_set(const struct conf_agent *, struct journal *,
+    const char *source_id, const char *target, struct err *) MUST_CHECK;
+
+/*
+ * Keep in the journal which agents of its servers the job moves: a block that
+ * is shared with another one cannot be shared on the target.
+ */
+int agent_blocks_note_job(const struct conf *, struct journal *,
+    struct err *) MUST_CHECK;
 
 extern const struct step_kind agent_blocks_kind;
 

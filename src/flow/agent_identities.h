@@ -34,6 +34,10 @@ int agent_identities_read(struct server *, const char *agent_id,
 int agent_identities_compare(const struct conf_agent *, struct journal *,
     struct verdict *, struct err *) MUST_CHECK;
 
+/* Bring why one could not be made from one journal into another. */
+int agent_identities_carry(const struct conf_agent *, struct journal *from,
+    struct journal *to, struct err *) MUST_CHECK;
+
 extern const struct step_kind agent_identities_kind;
 
 #endif /* !FLOW_AGENT_IDENTITIES_H */
