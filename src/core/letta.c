@@ -187,9 +187,18 @@ letta_path_agents_by_name(struct buf *out, const char *name)
 }
 
 void
-letta_path_export(struct buf *out, const char *agent)
+letta_path_export(struct buf *out, const char *agent, unsigned int max_steps)
 {
 	path(out, "agents", agent, "/export");
+	if (max_steps > 0)
+		buf_printf(out, "?max_steps=%u", max_steps);
+}
+
+void
+letta_path_active_runs(struct buf *out, const char *agent)
+{
+	buf_str(out, "/v1/runs/?active=true");
+	add_query(out, "agent_id", agent);
 }
 
 void

@@ -84,7 +84,11 @@ bool letta_name_ok(const char *name) MUST_CHECK;
 
 void letta_path_agent(struct buf *, const char *agent);
 void letta_path_agents_by_name(struct buf *, const char *name);
-void letta_path_export(struct buf *, const char *agent);
+/* max_steps, when not 0, is of servers before 0.16: how far it reaches back. */
+void letta_path_export(struct buf *, const char *agent,
+    unsigned int max_steps);
+/* GET: the runs of an agent that are not ended. */
+void letta_path_active_runs(struct buf *, const char *agent);
 /*
  * A page of stored rows in the order in which they came.  Forwards it is the
  * oldest limit rows after the row cursor, backwards the newest before it; ""

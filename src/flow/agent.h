@@ -51,6 +51,7 @@ int agent_verify(struct run *, const struct conf_agent *, struct verdict *,
 
 extern const struct step_kind agent_read_kind;
 extern const struct step_kind agent_import_kind;
+extern const struct step_kind agent_attach_kind;	/* the step "tools" */
 extern const struct step_kind agent_archival_kind;
 extern const struct step_kind agent_compare_kind;
 extern const struct step_kind agent_promote_kind;
@@ -78,6 +79,12 @@ char *agent_scope(const char *side, const struct conf_agent *,
 char *agent_shell_key(const char *side, const struct conf_agent *);
 /* Journal key of a side's agent state. */
 char *agent_state_key(const char *side, const struct conf_agent *);
+/*
+ * That state, which the caller frees; NULL, and that is a success, when it has
+ * not been read.
+ */
+int agent_state_load(const struct conf_agent *, const char *side,
+    struct journal *, struct jdoc **out, struct err *) MUST_CHECK;
 
 /*
  * How many conversations a side has beside the agent's own history.  They are

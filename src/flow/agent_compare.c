@@ -4,13 +4,17 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/af_row.h"
 #include "core/af_shell.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
+#include "core/letta.h"
 #include "core/verdict.h"
 #include "flow/agent.h"
+#include "flow/agent_blocks.h"
 #include "flow/agent_checks.h"
 #include "flow/agent_compare_rows.h"
+#include "flow/agent_identities.h"
 #include "flow/agent_passages.h"
 #include "flow/plan.h"
 #include "flow/run.h"
@@ -35,6 +39,23 @@ load_shell(const struct conf_agent *agent, const char *side,
 	return rc;
 }
 
+/* The type that an agent of an older server is to have. */
+static int
+expect_type(const struct conf_agent *agent, struct journal *journal,
+    struct af_shell *source, struct err *err)
+{
+	struct jdoc *state = NULL;
+	struct letta_caps caps;
+
+	if (agent_state_load(agent, "source", journal, &state, err) != 0)
+		return -1;
+	letta_caps_of(jdoc_get_str(state, "version"), &caps);
+	source->agent_type = af_row_agent_type(source->agent_type,
+	    caps.backward);
+	jdoc_free(state);
+	return 0;
+}
+
 static int
 compare_shells(const struct conf_agent *agent, struct journal *journal,
     bool live, struct verdict *verdict, struct err *err)
@@ -46,6 +67,8 @@ compare_shells(const struct conf_agent *agent, struct journal *journal,
 	rc = load_shell(agent, "source", journal, &source, err);
 	if (rc == 0)
 		rc = load_shell(agent, "target", journal, &target, err);
+	if (rc == 0)
+		rc = expect_type(agent, journal, &source, err);
 	if (rc == 0) {
 		verdict_agent(verdict, &source, &target);
 		verdict_blocks(verdict, &source, &target);
@@ -140,7 +163,9 @@ agent_compare(const struct conf_agent *agent, struct journal *journal,
 	    agent_passages_judge(agent, journal, live, verdict, err) != 0 ||
 	    compare_context(agent, journal, verdict, err) != 0 ||
 	    compare_conversations(agent, journal, verdict, err) != 0 ||
-	    compare_shells(agent, journal, live, verdict, err) != 0)
+	    compare_shells(agent, journal, live, verdict, err) != 0 ||
+	    agent_blocks_compare(agent, journal, verdict, err) != 0 ||
+	    agent_identities_compare(agent, journal, verdict, err) != 0)
 		return err_ctx(err, "compare agent %s", agent->name);
 	verdict_add_blind(verdict);
 	return 0;

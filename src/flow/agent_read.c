@@ -6,8 +6,12 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "flow/agent.h"
+#include "flow/agent_blocks.h"
+#include "flow/agent_checks.h"
+#include "flow/agent_identities.h"
 #include "flow/agent_page.h"
 #include "flow/agent_passages.h"
+#include "flow/agent_raw.h"
 #include "flow/agent_shell.h"
 #include "flow/plan.h"
 #include "flow/run.h"
@@ -144,23 +148,83 @@ read_conversations(const struct side *side, const char *type,
 	return rc;
 }
 
+/* A run that was killed may have left the source's context exchanged. */
+static int
+close_window(const struct side *side, struct err *err)
+{
+	if (!str_eq(side->word, "source"))
+		return 0;
+	return agent_raw_restore(side->server, side->id, side->agent,
+	    side->journal, err);
+}
+
+/* What the export of a target held, for agent_checks. */
+static int
+put_round_trip(const struct side *side,
+    const struct agent_raw_counts *counts, struct err *err)
+{
+	char *key = agent_round_trip_key(side->agent);
+	char *text = mem_printf("%" PRIu64 " %" PRIu64 " %" PRIu64,
+	    counts->placed, counts->left, counts->pairs);
+	int rc = journal_put(side->journal, key, text, err);
+
+	free(text);
+	free(key);
+	return rc;
+}
+
+/*
+ * The export of a source, whose rows win over the listed ones, and with
+ * raw_read all other rows as well, once: what is read afresh is compared as it
+ * is listed.
+ */
+static int
+read_raw(const struct side *side, struct err *err)
+{
+	struct agent_raw_counts counts;
+	int rc;
+
+	rc = agent_shell_fetch(side->server, side->id, side->agent,
+	    side->word, side->journal, &counts, err);
+	if (rc != 0 || !str_eq(side->word, "source"))
+		return rc != 0 ? rc : put_round_trip(side, &counts, err);
+	if (side->agent->raw_read && !side->fresh &&
+	    !side->server->caps.backward) {
+		counts = (struct agent_raw_counts){ 0 };
+		rc = agent_raw_window(side->server, side->id, side->agent,
+		    side->journal, &counts, err);
+	}
+	if (rc == 0 && counts.placed + counts.left > 0)
+		log_detail("%s: %" PRIu64 " rows of %s as they are stored, "
+		    "%" PRIu64 " of the export left as listed",
+		    side->server->name, counts.placed, side->id, counts.left);
+	return rc;
+}
+
 int
 agent_read_side(struct server *server, const char *id,
     const struct conf_agent *agent, const char *word, bool fresh,
     struct journal *journal, struct err *err)
 {
 	struct side side = { server, journal, agent, id, word, fresh };
-	char *type;
+	char *type = NULL;
 	int rc;
 
-	rc = read_messages(&side, &type, err);
+	rc = close_window(&side, err);
+	if (rc == 0)
+		rc = read_messages(&side, &type, err);
 	if (rc == 0)
 		rc = read_conversations(&side, type, err);
 	if (rc == 0)
 		rc = agent_read_passages(server, id, agent, word, fresh,
 		    journal, err);
 	if (rc == 0)
-		rc = agent_shell_fetch(server, id, agent, word, journal, err);
+		rc = agent_blocks_read(server, id, agent, word, journal, err);
+	if (rc == 0)
+		rc = agent_identities_read(server, id, agent, word, journal,
+		    err);
+	if (rc == 0)
+		rc = read_raw(&side, err);
 	free(type);
 	return rc != 0 ? err_ctx(err, "read agent %s (%s)", agent->name, id) :
 	    0;

@@ -141,8 +141,10 @@ test_paths(void **state)
 	assert_path(&p, "/v1/agents/" AGENT);
 	letta_path_agent(&p, "../a?b");
 	assert_path(&p, "/v1/agents/%2E%2E%2Fa%3Fb");
-	letta_path_export(&p, AGENT);
+	letta_path_export(&p, AGENT, 0);
 	assert_path(&p, "/v1/agents/" AGENT "/export");
+	letta_path_export(&p, AGENT, 30);
+	assert_path(&p, "/v1/agents/" AGENT "/export?max_steps=30");
 	letta_path_messages(&p, AGENT, NULL, false, "", 1000);
 	assert_path(&p, "/v1/agents/" AGENT "/messages?"
 	    "use_assistant_message=false&order=asc&limit=1000"
