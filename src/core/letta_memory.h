@@ -44,6 +44,7 @@ int letta_body_passages(struct buf *, const struct letta_staged *, size_t n,
 /* Blocks. */
 
 #define LETTA_PATH_BLOCKS "/v1/blocks/"
+/* 422 for more than 50 characters, or others than letters, digits, _ / - */
 void letta_path_blocks_by_label(struct buf *, const char *label);
 /* PATCH; no body. */
 void letta_path_block_attach(struct buf *, const char *agent,

@@ -30,7 +30,7 @@ struct blocks {
 	struct server *to;
 	char *id;		/* of the agent there */
 	char *made_key;
-	struct jdoc *made;	/* ids: what this agent's import and step made */
+	struct jdoc *made;	/* ids: of this agent's import and step */
 	struct jdoc *there;	/* the agent's blocks, as the server has them */
 	size_t shared, changed, created;
 };
@@ -154,12 +154,18 @@ find_mapped(struct blocks *blocks, struct block *block, struct err *err)
 
 /*
  * The label of a block that we make, until it has its own: unique, and one
- * that a listing can be asked for (letters, digits, "_", "/", "-" alone).
+ * that a listing can be asked for (letters, digits, "_", "/", "-" alone, and
+ * at most 50 of them: 0.16.8, seen).
  */
+#define ID_PART 36	/* a UUID, or the end of what stands for one */
+
 static char *
 temporary_label(const struct blocks *blocks, const char *source_id)
 {
-	return mem_printf("incoming-%s-%s", blocks->run->mark, source_id);
+	size_t len = strlen(source_id);
+
+	return mem_printf("%s-%s", blocks->run->mark,
+	    source_id + (len > ID_PART ? len - ID_PART : 0));
 }
 
 /* *id is NULL when no block has the label. */
