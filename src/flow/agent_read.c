@@ -308,13 +308,14 @@ read_undo(struct run *run, const struct step *step, struct plan_note *note,
 {
 	static const char *const sides[] = { "source", "target" };
 	static const char *const listings[] = { "messages", "passages",
-	    "conversations" };
+	    "conversations", "blocks", "identities" };
+	const size_t n = sizeof(listings) / sizeof(*listings);
 	const struct conf_agent *agent = step->subject;
 	char *scope, *keys[2];
 	int rc = 0;
 
-	for (size_t i = 0; i < 6 && rc == 0; i++) {
-		scope = agent_scope(sides[i / 3], agent, listings[i % 3]);
+	for (size_t i = 0; i < 2 * n && rc == 0; i++) {
+		scope = agent_scope(sides[i / n], agent, listings[i % n]);
 		rc = journal_scope_drop(run->journal, scope, err);
 		free(scope);
 	}
