@@ -330,6 +330,8 @@ begin_value(struct af_reader *r, char c, struct err *err)
 {
 	enum level level = level_within(r, c);
 
+	if (r->bom % 3 != 0)		/* part of a mark is none */
+		return fail_top(r, '\0', err);
 	if (level != LEVEL_FILE)
 		return enter(r, level, err);
 	if (r->level == LEVEL_FILE)

@@ -213,19 +213,16 @@ compare_act(struct run *run, const struct step *step, struct plan_note *note,
 	const struct conf_agent *agent = step->subject;
 	struct buf names = BUF_INIT(65536);
 	struct verdict verdict = { 0 };
-	struct server *from, *to;
+	struct server *to;
 	char *id = NULL;
 	int rc;
 
-	/* The source afresh too: what was staged may be of an earlier day. */
+	/* The source too: what was staged may be of an earlier day. */
 	rc = agent_target_id(run, agent, &id, err);
-	if (rc == 0)
-		rc = run_server(run, agent->from, &from, err);
 	if (rc == 0)
 		rc = run_server(run, agent->to, &to, err);
 	if (rc == 0)
-		rc = agent_read_side(from, agent->from_id, agent, "source",
-		    true, run->journal, err);
+		rc = agent_read_again(run, agent, err);
 	if (rc == 0)
 		rc = agent_read_side(to, id, agent, "target", true,
 		    run->journal, err);

@@ -20,7 +20,7 @@ struct placing {
 	bool write;			/* a source's rows are replaced */
 	const struct jdoc *file_ids;	/* in context, as the file has them */
 	const struct jdoc *real_ids;	/* the same at the source, or NULL */
-	size_t next;			/* of file_ids that is looked at first */
+	size_t next;			/* of file_ids, looked at first */
 	struct raw_align *align;
 	struct journal_rows *rows;	/* for align */
 	struct agent_raw_counts *counts;
@@ -52,7 +52,8 @@ set_row(void *ctx, const char *id, const char *body, size_t len,
 	struct placing *p = ctx;
 
 	p->counts->placed++;
-	return !p->write ? 0 : journal_row_set(p->journal, p->scope, id, body, len, err);
+	return !p->write ? 0 : journal_row_set(p->journal, p->scope, id, body,
+	    len, err);
 }
 
 /* A row whose id is known; one that is not listed shows nothing. */
