@@ -360,14 +360,20 @@ test_legacy_return(void **state)
 }
 
 static char *
-body(const char *text)
+body_of(const char *role, const char *text)
 {
 	struct buf out = BUF_INIT(4096);
 
-	buf_printf(&out, "{\"role\":\"user\",\"content\":[{\"type\":\"text\","
+	buf_printf(&out, "{\"role\":\"%s\",\"content\":[{\"type\":\"text\","
 	    "\"text\":\"%s\"}],\"created_at\":\"2026-01-02T03:04:05Z\"}",
-	    text);
+	    role, text);
 	return buf_take(&out);
+}
+
+static char *
+body(const char *text)
+{
+	return body_of("user", text);
 }
 
 /* Letters are rows: "ac" raw, "abc" listed; what is placed, in order. */
@@ -483,6 +489,63 @@ test_window(void **state)
 	free(flood.text);
 }
 
+/* A system row, many that no file of version 1 holds, one of a user. */
+static int
+next_of_gap(void *ctx, const char **id, const char **text, size_t *len,
+    struct err *err)
+{
+	struct flood *gap = ctx;
+	const char *role = gap->at % 3 == 0 ? "system" : "assistant";
+
+	(void)err;
+	if (gap->at == gap->n)
+		return 0;
+	if (++gap->at == gap->n)
+		role = "user";
+	free(gap->text);
+	gap->text = body_of(role, "x");
+	(void)snprintf(gap->id, sizeof(gap->id), "m%zu", gap->at);
+	*id = gap->id;
+	*text = gap->text;
+	*len = strlen(*text);
+	return 1;
+}
+
+static uint64_t
+placed_behind_gap(bool legacy)
+{
+	struct flood gap = { .n = 5 * RAW_WINDOW };
+	struct raw_source source = {
+		.listed = next_of_gap, .placed = count_placed, .ctx = &gap,
+		.legacy = legacy,
+	};
+	struct raw_align *a = raw_align_new(&source);
+	static const char *const roles[] = { "system", "user" };
+	struct err err = ERR_INIT;
+	struct jdoc *raw;
+	char *text;
+
+	for (size_t i = 0; i < 2; i++) {
+		text = body_of(roles[i], "x");
+		raw = jdoc_parse(text, strlen(text), &err);
+		assert_int_equal(raw_align_push(a, raw, &err), 0);
+		jdoc_free(raw);
+		free(text);
+	}
+	raw_align_free(a);
+	free(gap.text);
+	return gap.placed;
+}
+
+static void
+test_legacy_gap(void **state)
+{
+	(void)state;
+	assert_int_equal(placed_behind_gap(true), 2);
+	/* Of another file it is farther than is looked. */
+	assert_int_equal(placed_behind_gap(false), 1);
+}
+
 static void
 test_export_refused(void **state)
 {
@@ -532,6 +595,7 @@ main(void)
 		cmocka_unit_test(test_legacy_return),
 		cmocka_unit_test(test_align),
 		cmocka_unit_test(test_window),
+		cmocka_unit_test(test_legacy_gap),
 		cmocka_unit_test(test_export_refused),
 	};
 
