@@ -15,6 +15,7 @@
 #include "core/raw.h"
 #include "core/turn.h"
 #include "core/verdict_row.h"
+#include "golden.h"
 
 #define TEXT_MAX (1024 * 1024)
 #define ROWS_MAX 64
@@ -34,24 +35,6 @@ struct history {
 	struct buf shell;
 	bool legacy;
 };
-
-static void
-load(const char *name, struct buf *out)
-{
-	const char *top = getenv("srcdir");
-	char path[512], data[4096];
-	size_t n;
-	FILE *file;
-
-	(void)snprintf(path, sizeof(path), "%s/tests/golden/history/%s.json",
-	    top ? top : ".", name);
-	file = fopen(path, "re");
-	if (!file)
-		fail_msg("%s: %s", path, strerror(errno));
-	while ((n = fread(data, 1, sizeof(data), file)) > 0)
-		buf_add(out, data, n);
-	(void)fclose(file);
-}
 
 static int
 keep_listed(void *ctx, const char *id, const char *body, size_t len,
@@ -111,14 +94,14 @@ history(const char *version, const char *agent_type)
 	char name[64];
 
 	buf_init(&h->shell, TEXT_MAX);
-	(void)snprintf(name, sizeof(name), "%s-listing", version);
-	load(name, &text);
+	(void)snprintf(name, sizeof(name), "history/%s-listing.json", version);
+	golden_load(name, &text);
 	if (turn_page(agent_type, text.data, text.len, keep_listed, h, &info,
 	    &err) != 0)
 		fail_msg("%s", err.text);
 	buf_clear(&text);
-	(void)snprintf(name, sizeof(name), "%s-export", version);
-	load(name, &text);
+	(void)snprintf(name, sizeof(name), "history/%s-export.json", version);
+	golden_load(name, &text);
 	read_export(h, &text);
 	buf_clear(&text);
 	return h;
