@@ -319,7 +319,7 @@ test_returns(void **state)
 		    "return-shape refused+", NULL },
 		{ RETURNS(OK_TEXT, RETURN("[{\"type\":\"text\","
 		    "\"text\":\"x\"}]")), "return-list refused+", "" },
-		{ TOOL("\xef\xbb\xbf{}"), bad, NULL },
+		{ TOOL("\xef\xbb\xbf{}"), "return-body listing", NULL },
 		{ RETURNS(OK_TEXT, "{\"status\":\"OK\"}"),
 		    "return-shape refused", NULL },
 		{ RETURNS(OK_TEXT, "{\"status\":\"error\",\"stdout\":"
