@@ -258,6 +258,16 @@ test_context(void **state)
 	assert_int_equal(stats.returns_dropped, 1);
 	assert_context(rows, "[\"t1\",\"u2\"]",
 	    "[\"message-0\",\"message-5\"]", &stats);
+
+	/* Nor a call without its return, when there is one. */
+	assert_context(rows, "[\"s1\",\"c1\",\"u2\"]",
+	    "[\"message-0\",\"message-2\",\"message-3\",\"message-5\"]",
+	    &stats);
+	assert_int_equal(stats.returns_added, 1);
+	assert_int_equal(stats.context_kept, 4);
+	assert_context(rows, "[\"s1\",\"u2\",\"c1\"]",
+	    "[\"message-0\",\"message-5\",\"message-2\",\"message-3\"]",
+	    &stats);
 }
 
 /* Either id of a row that was two stands for it, and it is listed once. */
