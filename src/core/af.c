@@ -219,6 +219,8 @@ stop_at_finding(void *ctx, const struct af_rule_finding *finding,
     struct err *err)
 {
 	(void)ctx;
+	if (finding->effect < AF_RULE_LISTING)
+		return 0;
 	return err_set(err, ERR_DATA, "%s%s%s", finding->at,
 	    *finding->at ? ": " : "", finding->what);
 }

@@ -43,7 +43,8 @@ struct jdoc;
  *
  * The rows in context are the source's, in its order, but: the first is a
  * system row (else the server overwrites it with its prompt), ids that no row
- * has are left out, and so is a tool's return whose call is not in context.
+ * has are left out, and so is a tool's return whose call is not in context;
+ * one whose call is in context stands behind it.
  */
 
 /* The largest shell that is taken. */
@@ -77,6 +78,7 @@ struct af_stats {
 	uint64_t context_kept;		/* ids in the file's */
 	uint64_t context_missing;	/* ids that no row has */
 	uint64_t returns_dropped;	/* from context: call not in it */
+	uint64_t returns_added;		/* to context: call in it */
 	bool system_added;		/* first system row put in front */
 	uint64_t limits_raised;		/* blocks */
 };

@@ -106,6 +106,13 @@ int agent_read_side(struct server *, const char *id,
     const struct conf_agent *, const char *side, bool fresh,
     struct journal *, struct err *) MUST_CHECK;
 
+/*
+ * Read the source once more before it is compared: what has come since when
+ * this process has read it from its first page on, else all of it afresh.
+ */
+int agent_read_again(struct run *, const struct conf_agent *, struct err *)
+    MUST_CHECK;
+
 /* Its state and messages alone, or its passages alone. */
 int agent_read_messages(struct server *, const char *id,
     const struct conf_agent *, const char *side, bool fresh,

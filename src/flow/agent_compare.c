@@ -5,9 +5,11 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/af_mark.h"
+#include "core/af_row.h"
 #include "core/af_shell.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
+#include "core/letta.h"
 #include "core/verdict.h"
 #include "flow/agent.h"
 #include "flow/agent_checks.h"
@@ -81,6 +83,23 @@ compare_name(const struct conf_agent *agent, const struct af_shell *source,
 	buf_clear(&name);
 }
 
+/* The type that an agent of an older server is to have. */
+static int
+expect_type(const struct conf_agent *agent, struct journal *journal,
+    struct af_shell *source, struct err *err)
+{
+	struct jdoc *state = NULL;
+	struct letta_caps caps;
+
+	if (agent_state_load(agent, "source", journal, &state, err) != 0)
+		return -1;
+	letta_caps_of(jdoc_get_str(state, "version"), &caps);
+	source->agent_type = af_row_agent_type(source->agent_type,
+	    caps.backward);
+	jdoc_free(state);
+	return 0;
+}
+
 static int
 compare_shells(const struct conf_agent *agent, struct journal *journal,
     bool live, struct verdict *verdict, struct err *err)
@@ -91,6 +110,8 @@ compare_shells(const struct conf_agent *agent, struct journal *journal,
 	rc = load_shell(agent, "source", journal, &source, err);
 	if (rc == 0)
 		rc = load_shell(agent, "target", journal, &target, err);
+	if (rc == 0)
+		rc = expect_type(agent, journal, &source, err);
 	if (rc == 0) {
 		verdict_agent(verdict, &source, &target);
 		verdict_models(verdict, &source, &target, agent->model,
@@ -232,19 +253,16 @@ compare_act(struct run *run, const struct step *step, struct plan_note *note,
 	const struct conf_agent *agent = step->subject;
 	struct buf names = BUF_INIT(65536);
 	struct verdict verdict = { 0 };
-	struct server *from, *to;
+	struct server *to;
 	char *id = NULL;
 	int rc;
 
-	/* The source afresh too: what was staged may be of an earlier day. */
+	/* The source too: what was staged may be of an earlier day. */
 	rc = agent_target_id(run, agent, &id, err);
-	if (rc == 0)
-		rc = run_server(run, agent->from, &from, err);
 	if (rc == 0)
 		rc = run_server(run, agent->to, &to, err);
 	if (rc == 0)
-		rc = agent_read_side(from, agent->from_id, agent, "source",
-		    true, run->journal, err);
+		rc = agent_read_again(run, agent, err);
 	if (rc == 0)
 		rc = agent_read_side(to, id, agent, "target", true,
 		    run->journal, err);

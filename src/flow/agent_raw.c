@@ -15,12 +15,12 @@
 
 /* An export on its way into the journal. */
 struct placing {
-	const struct conf_agent *agent;
 	struct journal *journal;
 	char *scope;
+	bool write;			/* a source's rows are replaced */
 	const struct jdoc *file_ids;	/* in context, as the file has them */
 	const struct jdoc *real_ids;	/* the same at the source, or NULL */
-	size_t next;			/* of file_ids that is looked at first */
+	size_t next;			/* of file_ids, looked at first */
 	struct raw_align *align;
 	struct journal_rows *rows;	/* for align */
 	struct agent_raw_counts *counts;
@@ -52,7 +52,8 @@ set_row(void *ctx, const char *id, const char *body, size_t len,
 	struct placing *p = ctx;
 
 	p->counts->placed++;
-	return journal_row_set(p->journal, p->scope, id, body, len, err);
+	return !p->write ? 0 : journal_row_set(p->journal, p->scope, id, body,
+	    len, err);
 }
 
 /* A row whose id is known; one that is not listed shows nothing. */
@@ -80,12 +81,29 @@ place_known(struct placing *p, const char *id, const struct jdoc *raw,
 	return rc;
 }
 
+static bool
+is_pair(const struct jdoc *row)
+{
+	const struct jdoc *content = jdoc_get(row, "content");
+	bool reasoning = false, reply = false;
+	const char *type;
+
+	for (size_t i = 0; i < jdoc_len(content); i++) {
+		type = jdoc_get_str(jdoc_at(content, i), "type");
+		reasoning |= type && str_ends(type, "reasoning");
+		reply |= type && str_eq(type, "text");
+	}
+	return reasoning &&
+	    (reply || jdoc_len(jdoc_get(row, "tool_calls")) > 0);
+}
+
 static int
 place_row(void *ctx, const struct export_row *row, struct err *err)
 {
 	struct placing *p = ctx;
 	const char *id = real_id(p, row->id);
 
+	p->counts->pairs += is_pair(row->doc);
 	return id ? place_known(p, id, row->doc, err) :
 	    raw_align_push(p->align, row->doc, err);
 }
@@ -132,6 +150,8 @@ place_all(struct placing *p, const struct buf *answer, struct err *err)
 	bool ended;
 	int rc;
 
+	if (!p->write)
+		return read_rows(p, answer, err);
 	rc = journal_cursor(p->journal, p->scope, &cursor, &ended, err);
 	if (rc == 0)
 		rc = journal_page_begin(p->journal, err);
@@ -148,14 +168,15 @@ place_all(struct placing *p, const struct buf *answer, struct err *err)
 }
 
 int
-agent_raw_place(const struct conf_agent *agent, struct journal *journal,
-    const struct buf *answer, const struct jdoc *shell,
-    const struct jdoc *ids, bool legacy, struct agent_raw_counts *counts,
-    struct err *err)
+agent_raw_place(const struct conf_agent *agent, const char *side,
+    struct journal *journal, const struct buf *answer,
+    const struct jdoc *shell, const struct jdoc *ids, bool legacy,
+    struct agent_raw_counts *counts, struct err *err)
 {
 	struct placing p = {
-		.agent = agent, .journal = journal, .counts = counts,
-		.scope = agent_scope("source", agent, "messages"),
+		.journal = journal, .counts = counts,
+		.write = str_eq(side, "source"),
+		.scope = agent_scope(side, agent, "messages"),
 		.file_ids = jdoc_get(jdoc_at(jdoc_get(shell, "agents"), 0),
 		    "in_context_message_ids"),
 	};

@@ -19,19 +19,23 @@ struct server;
 
 struct agent_raw_counts {
 	uint64_t placed;	/* listed rows that have become raw */
+	uint64_t pairs;		/* raw rows of reasoning and a reply or call */
 	uint64_t left;		/* raw rows without a listed one that is the
 				 * same: the listed one stays */
 };
 
 /*
  * Put the rows of an export (the answer of the server, as it came) in place of
- * the listed ones in the source's scope.  shell is what core/export.h made of
- * it.  ids are those of the rows in context at the source, in the order of the
- * file's list of them, so these rows are known; all others are by their order.
- * NULL, or of another length: all are.
+ * the listed ones of a source.  Of a target nothing is written: how many of
+ * them are the listed ones is what its export is checked by.
+ *
+ * shell is what core/export.h made of the export.  ids are those of the rows in
+ * context on the server, in the order of the file's list of them, so these rows
+ * are known; all others are by their order.  NULL, or of another length: all
+ * are.
  */
-int agent_raw_place(const struct conf_agent *, struct journal *,
-    const struct buf *answer, const struct jdoc *shell,
+int agent_raw_place(const struct conf_agent *, const char *side,
+    struct journal *, const struct buf *answer, const struct jdoc *shell,
     const struct jdoc *ids, bool legacy, struct agent_raw_counts *,
     struct err *) MUST_CHECK;
 
@@ -46,7 +50,8 @@ int agent_raw_place(const struct conf_agent *, struct journal *,
  * err says so, and agent_raw_restore does it at the next run.
  */
 int agent_raw_window(struct server *, const char *id,
-    const struct conf_agent *, struct journal *, struct agent_raw_counts *, struct err *) MUST_CHECK;
+    const struct conf_agent *, struct journal *, struct agent_raw_counts *,
+    struct err *) MUST_CHECK;
 
 /*
  * Put the list back that a killed run has left exchanged; without one there is

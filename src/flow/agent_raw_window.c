@@ -250,8 +250,8 @@ read_batch(const struct window *w, const struct jdoc *ids, struct err *err)
 	if (rc == 0)
 		rc = agent_shell_of(&answer, &shell, &legacy, err);
 	if (rc == 0)
-		rc = agent_raw_place(w->agent, w->journal, &answer, shell,
-		    ids, legacy, w->counts, err);
+		rc = agent_raw_place(w->agent, "source", w->journal, &answer,
+		    shell, ids, legacy, w->counts, err);
 	jdoc_free(shell);
 	buf_clear(&path);
 	buf_wipe(&answer);

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "flow/agent.h"
+#include "flow/agent_checks.h"
 #include "flow/agent_page.h"
 #include "flow/agent_raw.h"
 #include "flow/agent_shell.h"
@@ -156,9 +157,25 @@ close_window(const struct side *side, struct err *err)
 	    side->journal, err);
 }
 
+/* What the export of a target held, for agent_checks. */
+static int
+put_round_trip(const struct side *side,
+    const struct agent_raw_counts *counts, struct err *err)
+{
+	char *key = agent_round_trip_key(side->agent);
+	char *text = mem_printf("%" PRIu64 " %" PRIu64 " %" PRIu64,
+	    counts->placed, counts->left, counts->pairs);
+	int rc = journal_put(side->journal, key, text, err);
+
+	free(text);
+	free(key);
+	return rc;
+}
+
 /*
- * The export, whose rows win over the listed ones, and with raw_read all
- * other rows as well.
+ * The export of a source, whose rows win over the listed ones, and with
+ * raw_read all other rows as well, once: what is read afresh is compared as it
+ * is listed.
  */
 static int
 read_raw(const struct side *side, struct err *err)
@@ -168,9 +185,10 @@ read_raw(const struct side *side, struct err *err)
 
 	rc = agent_shell_fetch(side->server, side->id, side->agent,
 	    side->word, side->journal, &counts, err);
-	/* Once: what is read afresh is compared as it is listed. */
-	if (rc == 0 && side->agent->raw_read && !side->fresh &&
-	    str_eq(side->word, "source") && !side->server->caps.backward) {
+	if (rc != 0 || !str_eq(side->word, "source"))
+		return rc != 0 ? rc : put_round_trip(side, &counts, err);
+	if (side->agent->raw_read && !side->fresh &&
+	    !side->server->caps.backward) {
 		counts = (struct agent_raw_counts){ 0 };
 		rc = agent_raw_window(side->server, side->id, side->agent,
 		    side->journal, &counts, err);
@@ -220,6 +238,75 @@ is_imported(struct run *run, const struct conf_agent *agent, bool *out,
 	return 0;
 }
 
+/* Whether a fact says that this very process did it. */
+static int
+is_ours(struct run *run, const struct conf_agent *agent, const char *what,
+    bool *out, struct err *err)
+{
+	char *key = run_key("agent", agent->name, what), *by = NULL;
+	int rc = journal_get(run->journal, key, &by, err);
+
+	*out = by && str_eq(by, run->token);
+	free(by);
+	free(key);
+	return rc;
+}
+
+static int
+note_ours(struct run *run, const struct conf_agent *agent, const char *what,
+    struct err *err)
+{
+	char *key = run_key("agent", agent->name, what);
+	int rc = journal_put(run->journal, key, run->token, err);
+
+	free(key);
+	return rc;
+}
+
+/*
+ * Read on from where the journal stands; once in a process.  Who began with
+ * nothing is noted (agent_read_again).
+ */
+static int
+read_source(struct run *run, const struct conf_agent *agent, struct err *err)
+{
+	char *scope = agent_scope("source", agent, "messages"), *cursor = NULL;
+	struct server *from;
+	bool ended, done;
+	int rc;
+
+	rc = is_ours(run, agent, "read-to-end-by", &done, err);
+	if (rc == 0 && !done)
+		rc = journal_cursor(run->journal, scope, &cursor, &ended,
+		    err);
+	if (rc == 0 && !done && !cursor)
+		rc = note_ours(run, agent, "read-from-start-by", err);
+	if (rc == 0 && !done)
+		rc = run_server(run, agent->from, &from, err);
+	if (rc == 0 && !done)
+		rc = agent_read_side(from, agent->from_id, agent, "source",
+		    false, run->journal, err);
+	if (rc == 0 && !done)
+		rc = note_ours(run, agent, "read-to-end-by", err);
+	free(cursor);
+	free(scope);
+	return rc;
+}
+
+int
+agent_read_again(struct run *run, const struct conf_agent *agent,
+    struct err *err)
+{
+	struct server *from;
+	bool ours;
+
+	if (run_server(run, agent->from, &from, err) != 0 ||
+	    is_ours(run, agent, "read-from-start-by", &ours, err) != 0)
+		return -1;
+	return agent_read_side(from, agent->from_id, agent, "source", !ours,
+	    run->journal, err);
+}
+
 static int
 count_rows(struct run *run, const struct conf_agent *agent,
     uint64_t *messages, uint64_t *passages, struct err *err)
@@ -242,16 +329,13 @@ read_probe(struct run *run, const struct step *step, struct plan_note *note,
 {
 	const struct conf_agent *agent = step->subject;
 	uint64_t messages, passages, conversations;
-	struct server *from;
 	char beside[96] = "";
 	bool imported;
 
 	if (is_imported(run, agent, &imported, err) != 0)
 		return -1;
 	/* Staging is the journal's own: a plan does it too, and can count. */
-	if (!imported && (run_server(run, agent->from, &from, err) != 0 ||
-	    agent_read_side(from, agent->from_id, agent, "source", false,
-	    run->journal, err) != 0))
+	if (!imported && read_source(run, agent, err) != 0)
 		return -1;
 	if (count_rows(run, agent, &messages, &passages, err) != 0 ||
 	    agent_conversations(run->journal, "source", agent,
@@ -275,6 +359,23 @@ read_act(struct run *run, const struct step *step, struct plan_note *note,
 	enum plan_found found;
 
 	return read_probe(run, step, note, &found, err);
+}
+
+static int
+forget(struct run *run, const struct conf_agent *agent, struct err *err)
+{
+	static const char *const facts[] = {
+		"read-from-start-by", "read-to-end-by"
+	};
+	char *key;
+	int rc = 0;
+
+	for (size_t i = 0; i < 2 && rc == 0; i++) {
+		key = run_key("agent", agent->name, facts[i]);
+		rc = journal_put(run->journal, key, "", err);
+		free(key);
+	}
+	return rc;
 }
 
 /* Everything that was read of both sides; a later apply reads it again. */
@@ -303,6 +404,8 @@ read_undo(struct run *run, const struct step *step, struct plan_note *note,
 		free(keys[0]);
 		free(keys[1]);
 	}
+	if (rc == 0)
+		rc = forget(run, agent, err);
 	if (rc == 0)
 		plan_say(note, '-', "what was read of %s is dropped from the "
 		    "journal", agent->name);

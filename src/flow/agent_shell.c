@@ -152,20 +152,20 @@ use_state(struct server *server, const char *id, struct buf *answer,
 	return rc;
 }
 
-/* Of a source the rows of the export are staged as well. */
 static int
-place_rows(const struct conf_agent *agent, struct journal *journal,
-    const struct buf *answer, const struct jdoc *shell, bool legacy,
-    struct agent_raw_counts *counts, struct err *err)
+place_rows(const struct conf_agent *agent, const char *side,
+    struct journal *journal, const struct buf *answer,
+    const struct jdoc *shell, bool legacy, struct agent_raw_counts *counts,
+    struct err *err)
 {
 	struct jdoc *state = NULL;
 	int rc;
 
-	rc = agent_state_load(agent, "source", journal, &state, err);
+	rc = agent_state_load(agent, side, journal, &state, err);
 	if (rc == 0)
-		rc = agent_raw_place(agent, journal, answer, shell, legacy ?
-		    NULL : jdoc_get(state, "message_ids"), legacy, counts,
-		    err);
+		rc = agent_raw_place(agent, side, journal, answer, shell,
+		    legacy ? NULL : jdoc_get(state, "message_ids"), legacy,
+		    counts, err);
 	jdoc_free(state);
 	return rc;
 }
@@ -188,8 +188,8 @@ agent_shell_fetch(struct server *server, const char *id,
 		rc = use_state(server, id, &answer, err);
 	if (rc == 0)
 		rc = agent_shell_of(&answer, &shell, &legacy, err);
-	if (rc == 0 && str_eq(side, "source"))
-		rc = place_rows(agent, journal, &answer, shell, legacy,
+	if (rc == 0)
+		rc = place_rows(agent, side, journal, &answer, shell, legacy,
 		    counts, err);
 	if (rc == 0)
 		rc = keep_shell(shell, key, journal, err);

@@ -31,8 +31,8 @@ int agent_state_fetch(struct server *, const char *id,
 /*
  * GET the export, which is bounded: it holds only some messages.  That of a
  * server before 0.16 is turned into the file of today (core/legacy.h).  Of a
- * source its rows take the place of the listed ones (flow/agent_raw.h), which
- * have been staged before.
+ * source its rows take the place of the listed ones, which have been staged
+ * before; of a target they are only looked up (flow/agent_raw.h).
  */
 int agent_shell_fetch(struct server *, const char *id,
     const struct conf_agent *, const char *side, struct journal *,
