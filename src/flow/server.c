@@ -163,6 +163,21 @@ server_send(struct server *server, const char *method, const char *path,
 	return exchange(server, method, path, json, answer, &asked_ms, err);
 }
 
+int
+server_delete(struct server *server, const char *path, struct err *err)
+{
+	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
+	int rc;
+
+	rc = server_send(server, "DELETE", path, NULL, &answer, err);
+	if (rc != 0 && err->kind == ERR_MISSING) {
+		err_clear(err);
+		rc = 0;
+	}
+	buf_clear(&answer);
+	return rc;
+}
+
 static int
 look(struct server *server, const char *pinned, struct err *err)
 {
