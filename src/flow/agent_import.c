@@ -206,6 +206,11 @@ show_losses(const struct af_shell *shell, struct buf *lines)
 	if (af_shell_mcp(shell, &names) > 0)
 		buf_printf(lines, "MCP servers to be set up by hand: %s\n",
 		    buf_cstr(&names));
+	if (jdoc_len(jdoc_get(shell->doc, "sources")) > 0)
+		buf_printf(lines, "%zu folders with %zu files come along; "
+		    "`cancel' leaves them on the target\n",
+		    jdoc_len(jdoc_get(shell->doc, "sources")),
+		    jdoc_len(jdoc_get(shell->doc, "files")));
 	buf_clear(&names);
 }
 
