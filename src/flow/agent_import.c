@@ -4,12 +4,11 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "core/af_mark.h"
+#include "core/af_row.h"
 #include "core/af_shell.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
 #include "core/letta_answer.h"
-#include "core/shown.h"
 #include "flow/agent.h"
 #include "flow/agent_marked.h"
 #include "flow/agent_model.h"
@@ -207,6 +206,11 @@ show_losses(const struct af_shell *shell, struct buf *lines)
 	if (af_shell_mcp(shell, &names) > 0)
 		buf_printf(lines, "MCP servers to be set up by hand: %s\n",
 		    buf_cstr(&names));
+	if (jdoc_len(jdoc_get(shell->doc, "sources")) > 0)
+		buf_printf(lines, "%zu folders with %zu files come along; "
+		    "`cancel' leaves them on the target\n",
+		    jdoc_len(jdoc_get(shell->doc, "sources")),
+		    jdoc_len(jdoc_get(shell->doc, "files")));
 	buf_clear(&names);
 }
 
@@ -247,6 +251,29 @@ ask_target(struct run *run, const struct conf_agent *agent,
 	return rc;
 }
 
+/* "sage into new: 3 blocks, 1 tools, type memgpt_agent -> letta_v1_agent" */
+static int
+say_import(struct run *run, const struct conf_agent *agent,
+    const struct af_shell *shell, struct plan_note *note, struct err *err)
+{
+	struct jdoc *state = NULL;
+	struct letta_caps caps;
+	const char *type;
+	bool other;
+
+	if (agent_state_load(agent, "source", run->journal, &state, err) != 0)
+		return -1;
+	letta_caps_of(jdoc_get_str(state, "version"), &caps);
+	type = af_row_agent_type(shell->agent_type, caps.backward);
+	other = !str_eq(type, shell->agent_type);
+	plan_say(note, '+', "import %s into %s: %zu blocks, %zu tools, type "
+	    "%s%s%s", agent->name, agent->to->name, shell->n_blocks,
+	    shell->n_tools, shell->agent_type, other ? " -> " : "",
+	    other ? type : "");
+	jdoc_free(state);
+	return 0;
+}
+
 /* What can be told before the file is sent. */
 static int
 look_ahead(struct run *run, const struct conf_agent *agent,
@@ -265,12 +292,11 @@ look_ahead(struct run *run, const struct conf_agent *agent,
 	if (rc == 0)
 		rc = af_shell_labels(shell.doc, err);
 	if (rc == 0) {
-		plan_say(note, '+', "import %s into %s: %zu blocks, %zu "
-		    "tools, type %s", agent->name, agent->to->name,
-		    shell.n_blocks, shell.n_tools, shell.agent_type);
+		rc = say_import(run, agent, &shell, note, err);
 		show_losses(&shell, &note->diff);
-		rc = agent_target_ready(run, agent, &ready, err);
 	}
+	if (rc == 0)
+		rc = agent_target_ready(run, agent, &ready, err);
 	if (rc == 0 && ready)
 		rc = ask_target(run, agent, &shell, &note->diff, err);
 	*found = ready ? PLAN_TODO : PLAN_WAITS;
