@@ -150,6 +150,38 @@ af_shell_read(const char *text, size_t len, struct af_shell *shell,
 	return 0;
 }
 
+/* The same names, each with the empty text. */
+static void
+blank_values(struct jdoc *agent, const char *key)
+{
+	const struct jdoc *values = jdoc_get(agent, key);
+	struct jdoc_member member = { 0 };
+	struct jdoc *blank;
+
+	if (jdoc_type(values) != JDOC_OBJECT)
+		return;
+	blank = jdoc_new_object();
+	while (jdoc_next(values, &member))
+		jdoc_set_str(blank, member.key, "");
+	jdoc_set(agent, key, blank);
+}
+
+void
+af_shell_strip(struct jdoc *file)
+{
+	struct jdoc *agents = jdoc_edit(file, "agents"), *agent;
+
+	for (size_t i = 0; i < jdoc_len(agents); i++) {
+		agent = jdoc_edit_at(agents, i);
+		if (jdoc_type(agent) != JDOC_OBJECT)
+			continue;
+		jdoc_set(agent, "messages", jdoc_new_array());
+		jdoc_set(agent, "in_context_message_ids", jdoc_new_array());
+		blank_values(agent, "tool_exec_environment_variables");
+		blank_values(agent, "secrets");
+	}
+}
+
 int64_t
 af_shell_limit(int64_t limit, const char *value, size_t value_len)
 {

@@ -62,6 +62,14 @@ int af_shell_read(const char *text, size_t len, struct af_shell *,
 void af_shell_clear(struct af_shell *);
 
 /*
+ * Take out of a parsed export what is kept elsewhere or must not be kept: its
+ * messages, the list of those in context, and the values of tool variables
+ * and secrets, whose names stay.  Servers write these values as "" (Letta
+ * 0.16.2 and 0.16.8, seen); whatever another one does, they are secrets.
+ */
+void af_shell_strip(struct jdoc *file);
+
+/*
  * The limit with which a block of this limit and value is imported: the
  * value's length in characters (code points, as a server counts them) where
  * that is more, since a server refuses a value beyond its limit.
