@@ -38,18 +38,30 @@ version_read(const char *text, struct letta_caps *caps)
 	return true;
 }
 
+/* Whether this is older than 0.MINOR.PATCH. */
+static bool
+before(const struct letta_caps *caps, unsigned int minor, unsigned int patch)
+{
+	if (caps->major != 0 || caps->minor != minor)
+		return caps->major == 0 && caps->minor < minor;
+	return caps->patch < patch;
+}
+
 static int
 judge(const struct letta_caps *caps, struct err *err)
 {
-	if (caps->major == 0 && caps->minor == 11 && caps->patch == 3)
-		return err_set(err, ERR_DATA, "server is Letta 0.11.3, which "
-		    "cannot be read whole: its listing has no order=asc and "
-		    "its export is the legacy format that later servers "
-		    "refuse; known are 0.16.2 to 0.16.8");
-	if (caps->major != 0 || caps->minor != 16 || caps->patch < 2 ||
-	    caps->patch > 8)
+	if (before(caps, 11, 3) || !before(caps, 16, 9))
 		return err_set(err, ERR_DATA, "server is Letta %s; known are "
-		    "0.16.2 to 0.16.8", caps->version);
+		    "0.11.3 to 0.16.8", caps->version);
+	return 0;
+}
+
+int
+letta_caps_target(const struct letta_caps *caps, struct err *err)
+{
+	if (before(caps, 16, 2))
+		return err_set(err, ERR_DATA, "Letta %s can be a source only: "
+		    "agents go to 0.16.2 and later", caps->version);
 	return 0;
 }
 
@@ -75,6 +87,7 @@ letta_caps_read(const char *text, size_t len, struct letta_caps *caps,
 		    "form 0.16.2", buf_cstr(&shown));
 	} else {
 		rc = judge(caps, err);
+		caps->backward = before(caps, 16, 2);
 	}
 	buf_clear(&shown);
 	jdoc_free(doc);
@@ -144,11 +157,11 @@ path(struct buf *out, const char *kind, const char *id, const char *tail)
 }
 
 static void
-after(struct buf *out, const char *cursor)
+add_query(struct buf *out, const char *key, const char *value)
 {
-	if (cursor && *cursor) {
-		buf_str(out, "&after=");
-		str_url(out, cursor);
+	if (value && *value) {
+		buf_printf(out, "&%s=", key);
+		str_url(out, value);
 	}
 }
 
@@ -172,21 +185,29 @@ letta_path_export(struct buf *out, const char *agent)
 }
 
 void
-letta_path_messages(struct buf *out, const char *agent, const char *cursor,
+letta_path_messages(struct buf *out, const char *agent,
+    const char *conversation, bool backward, const char *cursor,
     unsigned int limit)
 {
-	path(out, "agents", agent, "/messages?");
-	buf_printf(out, "order=asc&use_assistant_message=false"
-	    "&conversation_id=default&limit=%u", limit);
-	after(out, cursor);
+	path(out, "agents", agent, "/messages?use_assistant_message=false");
+	if (backward)
+		buf_str(out, "&include_err=true");
+	else
+		buf_str(out, "&order=asc");
+	buf_printf(out, "&limit=%u", limit);
+	if (!backward)
+		add_query(out, "conversation_id", conversation ?
+		    conversation : "default");
+	add_query(out, backward ? "before" : "after", cursor);
 }
 
 void
 letta_path_conversations(struct buf *out, const char *agent,
-    unsigned int limit)
+    const char *after, unsigned int limit)
 {
-	buf_printf(out, "/v1/conversations/?limit=%u&agent_id=", limit);
-	str_url(out, agent);
+	buf_printf(out, "/v1/conversations/?limit=%u", limit);
+	add_query(out, "agent_id", agent);
+	add_query(out, "after", after);
 }
 
 void
@@ -195,7 +216,7 @@ letta_path_passages(struct buf *out, const char *agent, const char *cursor,
 {
 	path(out, "agents", agent, "/archival-memory?");
 	buf_printf(out, "ascending=true&limit=%u", limit);
-	after(out, cursor);
+	add_query(out, "after", cursor);
 }
 
 void

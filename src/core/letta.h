@@ -39,17 +39,27 @@ struct jdoc;
 struct letta_caps {
 	unsigned int major, minor, patch;
 	char version[32];	/* "0.16.2", as the server says it */
+	/*
+	 * Before 0.16.2 (0.11.3, seen): no order=asc, so that a listing from
+	 * the oldest row on would end after its newest page without an error;
+	 * it is read backwards.  No conversations either.
+	 */
+	bool backward;
 };
 
 /*
  * Read the answer of LETTA_PATH_HEALTH.  Fails with ERR_DATA when it is none
- * ("is this a Letta server?"), and for a version outside 0.16.2 ... 0.16.8,
- * naming it and these bounds.  0.11.3 is refused in its own words: it has no
- * order=asc (a listing would end after its newest page, without an error)
- * and exports the legacy file that no later server imports.
+ * ("is this a Letta server?"), and for a version outside 0.11.3 ... 0.16.8,
+ * naming it and these bounds.
  */
 int letta_caps_read(const char *text, size_t len, struct letta_caps *,
     struct err *) MUST_CHECK;
+
+/*
+ * Whether an agent can go to a server of this version, 0.16.2 or later: what
+ * is older imports another file.  ERR_DATA if not.
+ */
+int letta_caps_target(const struct letta_caps *, struct err *) MUST_CHECK;
 
 /*
  * "agent-10418b8d-37a5-4923-8f70-69ccc58d66ff" for prefix "agent-": a
@@ -73,15 +83,21 @@ void letta_path_agent(struct buf *, const char *agent);
 void letta_path_agents_by_name(struct buf *, const char *name);
 void letta_path_export(struct buf *, const char *agent);
 /*
- * A page of stored rows, oldest first; after "" or NULL: from the start.  Of
- * the agent's own history alone: without conversation_id=default a listing
- * mixes the rows of every conversation into it (0.16.2 and 0.16.8, seen).
+ * A page of stored rows in the order in which they came.  Forwards it is the
+ * oldest limit rows after the row cursor, backwards the newest before it; ""
+ * or NULL: from that end.
+ *
+ * conversation NULL is the agent's own history alone: without
+ * conversation_id=default a listing mixes the rows of every conversation into
+ * it (0.16.2 and 0.16.8, seen).  A server that can only be read backwards
+ * knows no conversations, and hides rows with an error unless asked for them.
  */
-void letta_path_messages(struct buf *, const char *agent, const char *after,
+void letta_path_messages(struct buf *, const char *agent,
+    const char *conversation, bool backward, const char *cursor,
     unsigned int limit);
-/* GET: the agent's conversations beside its own history, as a list. */
+/* GET: a page of the agent's conversations beside its own history. */
 void letta_path_conversations(struct buf *, const char *agent,
-    unsigned int limit);
+    const char *after, unsigned int limit);
 /*
  * A page of passages, oldest first.  Each carries an embedding of about
  * 25 kB: limit 500 is an answer of 13 MB.  A cursor that the server does not

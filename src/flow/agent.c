@@ -63,25 +63,14 @@ agent_state_key(const char *side, const struct conf_agent *agent)
 	return mem_printf("agent.%s.%s-state", agent->name, side);
 }
 
-char *
-agent_conversations_key(const char *side, const struct conf_agent *agent)
-{
-	return mem_printf("agent.%s.%s-conversations", agent->name, side);
-}
-
 int
 agent_conversations(struct journal *journal, const char *side,
     const struct conf_agent *agent, uint64_t *count, struct err *err)
 {
-	char *key = agent_conversations_key(side, agent), *text = NULL;
-	int rc;
+	char *scope = agent_scope(side, agent, "conversations");
+	int rc = journal_count(journal, scope, count, err);
 
-	*count = 0;
-	rc = journal_get(journal, key, &text, err);
-	if (rc == 0 && text && !str_u64(text, UINT64_MAX, count))
-		rc = err_set(err, ERR_DATA, "journal key %s", key);
-	free(text);
-	free(key);
+	free(scope);
 	return rc;
 }
 

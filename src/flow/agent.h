@@ -74,19 +74,21 @@ char *agent_shell_key(const char *side, const struct conf_agent *);
 /* Journal key of a side's agent state. */
 char *agent_state_key(const char *side, const struct conf_agent *);
 
-
 /*
  * How many conversations a side has beside the agent's own history.  They are
- * not carried: an import makes none.
+ * not carried: an import makes none.  Those of a source are staged, each in
+ * the scope that agent_conversation_scope names.
  */
-char *agent_conversations_key(const char *side, const struct conf_agent *);
 int agent_conversations(struct journal *, const char *side,
     const struct conf_agent *, uint64_t *count, struct err *) MUST_CHECK;
+char *agent_conversation_scope(const char *side, const struct conf_agent *,
+    const char *conversation);
 
 /*
  * Read one side of the agent, id, from server into the journal: its shell
  * (the export, which is bounded: it holds only some messages), its state, and
- * from where an earlier read left off all messages and passages.  fresh drops
+ * from where an earlier read left off all messages, conversations and
+ * passages.  fresh drops
  * what was staged first.
  */
 int agent_read_side(struct server *, const char *id,
