@@ -166,19 +166,41 @@ blank_values(struct jdoc *agent, const char *key)
 	jdoc_set(agent, key, blank);
 }
 
+/* The agent of that number, to be changed; NULL when it is none. */
+static struct jdoc *
+edit_agent(struct jdoc *file, size_t number)
+{
+	struct jdoc *agent = jdoc_edit_at(jdoc_edit(file, "agents"), number);
+
+	return jdoc_type(agent) == JDOC_OBJECT ? agent : NULL;
+}
+
+void
+af_shell_hide_secrets(struct jdoc *file)
+{
+	const size_t n = jdoc_len(jdoc_get(file, "agents"));
+	struct jdoc *agent;
+
+	for (size_t i = 0; i < n; i++) {
+		agent = edit_agent(file, i);
+		blank_values(agent, "tool_exec_environment_variables");
+		blank_values(agent, "secrets");
+	}
+}
+
 void
 af_shell_strip(struct jdoc *file)
 {
-	struct jdoc *agents = jdoc_edit(file, "agents"), *agent;
+	const size_t n = jdoc_len(jdoc_get(file, "agents"));
+	struct jdoc *agent;
 
-	for (size_t i = 0; i < jdoc_len(agents); i++) {
-		agent = jdoc_edit_at(agents, i);
-		if (jdoc_type(agent) != JDOC_OBJECT)
+	af_shell_hide_secrets(file);
+	for (size_t i = 0; i < n; i++) {
+		agent = edit_agent(file, i);
+		if (!agent)
 			continue;
 		jdoc_set(agent, "messages", jdoc_new_array());
 		jdoc_set(agent, "in_context_message_ids", jdoc_new_array());
-		blank_values(agent, "tool_exec_environment_variables");
-		blank_values(agent, "secrets");
 	}
 }
 

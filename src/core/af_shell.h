@@ -62,11 +62,13 @@ int af_shell_read(const char *text, size_t len, struct af_shell *,
 void af_shell_clear(struct af_shell *);
 
 /*
- * Take out of a parsed export what is kept elsewhere or must not be kept: its
- * messages, the list of those in context, and the values of tool variables
- * and secrets, whose names stay.  Servers write these values as "" (Letta
- * 0.16.2 and 0.16.8, seen); whatever another one does, they are secrets.
+ * Blank the values of tool variables and secrets in a parsed export; their
+ * names stay.  Servers write these values as "" (Letta 0.16.2 and 0.16.8,
+ * seen); whatever another one does, they are secrets and are not kept.
  */
+void af_shell_hide_secrets(struct jdoc *file);
+
+/* Take out the messages, and the list of those in context, too. */
 void af_shell_strip(struct jdoc *file);
 
 /*

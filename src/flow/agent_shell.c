@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "core/af_shell.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
 #include "core/letta_answer.h"
@@ -11,44 +12,17 @@
 #include "flow/server.h"
 #include "io/journal.h"
 
-/* The same names, each with the empty text. */
-static void
-blank_values(struct jdoc *agent, const char *key)
-{
-	const struct jdoc *values = jdoc_get(agent, key);
-	struct jdoc_member member = { 0 };
-	struct jdoc *blank;
-
-	if (jdoc_type(values) != JDOC_OBJECT)
-		return;
-	blank = jdoc_new_object();
-	while (jdoc_next(values, &member))
-		jdoc_set_str(blank, member.key, "");
-	jdoc_set(agent, key, blank);
-}
-
-/*
- * Servers export the variables of tools without their values (0.16.2 and
- * 0.16.8, seen); whatever another one does, they are secrets and do not get
- * into the journal.
- */
 static int
 keep_shell(const struct buf *answer, const char *key, struct journal *journal,
     struct err *err)
 {
 	struct jdoc *shell = jdoc_parse(buf_cstr(answer), answer->len, err);
-	struct jdoc *agents, *agent;
 	struct buf text = BUF_INIT(LETTA_ANSWER_MAX);
 	int rc = -1;
 
 	if (!shell)
 		return err_ctx(err, "export");
-	agents = jdoc_edit(shell, "agents");
-	for (size_t i = 0; i < jdoc_len(agents); i++) {
-		agent = jdoc_edit_at(agents, i);
-		blank_values(agent, "tool_exec_environment_variables");
-		blank_values(agent, "secrets");
-	}
+	af_shell_hide_secrets(shell);
 	jdoc_write(shell, &text);
 	if (buf_check(&text, "export", err) == 0)
 		rc = journal_put(journal, key, buf_cstr(&text), err);

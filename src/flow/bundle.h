@@ -34,10 +34,9 @@ struct bundle_part {
 extern const struct bundle_part bundle_parts[];		/* scope NULL ends */
 
 /*
- * Each conversation has a scope and a file of its own, by its id:
- * "conversation/ID" and "conversations/ID.jsonl".
+ * The rows of each conversation have a file of their own, by its id:
+ * "conversations/ID.jsonl".
  */
-#define BUNDLE_CONVERSATION "conversation/"
 #define BUNDLE_CONVERSATIONS "conversations/"
 
 /* Where a side was read from, for the manifest; NULL where not known. */

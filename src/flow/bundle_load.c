@@ -11,13 +11,9 @@
 #include "flow/agent.h"
 #include "flow/bundle.h"
 #include "flow/bundle_dir.h"
-#include "io/fs.h"
+#include "flow/bundle_stage.h"
 #include "io/hash.h"
 #include "io/journal.h"
-
-/* Rows, or bytes, that one transaction takes. */
-#define PAGE_ROWS 1000
-#define PAGE_BYTES ((size_t)8 * 1024 * 1024)
 
 const struct bundle_part bundle_parts[] = {
 	{ "messages", "messages.jsonl" },
@@ -42,7 +38,7 @@ static char *
 scope_of(const char *side, const struct conf_agent *agent, const char *path)
 {
 	const size_t len = strlen(BUNDLE_CONVERSATIONS);
-	char *id, *what, *scope;
+	char *id, *scope;
 
 	for (size_t i = 0; bundle_parts[i].scope; i++) {
 		if (str_eq(path, bundle_parts[i].path))
@@ -53,83 +49,31 @@ scope_of(const char *side, const struct conf_agent *agent, const char *path)
 	    !str_ends(path, ".jsonl"))
 		return NULL;
 	id = mem_strndup(path + len, strlen(path) - len - strlen(".jsonl"));
-	what = mem_printf(BUNDLE_CONVERSATION "%s", id);
-	scope = agent_scope(side, agent, what);
-	free(what);
+	scope = agent_conversation_scope(side, agent, id);
 	free(id);
 	return scope;
-}
-
-/* Rows of one file on their way into the journal, page by page. */
-struct staging {
-	struct journal *journal;
-	const char *scope;
-	uint64_t rows;		/* staged, those of earlier runs too */
-	size_t page_rows, page_bytes;
-	bool in_page;
-};
-
-static int
-commit(struct staging *s, bool ended, struct err *err)
-{
-	char cursor[32];
-
-	(void)snprintf(cursor, sizeof(cursor), "%" PRIu64, s->rows);
-	s->in_page = false;
-	s->page_rows = s->page_bytes = 0;
-	progress_at(s->rows);
-	return journal_page_commit(s->journal, s->scope, cursor, ended, err);
 }
 
 static int
 stage_row(void *ctx, const char *id, const char *body, size_t len,
     struct err *err)
 {
-	struct staging *s = ctx;
 	bool added;
 
-	if (!s->in_page) {
-		if (journal_page_begin(s->journal, err) != 0)
-			return -1;
-		s->in_page = true;
-	}
-	if (journal_row_add(s->journal, s->scope, id, body, len, &added,
-	    err) != 0)
+	if (bundle_stage_row(ctx, id, body, len, &added, err) != 0)
 		return -1;
-	if (!added)
-		return err_set(err, ERR_DATA, "a second row of this id");
-	s->rows++;
-	s->page_rows++;
-	s->page_bytes += len;
-	if (s->page_rows == PAGE_ROWS || s->page_bytes >= PAGE_BYTES)
-		return commit(s, false, err);
-	return 0;
+	return added ? 0 : err_set(err, ERR_DATA, "a second row of this id");
 }
 
-/* Where an earlier run stopped in this scope. */
-static int
-resume(struct staging *s, bool *ended, struct err *err)
-{
-	char *cursor = NULL;
-	int rc;
-
-	rc = journal_cursor(s->journal, s->scope, &cursor, ended, err);
-	if (rc == 0 && cursor && !str_u64(cursor, UINT64_MAX, &s->rows))
-		rc = err_set(err, ERR_DATA, "%s: the cursor of %s is no "
-		    "number", journal_path(s->journal), s->scope);
-	free(cursor);
-	return rc;
-}
-
-/* A file whose sum is wrong leaves nothing staged. */
+/* A file that is not what the manifest says leaves nothing staged. */
 static void
-take_back(struct staging *s)
+take_back(struct bundle_stage *s, const struct err *err)
 {
 	struct err second = ERR_INIT;
 
-	if (s->in_page)
-		journal_page_abort(s->journal);
-	if (journal_scope_drop(s->journal, s->scope, &second) != 0)
+	bundle_stage_abort(s);
+	if (err->kind == ERR_DATA &&
+	    journal_scope_drop(s->journal, s->scope, &second) != 0)
 		err_clear(&second);
 }
 
@@ -137,26 +81,20 @@ static int
 load_rows(const struct bundle_dir *dir, const struct bundle_file *file,
     const char *scope, struct journal *journal, struct err *err)
 {
-	struct staging s = { .journal = journal, .scope = scope };
+	struct bundle_stage s = { .journal = journal, .scope = scope };
 	bool ended;
 	int rc;
 
-	if (resume(&s, &ended, err) != 0)
+	if (bundle_stage_resume(&s, &ended, err) != 0)
 		return -1;
 	if (ended)
 		return 0;
 	progress_begin(file->path, "rows", file->rows);
 	rc = bundle_dir_rows(dir, file, s.rows, stage_row, &s, err);
-	if (rc == 0 && !s.in_page) {
-		rc = journal_page_begin(journal, err);
-		s.in_page = rc == 0;
-	}
 	if (rc == 0)
-		rc = commit(&s, true, err);
-	else if (err->kind == ERR_DATA)
-		take_back(&s);
-	else if (s.in_page)
-		journal_page_abort(journal);
+		rc = bundle_stage_end(&s, err);
+	if (rc != 0)
+		take_back(&s, err);
 	progress_end();
 	return rc;
 }
@@ -202,19 +140,11 @@ load_facts(const struct bundle_dir *dir, const struct conf_agent *agent,
 {
 	char *shell = agent_shell_key(side, agent);
 	char *state = agent_state_key(side, agent);
-	char *count_key = agent_conversations_key(side, agent);
-	const struct bundle_file *file = bundle_manifest_find(&dir->manifest,
-	    "conversations.jsonl");
-	char *count = mem_printf("%" PRIu64, file ? file->rows : 0);
 	int rc;
 
 	rc = load_fact(dir, "shell.json", shell, journal, err);
 	if (rc == 0)
 		rc = load_fact(dir, "state.json", state, journal, err);
-	if (rc == 0)
-		rc = journal_put(journal, count_key, count, err);
-	free(count);
-	free(count_key);
 	free(state);
 	free(shell);
 	return rc;
@@ -282,7 +212,7 @@ static int
 forget_conversations(const struct conf_agent *agent, const char *side,
     struct journal *journal, struct err *err)
 {
-	char *index = agent_scope(side, agent, "conversations"), *what;
+	char *index = agent_scope(side, agent, "conversations");
 	struct journal_rows *rows = NULL;
 	struct journal_row row;
 	char *scope;
@@ -290,12 +220,10 @@ forget_conversations(const struct conf_agent *agent, const char *side,
 
 	if (journal_rows_open(journal, index, false, &rows, err) == 0) {
 		while ((more = journal_rows_next(rows, &row, err)) > 0) {
-			what = mem_printf(BUNDLE_CONVERSATION "%s", row.id);
-			scope = agent_scope(side, agent, what);
+			scope = agent_conversation_scope(side, agent, row.id);
 			if (journal_scope_drop(journal, scope, err) != 0)
 				more = -1;
 			free(scope);
-			free(what);
 			if (more < 0)
 				break;
 		}
@@ -330,17 +258,21 @@ bundle_load(const char *path, const struct conf_agent *agent,
     const char *side, bool fresh, struct journal *journal, struct err *err)
 {
 	char *key = mem_printf("agent.%s.%s-bundle", agent->name, side);
+	char *shell_key = agent_shell_key(side, agent), *shell = NULL;
 	char *digest = NULL, *before = NULL, *begun = NULL, *staged = NULL;
 	int rc;
 
 	rc = bundle_digest(path, &digest, err);
 	if (rc == 0)
 		rc = journal_get(journal, key, &before, err);
+	if (rc == 0)
+		rc = journal_get(journal, shell_key, &shell, err);
 	if (rc != 0)
 		goto out;
 	begun = mem_printf("%s begun", digest);
 	staged = mem_printf("%s staged", digest);
-	if (!fresh && before && str_eq(before, staged))
+	/* Whoever drops a side blanks its facts. */
+	if (!fresh && before && str_eq(before, staged) && shell && *shell)
 		goto out;
 	if (fresh || !before || !str_eq(before, begun)) {
 		rc = forget(agent, side, journal, err);
@@ -358,6 +290,8 @@ out:
 	free(begun);
 	free(before);
 	free(digest);
+	free(shell);
+	free(shell_key);
 	free(key);
 	return rc;
 }
