@@ -8,6 +8,7 @@
 #include "core/letta.h"
 
 struct err;
+struct jdoc;
 
 /*
  * From the listing of an agent's messages to the rows behind it.
@@ -57,13 +58,13 @@ int turn_page(const char *agent_type, const char *text, size_t len,
 /*
  * Collapse: a turn that was stored as a row of reasoning and a row of text or
  * tool calls becomes the one row [reasoning..., text...] that servers write
- * today.  Rows go in with turn_merge_push and come out of `each` in order;
+ * today.  Rows go in with turn_merge_push and come out of `each' in order;
  * one row is held back at most.  Only rows of the same step are put together
  * (same step_id; when one has none, nothing may lie between them), so never
  * across turns, and a row never gets two texts.
  *
  * The row keeps the id, date and tool calls of the second one, and the id of
- * the first as `merged_id`.
+ * the first as `merged_id'.
  *
  * For a source alone: a target's rows have lost their step_id in the import,
  * so here rows would be put together that belong to different steps.  What
@@ -71,22 +72,27 @@ int turn_page(const char *agent_type, const char *text, size_t len,
  *
  *     struct turn_merge merge = { .each = stage, .ctx = job };
  *
- *     turn_merge_push(&merge, id, body, len, err)    once a row
- *     turn_merge_flush(&merge, err)                  at the end
- *     turn_merge_clear(&merge)                       also after a failure
+ *     turn_merge_push(&merge, id, row, changes, err)    once a row
+ *     turn_merge_flush(&merge, err)                     at the end
+ *     turn_merge_clear(&merge)                          after a failure too
+ *
+ * changes goes through as it is (bits of enum af_change), that of a pair is
+ * both and AF_CHANGE_MERGED.
  */
 struct turn_merge {
-	int (*each)(void *ctx, const char *id, const char *body,
-	    size_t body_len, struct err *);
+	/* Owns row from then on, also when it fails. */
+	int (*each)(void *ctx, const char *id, struct jdoc *take,
+	    unsigned int changes, struct err *);
 	void *ctx;
-	uint64_t collapsed;		/* pairs put together */
 
 	struct jdoc *held;		/* a row of reasoning only, or NULL */
 	char held_id[LETTA_ID_SIZE];
+	unsigned int held_changes;
 };
 
-int turn_merge_push(struct turn_merge *, const char *id, const char *body,
-    size_t len, struct err *) MUST_CHECK;
+/* Owns the row from then on, also when it fails. */
+int turn_merge_push(struct turn_merge *, const char *id, struct jdoc *take,
+    unsigned int changes, struct err *) MUST_CHECK;
 int turn_merge_flush(struct turn_merge *, struct err *) MUST_CHECK;
 void turn_merge_clear(struct turn_merge *);
 

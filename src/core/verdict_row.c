@@ -198,32 +198,22 @@ canonical(const struct jdoc *row, struct jdoc *out, struct err *err)
 }
 
 int
-verdict_row_canonical(const char *body, size_t len, struct buf *out,
+verdict_row_canonical(const struct jdoc *row, struct buf *out,
     struct err *err)
 {
-	struct jdoc *row = jdoc_parse(body, len, err), *result;
-	int rc;
+	struct jdoc *result = jdoc_new_object();
+	int rc = canonical(row, result, err);
 
-	if (!row)
-		return err_ctx(err, "row");
-	result = jdoc_new_object();
-	rc = canonical(row, result, err);
 	if (rc == 0) {
 		jdoc_write_canonical(result, out);
 		rc = buf_check(out, "row", err);
 	}
 	jdoc_free(result);
-	jdoc_free(row);
 	return rc;
 }
 
 bool
-verdict_row_is_system(const char *body, size_t len)
+verdict_row_is_system(const struct jdoc *row)
 {
-	struct err ignored = ERR_INIT;
-	struct jdoc *row = jdoc_parse(body, len, &ignored);
-	bool is = is_word(row, "role", "system");
-
-	jdoc_free(row);
-	return is;
+	return is_word(row, "role", "system");
 }

@@ -31,20 +31,21 @@ struct pair {
 static int
 pull(struct pair *pair, int side, struct err *err)
 {
-	const char *id, *body;
-	size_t len;
+	struct af_row row;
 
 	buf_truncate(&pair->canonical[side], 0);
-	pair->more[side] = agent_feed_next(pair->feeds[side], &id, &body,
-	    &len, err);
+	do {
+		pair->more[side] = agent_feed_next(pair->feeds[side], &row,
+		    err);
+	} while (pair->more[side] > 0 && !row.listed);
 	if (pair->more[side] <= 0)
 		return pair->more[side];
 	pair->rows[side]++;
 	if (side == 0)
-		pair->is_system = verdict_row_is_system(body, len);
-	if (verdict_row_canonical(body, len, &pair->canonical[side], err) != 0)
-		return err_ctx(err, "row %s", id);
-	return buf_check(&pair->canonical[side], id, err);
+		pair->is_system = verdict_row_is_system(row.doc);
+	if (verdict_row_canonical(row.doc, &pair->canonical[side], err) != 0)
+		return err_ctx(err, "row %s", row.id);
+	return buf_check(&pair->canonical[side], row.id, err);
 }
 
 /* Count what is left of a side whose other side has ended. */
@@ -133,15 +134,19 @@ compare_messages(const struct conf_agent *agent, struct journal *journal,
 	char *from = agent_scope("source", agent, "messages");
 	char *to = agent_scope("target", agent, "messages");
 	struct buf difference = BUF_INIT(4096);
+	struct agent_feed_source source = {
+		.journal = journal, .scope = from,
+		.rules = &(struct af_rules){ 0 },
+	};
+	struct agent_feed_source target = { .journal = journal, .scope = to };
 	struct pair pair = { .more = { 1, 1 } };
 	int rc;
 
 	buf_init(&pair.canonical[0], LETTA_ANSWER_MAX);
 	buf_init(&pair.canonical[1], LETTA_ANSWER_MAX);
-	rc = agent_feed_open(journal, from, true, &pair.feeds[0], err);
+	rc = agent_feed_open(&source, &pair.feeds[0], err);
 	if (rc == 0)
-		rc = agent_feed_open(journal, to, false, &pair.feeds[1],
-		    err);
+		rc = agent_feed_open(&target, &pair.feeds[1], err);
 	if (rc == 0)
 		rc = judge_messages(&pair, live, verdict, &difference, err);
 	agent_feed_close(pair.feeds[0]);

@@ -7,6 +7,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "core/af_row.h"
+#include "core/jdoc.h"
 #include "core/turn.h"
 
 #define V1 "letta_v1_agent"
@@ -268,18 +270,40 @@ struct pair {
 	const char *id, *body;
 };
 
+struct merged {
+	struct buf *out;
+	uint64_t pairs;
+};
+
+static int
+collect_merged(void *ctx, const char *id, struct jdoc *take,
+    unsigned int changes, struct err *err)
+{
+	struct merged *merged = ctx;
+
+	(void)err;
+	buf_printf(merged->out, "%s ", id);
+	jdoc_write(take, merged->out);
+	buf_char(merged->out, '\n');
+	merged->pairs += changes >> AF_CHANGE_MERGED & 1;
+	jdoc_free(take);
+	return 0;
+}
+
 static uint64_t
 merge(const struct pair *rows, struct buf *out)
 {
 	struct err err = ERR_INIT;
-	struct turn_merge m = { .each = collect, .ctx = out };
+	struct merged merged = { .out = out };
+	struct turn_merge m = { .each = collect_merged, .ctx = &merged };
 
 	for (; rows->id; rows++)
-		assert_int_equal(turn_merge_push(&m, rows->id, rows->body,
-		    strlen(rows->body), &err), 0);
+		assert_int_equal(turn_merge_push(&m, rows->id,
+		    jdoc_parse(rows->body, strlen(rows->body), &err), 0,
+		    &err), 0);
 	assert_int_equal(turn_merge_flush(&m, &err), 0);
 	turn_merge_clear(&m);
-	return m.collapsed;
+	return merged.pairs;
 }
 
 static void

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "core/af_shell.h"
+#include "core/jdoc.h"
 #include "core/verdict.h"
 #include "core/verdict_row.h"
 
@@ -17,9 +18,11 @@ static void
 canonical(const char *body, struct buf *out)
 {
 	struct err err = ERR_INIT;
+	struct jdoc *row = jdoc_parse(body, strlen(body), &err);
 
-	if (verdict_row_canonical(body, strlen(body), out, &err) != 0)
+	if (!row || verdict_row_canonical(row, out, &err) != 0)
 		fail_msg("%s: %s", body, err.text);
+	jdoc_free(row);
 }
 
 static void
@@ -168,20 +171,24 @@ static void
 test_row_refused(void **state)
 {
 	static const char *const bad[] = {
-		"", "[]", "{}", "{\"role\":\"user\"}",
+		"1", "[]", "{}", "{\"role\":\"user\"}",
 		"{\"role\":\"user\",\"created_at\":\"x\"}",
 	};
 	struct err err = ERR_INIT;
 	struct buf out = BUF_INIT(4096);
+	struct jdoc *row;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(verdict_row_canonical(bad[i],
-		    strlen(bad[i]), &out, &err), -1);
-	assert_true(verdict_row_is_system(ROW("system", ""),
-	    strlen(ROW("system", ""))));
-	assert_false(verdict_row_is_system(ROW("user", ""),
-	    strlen(ROW("user", ""))));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		row = jdoc_parse(bad[i], strlen(bad[i]), &err);
+		assert_non_null(row);
+		assert_int_equal(verdict_row_canonical(row, &out, &err), -1);
+		assert_false(verdict_row_is_system(row));
+		jdoc_free(row);
+	}
+	row = jdoc_parse(ROW("system", ""), strlen(ROW("system", "")), &err);
+	assert_true(verdict_row_is_system(row));
+	jdoc_free(row);
 	buf_clear(&out);
 }
 
