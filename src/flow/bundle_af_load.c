@@ -8,6 +8,7 @@
 #include "base/progress.h"
 #include "base/stop.h"
 #include "core/af_reader.h"
+#include "core/af.h"
 #include "core/af_shell.h"
 #include "core/conf.h"
 #include "core/jdoc.h"

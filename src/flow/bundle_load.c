@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/str.h"
-#include "core/af_shell.h"
+#include "core/af.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
 #include "flow/agent.h"
