@@ -9,11 +9,12 @@
 #define NAMES_MAX 32
 
 extern const struct cmd cmd_agent, cmd_apply, cmd_cancel, cmd_check, cmd_plan,
-    cmd_status, cmd_verify;
+    cmd_rehearse, cmd_status, cmd_verify;
 
 const struct cmd *const cmd_table[] = {
 	&cmd_check,
 	&cmd_plan,
+	&cmd_rehearse,
 	&cmd_apply,
 	&cmd_verify,
 	&cmd_status,

@@ -56,6 +56,14 @@ judge(const struct letta_caps *caps, struct err *err)
 	return 0;
 }
 
+void
+letta_caps_of(const char *version, struct letta_caps *caps)
+{
+	*caps = (struct letta_caps){ 0 };
+	if (version && version_read(version, caps))
+		caps->backward = before(caps, 16, 2);
+}
+
 int
 letta_caps_target(const struct letta_caps *caps, struct err *err)
 {
@@ -179,6 +187,17 @@ letta_path_agents_by_name(struct buf *out, const char *name)
 }
 
 void
+letta_path_agents(struct buf *out, const char *after, unsigned int limit)
+{
+	buf_printf(out, "/v1/agents/?order=asc&ascending=true&limit=%u",
+	    limit);
+	if (after && *after) {
+		buf_str(out, "&after=");
+		str_url(out, after);
+	}
+}
+
+void
 letta_path_export(struct buf *out, const char *agent)
 {
 	path(out, "agents", agent, "/export");
@@ -199,6 +218,16 @@ letta_path_messages(struct buf *out, const char *agent,
 		add_query(out, "conversation_id", conversation ?
 		    conversation : "default");
 	add_query(out, backward ? "before" : "after", cursor);
+}
+
+void
+letta_path_shown(struct buf *out, const char *agent, const char *after,
+    unsigned int limit)
+{
+	path(out, "agents", agent, "/messages?order=asc");
+	buf_printf(out, "&limit=%u", limit);
+	add_query(out, "conversation_id", "default");
+	add_query(out, "after", after);
 }
 
 void
@@ -273,6 +302,14 @@ void
 letta_path_block_agents(struct buf *out, const char *block)
 {
 	path(out, "blocks", block, "/agents");
+}
+
+void
+letta_path_list(struct buf *out, const char *kind, const char *after,
+    unsigned int limit)
+{
+	buf_printf(out, "/v1/%s/?limit=%u", kind, limit);
+	add_query(out, "after", after);
 }
 
 void

@@ -55,6 +55,9 @@ struct letta_caps {
 int letta_caps_read(const char *text, size_t len, struct letta_caps *,
     struct err *) MUST_CHECK;
 
+/* The same of a bare version; all 0 when it is none or NULL. */
+void letta_caps_of(const char *version, struct letta_caps *);
+
 /*
  * Whether an agent can go to a server of this version, 0.16.2 or later: what
  * is older imports another file.  ERR_DATA if not.
@@ -81,6 +84,12 @@ bool letta_name_ok(const char *name) MUST_CHECK;
 
 void letta_path_agent(struct buf *, const char *agent);
 void letta_path_agents_by_name(struct buf *, const char *name);
+/*
+ * A page of agents, oldest first.  Sorted by time on every version, though
+ * each has its own word for it (0.11.3, 0.16.2, 0.16.8, seen).  A cursor that
+ * the server does not know gives the first page, not an error.
+ */
+void letta_path_agents(struct buf *, const char *after, unsigned int limit);
 void letta_path_export(struct buf *, const char *agent);
 /*
  * A page of stored rows in the order in which they came.  Forwards it is the
@@ -94,6 +103,12 @@ void letta_path_export(struct buf *, const char *agent);
  */
 void letta_path_messages(struct buf *, const char *agent,
     const char *conversation, bool backward, const char *cursor,
+    unsigned int limit);
+/*
+ * The same as a client sees it, replies under assistant_message (the
+ * server's default): forwards, of the agent's own history.
+ */
+void letta_path_shown(struct buf *, const char *agent, const char *after,
     unsigned int limit);
 /* GET: a page of the agent's conversations beside its own history. */
 void letta_path_conversations(struct buf *, const char *agent,
@@ -119,6 +134,12 @@ void letta_path_block(struct buf *, const char *block);
 /* GET: the agents that a block is attached to. */
 void letta_path_block_agents(struct buf *, const char *block);
 void letta_path_tool(struct buf *, const char *tool);
+/*
+ * GET a page of everything of a kind: "agents", "blocks", "tools",
+ * "archives", "identities".
+ */
+void letta_path_list(struct buf *, const char *kind, const char *after,
+    unsigned int limit);
 void letta_path_tools_by_name(struct buf *, const char *name);
 
 /*

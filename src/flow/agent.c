@@ -4,9 +4,12 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/af_row.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
+#include "core/letta.h"
 #include "flow/agent.h"
+#include "flow/agent_source.h"
 #include "flow/edge.h"
 #include "flow/plan.h"
 #include "flow/run.h"
@@ -14,12 +17,18 @@
 #include "io/journal.h"
 
 void
-agent_plan(struct plan *plan, const struct conf_agent *agent)
+agent_plan_rehearsal(struct plan *plan, const struct conf_agent *agent)
 {
 	plan_add(plan, "agent", agent->name, &agent_read_kind, agent);
 	plan_add(plan, "agent", agent->name, &agent_import_kind, agent);
 	plan_add(plan, "agent", agent->name, &agent_archival_kind, agent);
 	plan_add(plan, "agent", agent->name, &agent_compare_kind, agent);
+}
+
+void
+agent_plan(struct plan *plan, const struct conf_agent *agent)
+{
+	agent_plan_rehearsal(plan, agent);
 	plan_add(plan, "agent", agent->name, &agent_promote_kind, agent);
 }
 
@@ -27,8 +36,8 @@ int
 agent_target_id(struct run *run, const struct conf_agent *agent, char **id,
     struct err *err)
 {
-	if (journal_id_get(run->journal, "agent", agent->from_id, id,
-	    err) != 0)
+	if (journal_id_get(run->journal, "agent", agent_source_id(agent),
+	    id, err) != 0)
 		return -1;
 	/* A cancelled import leaves the empty text. */
 	if (*id && !**id) {
@@ -71,6 +80,54 @@ agent_conversations(struct journal *journal, const char *side,
 	int rc = journal_count(journal, scope, count, err);
 
 	free(scope);
+	return rc;
+}
+
+/* A side's staged state; NULL, and that is a success, when there is none. */
+static int
+load_state(const struct conf_agent *agent, const char *side,
+    struct journal *journal, struct jdoc **out, struct err *err)
+{
+	char *key = agent_state_key(side, agent), *text = NULL;
+	int rc;
+
+	*out = NULL;
+	rc = journal_get(journal, key, &text, err);
+	if (rc == 0 && text && *text) {
+		*out = jdoc_parse(text, strlen(text), err);
+		rc = *out ? 0 : err_ctx(err, "journal key %s", key);
+	}
+	free(text);
+	free(key);
+	return rc;
+}
+
+int
+agent_rules(const struct conf_agent *agent, struct journal *journal,
+    const struct letta_caps *target, struct af_rules *rules, struct err *err)
+{
+	struct jdoc *from = NULL, *to = NULL;
+	struct letta_caps versions[2] = { 0 };
+	const char *type;
+	int rc;
+
+	*rules = (struct af_rules){ 0 };
+	rc = load_state(agent, "source", journal, &from, err);
+	if (rc == 0 && !target)
+		rc = load_state(agent, "target", journal, &to, err);
+	if (rc == 0) {
+		type = jdoc_get_str(from, "agent_type");
+		letta_caps_of(jdoc_get_str(from, "version"), &versions[0]);
+		letta_caps_of(jdoc_get_str(to, "version"), &versions[1]);
+		if (!target)
+			target = &versions[1];
+		af_rules_for(rules, type ? type : "", versions[0].backward,
+		    target->patch < 8);
+		rules->neutral_failures = agent->tool_errors ==
+		    CONF_TOOL_ERRORS_NEUTRAL;
+	}
+	jdoc_free(from);
+	jdoc_free(to);
 	return rc;
 }
 

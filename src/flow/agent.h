@@ -10,11 +10,13 @@ struct conf_agent;
 struct err;
 struct jdoc;
 struct journal;
+struct letta_caps;
 struct plan;
 struct run;
 struct server;
 struct step_kind;
 struct verdict;
+struct af_rules;
 
 /*
  * The agent path: one agent of a source server becomes the same mind on a
@@ -36,6 +38,8 @@ struct verdict;
  * target's listing -> scope "target/NAME/messages" -> core/verdict.h.
  */
 void agent_plan(struct plan *, const struct conf_agent *);
+/* The same without the last step. */
+void agent_plan_rehearsal(struct plan *, const struct conf_agent *);
 
 /*
  * Read both sides afresh into a journal of its own, removed after, and add
@@ -110,6 +114,15 @@ int agent_read_passages(struct server *, const char *id,
  */
 int agent_compare(const struct conf_agent *, struct journal *, bool live,
     struct verdict *, struct err *) MUST_CHECK;
+
+/*
+ * How the source's rows are converted on their way (core/af_row.h), by what
+ * the journal holds of the source's state and by the target's version; NULL:
+ * that of the staged state of the target.
+ */
+int agent_rules(const struct conf_agent *, struct journal *,
+    const struct letta_caps *target, struct af_rules *, struct err *)
+    MUST_CHECK;
 
 /* Whether the agent was given its name: by the journal, no step is left. */
 int agent_is_promoted(struct run *, const struct conf_agent *, bool *out,

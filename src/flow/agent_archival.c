@@ -7,6 +7,7 @@
 #include "core/conf.h"
 #include "flow/agent.h"
 #include "flow/agent_passages.h"
+#include "flow/agent_source.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/server.h"
@@ -113,16 +114,12 @@ archival_act(struct run *run, const struct step *step, struct plan_note *note,
 	const struct conf_agent *agent = step->subject;
 	struct inserting inserting = { 0 };
 	struct agent_passages_diff diff;
-	struct server *from;
 	char *id = NULL;
 	int rc;
 
 	rc = agent_target_id(run, agent, &id, err);
 	if (rc == 0)
-		rc = run_server(run, agent->from, &from, err);
-	if (rc == 0)
-		rc = agent_read_passages(from, agent->from_id, agent, "source",
-		    false, run->journal, err);
+		rc = agent_source_load_passages(run, agent, run->journal, err);
 	if (rc == 0)
 		rc = run_server(run, agent->to, &inserting.to, err);
 	if (rc == 0)

@@ -16,6 +16,7 @@
 #include "flow/agent.h"
 #include "flow/agent_feed.h"
 #include "flow/agent_marked.h"
+#include "flow/agent_source.h"
 #include "flow/agent_tools.h"
 #include "flow/plan.h"
 #include "flow/run.h"
@@ -394,8 +395,8 @@ take_id(struct run *run, struct server *to, const struct conf_agent *agent,
 		rc = journal_put(run->journal, key, buf_cstr(&text), err);
 	}
 	if (rc == 0)
-		rc = journal_id_put(run->journal, "agent", agent->from_id, id,
-		    err);
+		rc = journal_id_put(run->journal, "agent",
+		    agent_source_id(agent), id, err);
 	jdoc_free(made);
 	buf_clear(&text);
 	free(key);
@@ -585,8 +586,8 @@ import_undo(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = remove_tools(run, to, agent, err);
 	if (rc == 0)
-		rc = journal_id_put(run->journal, "agent", agent->from_id, "",
-		    err);
+		rc = journal_id_put(run->journal, "agent",
+		    agent_source_id(agent), "", err);
 	if (rc == 0)
 		rc = journal_put(run->journal, sent_key, "no", err);
 	if (rc == 0)

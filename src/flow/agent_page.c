@@ -10,6 +10,7 @@
 #include "core/jdoc.h"
 #include "core/letta_answer.h"
 #include "core/turn.h"
+#include "core/verdict_row.h"
 #include "flow/agent_page.h"
 #include "flow/server.h"
 #include "io/journal.h"
@@ -54,16 +55,37 @@ is_backward(const struct agent_listing *listing)
 	    listing->server->caps.backward;
 }
 
-/* Whether a staged body came from an export since, and not from a listing. */
-static bool
-is_raw(const char *body)
+/* The canonical text of a body; "" when it has none. */
+static void
+canonical(const char *body, size_t len, struct buf *out)
 {
 	struct err ignored = ERR_INIT;
-	struct jdoc *doc = jdoc_parse(body, strlen(body), &ignored);
-	bool raw = jdoc_bool(jdoc_get(doc, "raw"));
+	struct jdoc *doc = jdoc_parse(body, len, &ignored);
 
+	if (!doc || verdict_row_canonical(doc, out, &ignored) != 0)
+		buf_truncate(out, 0);
 	jdoc_free(doc);
-	return raw;
+}
+
+/*
+ * Whether two bodies are of one row: what is staged may have been put in its
+ * place from an export since, and then holds more.
+ */
+static bool
+is_same(const char *there, const char *body, size_t len)
+{
+	struct buf a = BUF_INIT(LETTA_ANSWER_MAX);
+	struct buf b = BUF_INIT(LETTA_ANSWER_MAX);
+	bool same;
+
+	if (strlen(there) == len && memcmp(there, body, len) == 0)
+		return true;
+	canonical(there, strlen(there), &a);
+	canonical(body, len, &b);
+	same = a.len > 0 && str_eq(buf_cstr(&a), buf_cstr(&b));
+	buf_clear(&a);
+	buf_clear(&b);
+	return same;
 }
 
 /*
@@ -85,9 +107,7 @@ add_known(struct page *page, const char *id, const char *body, size_t len,
 			return -1;
 		if (!there)
 			break;
-		same = (strlen(there) == len &&
-		    memcmp(there, body, len) == 0) || is_raw(there) ||
-		    (page->cursor && str_eq(page->cursor, id));
+		same = is_same(there, body, len);
 		free(there);
 		if (same)
 			return 0;

@@ -9,6 +9,7 @@
 #include "core/letta_answer.h"
 #include "flow/agent.h"
 #include "flow/agent_marked.h"
+#include "flow/agent_source.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/server.h"
@@ -80,7 +81,8 @@ check_name(const struct conf_agent *agent, const char *name, struct err *err)
 	str_printable(&shown, name, strlen(name));
 	(void)err_set(err, ERR_DATA, "the name \"%s\" of agent %s would make "
 	    "it impossible to export; give it another one with `name =' in "
-	    "[agent %s]", buf_cstr(&shown), agent->from_id, agent->name);
+	    "[agent %s]", buf_cstr(&shown), agent_source_id(agent),
+	    agent->name);
 	buf_clear(&shown);
 	return -1;
 }

@@ -8,6 +8,7 @@
 #include "flow/agent.h"
 #include "flow/agent_page.h"
 #include "flow/agent_shell.h"
+#include "flow/agent_source.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/server.h"
@@ -203,16 +204,14 @@ read_probe(struct run *run, const struct step *step, struct plan_note *note,
 {
 	const struct conf_agent *agent = step->subject;
 	uint64_t messages, passages, conversations;
-	struct server *from;
 	char beside[96] = "";
 	bool imported;
 
 	if (is_imported(run, agent, &imported, err) != 0)
 		return -1;
 	/* Staging is the journal's own: a plan does it too, and can count. */
-	if (!imported && (run_server(run, agent->from, &from, err) != 0 ||
-	    agent_read_side(from, agent->from_id, agent, "source", false,
-	    run->journal, err) != 0))
+	if (!imported && agent_source_load(run, agent, false, run->journal,
+	    err) != 0)
 		return -1;
 	if (count_rows(run, agent, &messages, &passages, err) != 0 ||
 	    agent_conversations(run->journal, "source", agent,
@@ -224,7 +223,7 @@ read_probe(struct run *run, const struct step *step, struct plan_note *note,
 		    conversations);
 	plan_say(note, '+', "%" PRIu64 " messages and %" PRIu64 " passages "
 	    "of %s read from %s into the journal%s", messages, passages,
-	    agent->from_id, agent->from->name, beside);
+	    agent_source_id(agent), agent_source_place(agent), beside);
 	*found = PLAN_DONE;
 	return 0;
 }

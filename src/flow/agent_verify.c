@@ -5,6 +5,8 @@
 #include "core/conf.h"
 #include "core/verdict.h"
 #include "flow/agent.h"
+#include "flow/agent_checks.h"
+#include "flow/agent_source.h"
 #include "flow/run.h"
 #include "io/journal.h"
 
@@ -12,14 +14,23 @@ static int
 read_both(struct run *run, const struct conf_agent *agent, const char *id,
     struct journal *scratch, struct err *err)
 {
-	struct server *from, *to;
+	struct server *to;
 
-	if (run_server(run, agent->from, &from, err) != 0 ||
-	    run_server(run, agent->to, &to, err) != 0 ||
-	    agent_read_side(from, agent->from_id, agent, "source", true,
-	    scratch, err) != 0)
+	if (run_server(run, agent->to, &to, err) != 0 ||
+	    agent_source_load(run, agent, true, scratch, err) != 0)
 		return -1;
 	return agent_read_side(to, id, agent, "target", true, scratch, err);
+}
+
+static int
+check(struct run *run, const struct conf_agent *agent, const char *id,
+    struct journal *scratch, struct verdict *verdict, struct err *err)
+{
+	struct server *to;
+
+	if (run_server(run, agent->to, &to, err) != 0)
+		return -1;
+	return agent_checks(to, id, agent, scratch, verdict, err);
 }
 
 int
@@ -42,6 +53,8 @@ agent_verify(struct run *run, const struct conf_agent *agent,
 			rc = read_both(run, agent, id, scratch, err);
 		if (rc == 0)
 			rc = agent_compare(agent, scratch, true, &own, err);
+		if (rc == 0)
+			rc = check(run, agent, id, scratch, &own, err);
 	}
 	journal_close(scratch);
 	run_scratch_remove(path);

@@ -38,15 +38,16 @@ struct run_options {
 	const char *state_dir;	/* NULL: $XDG_STATE_HOME/sanctumctl, else
 				 * ~/.local/state/sanctumctl */
 	bool writer;		/* take the journal's lock */
+	bool rehearsal;		/* the journal of rehearsals */
 	bool secrets;		/* fetch the tokens; without them no server
 				 * can be asked */
 };
 
 /*
  * Read and check the job file at path, fetch the secrets if that is wanted,
- * open the journal STATE_DIR/JOB_NAME/journal.db.  Variables that held a
- * secret are not in the environment any more after.  With secrets, what a
- * killed verify has left beside the journal is removed.
+ * open the journal STATE_DIR/JOB_NAME/journal.db (or rehearsal.db).  Variables
+ * that held a secret are not in the environment any more after.  With secrets,
+ * what a killed verify has left beside the journal is removed.
  *
  * Fails with ERR_USAGE (job file, missing secret), ERR_LOCKED, ERR_STALE when
  * the journal was made by a job that moved other things (another agent id,
@@ -55,6 +56,16 @@ struct run_options {
 int run_open(const char *path, const struct run_options *, struct run **out,
     struct err *) MUST_CHECK;
 void run_close(struct run *);
+
+/* The job file alone: no secret is fetched, nothing else opened. */
+int run_read(const char *path, struct conf **out, struct err *) MUST_CHECK;
+
+/*
+ * "STATE_DIR/JOB/FILE": where what is kept of a job lies; state_dir as in
+ * struct run_options.  The caller frees it.
+ */
+char *run_state_path(const char *state_dir, const char *job,
+    const char *file);
 
 /* The job file and its secrets alone, for `check`. */
 int run_check(const char *path, struct conf **out, struct err *) MUST_CHECK;
