@@ -68,14 +68,27 @@ fix_status(struct jdoc *doc)
 	return AF_CHANGE_BIT(AF_CHANGE_STATUS);
 }
 
+/* How Python writes what JSON writes otherwise; NULL: the same. */
+static const char *
+python_word(const struct jdoc *value)
+{
+	if (jdoc_type(value) == JDOC_NULL)
+		return "None";
+	if (jdoc_type(value) == JDOC_BOOL)
+		return jdoc_bool(value) ? "True" : "False";
+	return NULL;
+}
+
 static unsigned int
 fix_message(struct jdoc *doc)
 {
 	const struct jdoc *message = jdoc_get(doc, "message");
+	const char *word = python_word(message);
 
 	if (!jdoc_has(doc, "message") || jdoc_str(message))
 		return 0;
-	jdoc_set(doc, "message", as_text(message));
+	jdoc_set(doc, "message", word ? jdoc_new_str(word) :
+	    as_text(message));
 	return AF_CHANGE_BIT(AF_CHANGE_MESSAGE);
 }
 
@@ -113,14 +126,11 @@ parse_object(const struct jdoc *value)
 }
 
 struct jdoc *
-af_return_fix(const struct jdoc *value, bool neutral, bool plain,
-    unsigned int *changes)
+af_return_fix(const struct jdoc *value, bool neutral, unsigned int *changes)
 {
 	struct jdoc *doc, *fixed = NULL;
 	unsigned int made = 0;
 
-	if (jdoc_type(value) == JDOC_ARRAY && !plain)
-		return NULL;
 	doc = parse_object(value);
 	if (!doc) {
 		doc = pack(value);
@@ -135,4 +145,35 @@ af_return_fix(const struct jdoc *value, bool neutral, bool plain,
 		*changes |= made;
 	jdoc_free(doc);
 	return fixed;
+}
+
+static void
+show_message(const struct jdoc *message, struct buf *out)
+{
+	const char *word = python_word(message);
+	struct jdoc *text;
+
+	if (jdoc_str(message)) {
+		jdoc_write(message, out);
+	} else if (word) {
+		jdoc_write_str(word, strlen(word), out);
+	} else {
+		text = as_text(message);
+		jdoc_write(text, out);
+		jdoc_free(text);
+	}
+}
+
+bool
+af_return_show(const struct jdoc *value, struct buf *out)
+{
+	struct jdoc *doc = parse_object(value);
+	bool failed = is_word(jdoc_get(doc, "status"), "Failed");
+
+	if (jdoc_has(doc, "message"))
+		show_message(jdoc_get(doc, "message"), out);
+	else
+		jdoc_write_canonical(value, out);
+	jdoc_free(doc);
+	return failed;
 }

@@ -61,12 +61,12 @@ af_row_agent_type(const char *agent_type, bool legacy_source)
 
 void
 af_rules_for(struct af_rules *rules, const char *agent_type,
-    bool legacy_source, bool plain_target)
+    bool legacy_source, bool no_summary)
 {
 	memset(rules, 0, sizeof(*rules));
 	rules->inner_thoughts = !str_eq(agent_type,
 	    af_row_agent_type(agent_type, legacy_source));
-	rules->plain_target = plain_target;
+	rules->no_summary = no_summary;
 }
 
 /* The four hexadecimal digits of an escape, or -1. */
@@ -285,7 +285,7 @@ fix_date(struct af_row *row)
 static void
 fix_summary(const struct af_convert *c, struct af_row *row)
 {
-	if (!c->rules.plain_target || !is_word(row->doc, "role", "summary"))
+	if (!c->rules.no_summary || !is_word(row->doc, "role", "summary"))
 		return;
 	jdoc_set_str(row->doc, "role", "user");
 	row->changes |= AF_CHANGE_BIT(AF_CHANGE_SUMMARY);
@@ -324,7 +324,7 @@ fix_return_at(const struct af_convert *c, struct jdoc *object,
 	if (!jdoc_has(object, key))
 		return false;
 	fixed = af_return_fix(jdoc_get(object, key),
-	    c->rules.neutral_failures, c->rules.plain_target, &row->changes);
+	    c->rules.neutral_failures, &row->changes);
 	if (!fixed)
 		return false;
 	jdoc_set(object, key, fixed);

@@ -72,9 +72,8 @@ struct af_rules {
 	/* A failed return as {"ok":false,"message":...}, which lists as
 	 * success.  Otherwise a failure stays a failure. */
 	bool neutral_failures;
-	/* The target knows no role `summary' and no return that is a list of
-	 * parts (0.16.2; 0.16.8 knows both). */
-	bool plain_target;
+	/* The target knows no role `summary' (0.16.2; 0.16.8 does). */
+	bool no_summary;
 };
 
 /* Calls of one row that are still to be answered. */
@@ -97,10 +96,10 @@ const char *af_row_agent_type(const char *agent_type, bool legacy_source)
 
 /*
  * The rules that follow from a source's agent_type and version, and from
- * what the target knows (plain_target: below 0.16.8).
+ * what the target knows (no_summary: below 0.16.8).
  */
 void af_rules_for(struct af_rules *, const char *agent_type,
-    bool legacy_source, bool plain_target);
+    bool legacy_source, bool no_summary);
 
 /*
  * What can only be seen in the JSON that a row is read from: a surrogate

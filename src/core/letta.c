@@ -231,6 +231,12 @@ letta_path_shown(struct buf *out, const char *agent, const char *after,
 }
 
 void
+letta_path_turn(struct buf *out, const char *agent)
+{
+	path(out, "agents", agent, "/messages");
+}
+
+void
 letta_path_conversations(struct buf *out, const char *agent,
     const char *after, unsigned int limit)
 {
@@ -352,4 +358,75 @@ letta_body_agent(struct buf *out, const char *name,
 		jdoc_write(metadata, out);
 	}
 	buf_char(out, '}');
+}
+
+static void
+carry(struct jdoc *to, const struct jdoc *from, const char *key)
+{
+	if (jdoc_type(jdoc_get(from, key)) != JDOC_NULL)
+		jdoc_set(to, key, jdoc_copy(jdoc_get(from, key)));
+}
+
+static struct jdoc *
+copy_blocks(const struct jdoc *state)
+{
+	const struct jdoc *blocks = jdoc_get(jdoc_get(state, "memory"),
+	    "blocks");
+	struct jdoc *list = jdoc_new_array(), *block;
+
+	for (size_t i = 0; i < jdoc_len(blocks); i++) {
+		block = jdoc_new_object();
+		carry(block, jdoc_at(blocks, i), "label");
+		carry(block, jdoc_at(blocks, i), "value");
+		carry(block, jdoc_at(blocks, i), "limit");
+		jdoc_push(list, block);
+	}
+	return list;
+}
+
+/* The ids of its tools, and one more where it is not among them. */
+static struct jdoc *
+copy_tools(const struct jdoc *state, const char *tool)
+{
+	const struct jdoc *tools = jdoc_get(state, "tools");
+	struct jdoc *list = jdoc_new_array();
+	const char *id;
+
+	for (size_t i = 0; i < jdoc_len(tools); i++) {
+		id = jdoc_get_str(jdoc_at(tools, i), "id");
+		if (id)
+			jdoc_push(list, jdoc_new_str(id));
+		if (id && str_eq(id, tool))
+			tool = "";
+	}
+	if (*tool)
+		jdoc_push(list, jdoc_new_str(tool));
+	return list;
+}
+
+void
+letta_body_copy(struct buf *out, const struct jdoc *state, const char *name,
+    const char *tool)
+{
+	static const char *const keys[] = {
+		"agent_type", "llm_config", "embedding_config", "system"
+	};
+	struct jdoc *body = jdoc_new_object();
+
+	jdoc_set_str(body, "name", name);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		carry(body, state, keys[i]);
+	jdoc_set(body, "memory_blocks", copy_blocks(state));
+	jdoc_set(body, "tool_ids", copy_tools(state, tool));
+	jdoc_set(body, "include_base_tools", jdoc_new_bool(false));
+	jdoc_write(body, out);
+	jdoc_free(body);
+}
+
+void
+letta_body_turn(struct buf *out, const char *text)
+{
+	buf_str(out, "{\"messages\":[{\"role\":\"user\",\"content\":");
+	jdoc_write_str(text, strlen(text), out);
+	buf_str(out, "}]}");
 }

@@ -110,6 +110,8 @@ void letta_path_messages(struct buf *, const char *agent,
  */
 void letta_path_shown(struct buf *, const char *agent, const char *after,
     unsigned int limit);
+/* POST a message: the agent takes a turn. */
+void letta_path_turn(struct buf *, const char *agent);
 /* GET: a page of the agent's conversations beside its own history. */
 void letta_path_conversations(struct buf *, const char *agent,
     const char *after, unsigned int limit);
@@ -161,6 +163,20 @@ extern const struct letta_field letta_import_fields[LETTA_IMPORT_FIELDS];
  */
 int letta_body_passage(struct buf *, const char *staged, size_t len,
     struct err *) MUST_CHECK;
+
+/*
+ * POST of a new agent with the model, prompt, blocks and tools of this one,
+ * given as the server describes it, and one tool more (its id, or "").
+ * Values of tool variables stay behind.
+ */
+void letta_body_copy(struct buf *, const struct jdoc *state,
+    const char *name, const char *tool);
+
+/* The body of a turn: one message of the user. */
+void letta_body_turn(struct buf *, const char *text);
+
+/* A tool that every server has and that only reads: used to see one called. */
+#define LETTA_LIVE_TOOL "conversation_search"
 
 /*
  * PATCH of an agent: a new name, and its whole metadata when metadata is not

@@ -17,7 +17,8 @@ struct jdoc;
  * use_assistant_message=false) shows one stored row as one or more items
  * that share an id.  turn_page puts the items of one page together into rows
  * as an agent file holds them; a page is never cut inside a row (Letta 0.16.2
- * and 0.16.8, seen), so each page stands alone.
+ * and 0.16.8, seen), so each page stands alone.  Letta Cloud gives one id to
+ * different rows, also side by side: they come as rows of one id.
  *
  * A row's body is JSON without `id`:
  *
@@ -25,8 +26,10 @@ struct jdoc;
  *   they are set name, sender_id, tool_calls, tool_call_id, tool_returns,
  *   approve, approval_request_id, denial_reason, approvals: what an agent
  *   file takes
- *   step_id, run_id, merged_id: for turn_merge and the verdict; an agent
- *   file does not take them, core/af.h leaves them out
+ *   step_id, run_id, merged_id: for turn_merge and the verdict; is_err: the
+ *   row is of a run that failed (0.11.3 lists such rows with include_err
+ *   alone, and exports them without a sign).  An agent file does not take
+ *   these, core/af.h leaves them out
  *
  * What a listing does not show, and hence no row here has (seen): packing
  * of user messages, the seams between adjacent parts of one kind, extra keys
@@ -36,6 +39,7 @@ struct jdoc;
 struct turn_page {
 	size_t items;			/* 0: the listing has ended */
 	size_t rows;
+	size_t errors;			/* of them with is_err */
 	char last_id[LETTA_ID_SIZE];	/* the cursor of the next page */
 };
 

@@ -9,6 +9,7 @@
 #include "core/jdoc.h"
 #include "core/letta.h"
 #include "flow/agent.h"
+#include "flow/agent_live.h"
 #include "flow/agent_source.h"
 #include "flow/edge.h"
 #include "flow/plan.h"
@@ -23,6 +24,8 @@ agent_plan_rehearsal(struct plan *plan, const struct conf_agent *agent)
 	plan_add(plan, "agent", agent->name, &agent_import_kind, agent);
 	plan_add(plan, "agent", agent->name, &agent_archival_kind, agent);
 	plan_add(plan, "agent", agent->name, &agent_compare_kind, agent);
+	if (agent->live_check)
+		plan_add(plan, "agent", agent->name, &agent_live_kind, agent);
 }
 
 void

@@ -30,6 +30,7 @@ struct af_rules;
  *     archival   passages that the target lacks, one by one
  *                                                          agent_archival.c
  *     compare    both sides, check by check                agent_compare.c
+ *     live       with live_check: a copy takes a turn       agent_live.c
  *     promote    its real name, once the verdict is `same' agent_promote.c
  *
  * A message row's way: a page of the listing (core/turn.h maps it) -> the

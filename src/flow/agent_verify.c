@@ -6,6 +6,7 @@
 #include "core/verdict.h"
 #include "flow/agent.h"
 #include "flow/agent_checks.h"
+#include "flow/agent_live.h"
 #include "flow/agent_source.h"
 #include "flow/run.h"
 #include "io/journal.h"
@@ -55,6 +56,8 @@ agent_verify(struct run *run, const struct conf_agent *agent,
 			rc = agent_compare(agent, scratch, true, &own, err);
 		if (rc == 0)
 			rc = check(run, agent, id, scratch, &own, err);
+		if (rc == 0)
+			rc = agent_live_add(agent, run->journal, &own, err);
 	}
 	journal_close(scratch);
 	run_scratch_remove(path);

@@ -7,6 +7,8 @@
 #include "core/conf.h"
 #include "core/verdict.h"
 #include "flow/agent.h"
+#include "flow/agent_checks.h"
+#include "flow/agent_live.h"
 #include "flow/census.h"
 #include "flow/plan.h"
 #include "flow/rehearse.h"
@@ -74,7 +76,7 @@ name_one(void *ctx, const char *kind, const char *id,
     enum census_change change, struct err *err)
 {
 	static const char *const words[] = {
-		[CENSUS_NEW] = "stayed", [CENSUS_GONE] = "is gone",
+		[CENSUS_NEW] = "is new", [CENSUS_GONE] = "is gone",
 		[CENSUS_CHANGED] = "was changed",
 	};
 	struct differing *differing = ctx;
@@ -104,7 +106,8 @@ compare(struct run *run, struct server *server,
 		    things, "agents, blocks, tools, archives, identities");
 	else if (rc == 0)
 		verdict_add(listing->verdict, name, VERDICT_DIFFERENT,
-		    things, differing.count, "%s", buf_cstr(&differing.names));
+		    things, differing.count, "%s (unless somebody else was "
+		    "at work there)", buf_cstr(&differing.names));
 	buf_clear(&differing.names);
 	free(name);
 	return rc;
@@ -129,7 +132,29 @@ list_before(struct run *run, struct err *err)
 	return rc;
 }
 
-/* What the steps have staged, check by check. */
+/* What the steps have staged, and what the target says now. */
+static int
+judge_agent(struct run *run, const struct conf_agent *agent,
+    struct verdict *verdict, struct err *err)
+{
+	struct server *to;
+	char *id = NULL;
+	int rc;
+
+	rc = agent_compare(agent, run->journal, false, verdict, err);
+	if (rc == 0)
+		rc = run_server(run, agent->to, &to, err);
+	if (rc == 0)
+		rc = agent_target_id(run, agent, &id, err);
+	if (rc == 0)
+		rc = agent_checks(to, id, agent, run->journal, verdict, err);
+	if (rc == 0)
+		rc = agent_live_add(agent, run->journal, verdict, err);
+	free(id);
+	return rc;
+}
+
+/* Every agent's verdict, check by check. */
 static int
 judge(struct run *run, struct verdict *verdict, struct err *err)
 {
@@ -142,7 +167,7 @@ judge(struct run *run, struct verdict *verdict, struct err *err)
 		agent = &run->conf->agents[i];
 		own = (struct verdict){ 0 };
 		prefix = mem_printf("agent.%s", agent->name);
-		rc = agent_compare(agent, run->journal, false, &own, err);
+		rc = judge_agent(run, agent, &own, err);
 		verdict_add_all(verdict, prefix, &own);
 		verdict_clear(&own);
 		free(prefix);

@@ -251,9 +251,6 @@ test_refused(void **state)
 	assert_refused("[" ITEM("m1", "tool_call_message")
 	    "\"tool_calls\":[{\"name\":\"f\",\"arguments\":\"\"}]}]",
 	    "a tool call needs");
-	assert_refused("[" ITEM("m1", "user_message") "\"content\":\"a\"},"
-	    ITEM("m1", "assistant_message") "\"content\":\"a\"}]",
-	    "different roles");
 	assert_refused("[" ITEM("m1", "reasoning_message")
 	    "\"source\":\"new\",\"reasoning\":\"x\"}]", "unknown source");
 	assert_refused("[" ITEM("m1", "hidden_reasoning_message")

@@ -144,6 +144,13 @@ test_row_difference(void **state)
 	    TEXT("{\\\"status\\\":\\\"Failed\\\"}") "]"),
 	    ROW("tool", ",\"tool_call_id\":\"c\",\"content\":["
 	    TEXT("{\\\"status\\\":\\\"OK\\\"}") "]"),
+	    "/returns/0/text: \"{\"status\":\"Failed\"}\" and "
+	    "\"{\"status\":\"OK\"}\"");
+	assert_difference(
+	    ROW("tool", ",\"tool_call_id\":\"c\",\"content\":["
+	    TEXT("{\\\"status\\\":\\\"Failed\\\",\\\"message\\\":1}") "]"),
+	    ROW("tool", ",\"tool_call_id\":\"c\",\"content\":["
+	    TEXT("{\\\"status\\\":\\\"OK\\\",\\\"message\\\":\\\"1\\\"}") "]"),
 	    "/returns/0/status: \"error\" and \"success\"");
 }
 
