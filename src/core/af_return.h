@@ -16,10 +16,10 @@ struct jdoc;
  * Servers take anything there and fail every listing later, unless it is an
  * object whose status is absent, "OK" or "Failed" (Letta 0.16.2 and 0.16.8,
  * seen).  A message that is not text is listed as Python writes it ("None",
- * "{'a': True}"), so it is made text here, lists and objects as JSON.  0.16.8 also stores returns that
- * are a list of parts (text and images), but its import puts the row's text
- * in their place (seen), and 0.16.2 refuses them: the JSON of the list
- * becomes the message.
+ * "{'a': True}"), so it is made text here, lists and objects as JSON.  0.16.8
+ * also stores returns that are a list of parts (text and images), but its
+ * import puts the row's text in their place (seen), and 0.16.2 refuses them:
+ * the JSON of the list becomes the message.
  */
 
 /*

@@ -224,6 +224,9 @@ add_calls(struct turn_row *row, const struct jdoc *item, struct err *err)
 		calls = jdoc_new_array();
 		jdoc_set(row->body, "tool_calls", calls);
 	}
+	/* 0.11.3 has an item for each call. */
+	if (jdoc_len(list) == 0 && is_set(item, "tool_call"))
+		return add_call(row, jdoc_get(item, "tool_call"), calls, err);
 	if (jdoc_len(list) == 0)
 		return bad(row, err, "no tool_calls");
 	for (i = 0; i < jdoc_len(list); i++) {

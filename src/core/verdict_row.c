@@ -156,8 +156,9 @@ write_run_end(struct canon *c, enum run run, const struct jdoc *first)
 		buf_str(out, "\",\"type\":\"text\"}");
 	} else if (run == RUN_REASONING) {
 		buf_char(out, '"');
-		keep(out, first, is_word(first, "type", "reasoning") ?
-		    "signature" : "encrypted_content");
+		write_member(out, "signature", jdoc_get(first,
+		    is_word(first, "type", "reasoning") ? "signature" :
+		    "encrypted_content"));
 		buf_str(out, ",\"type\":\"reasoning\"}");
 	}
 }
