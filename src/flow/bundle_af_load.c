@@ -7,10 +7,10 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/stop.h"
-#include "core/af_reader.h"
 #include "core/af.h"
 #include "core/af_shell.h"
 #include "core/conf.h"
+#include "core/export.h"
 #include "core/jdoc.h"
 #include "flow/agent.h"
 #include "flow/bundle.h"
@@ -20,32 +20,23 @@
 
 #define PIECE 65536
 
-/*
- * An agent file on its way into the journal: rows go into the scope page by
- * page, everything else is put together as the shell, which is bounded.
- */
-struct reading {
-	struct bundle_stage stage;
-	const struct conf_agent *agent;
-	struct jdoc *shell;
-	size_t shell_bytes;
-};
+/* What 0.11.3 would say, when the file is of its kind. */
+#define LEGACY_VERSION "0.11.3"
 
 /*
  * A row under its id; one that an earlier row has too becomes "ID~2" and so
  * on, as in a listing, since each row is kept.
  */
 static int
-add_row(struct reading *r, const char *id, const struct af_part *part,
-    struct err *err)
+add_row(struct bundle_stage *stage, const char *id, const char *text,
+    size_t len, struct err *err)
 {
 	char *other = mem_strdup(id);
 	bool added = false;
 	int rc;
 
 	for (uint64_t n = 2;; n++) {
-		rc = bundle_stage_row(&r->stage, other, part->text, part->len,
-		    &added, err);
+		rc = bundle_stage_row(stage, other, text, len, &added, err);
 		if (rc != 0 || added)
 			break;
 		free(other);
@@ -56,103 +47,59 @@ add_row(struct reading *r, const char *id, const struct af_part *part,
 }
 
 static int
-take_row(struct reading *r, const struct af_part *part, struct err *err)
+take_row(void *ctx, const struct export_row *row, struct err *err)
 {
-	struct jdoc *row;
-	char number[40];
-	const char *id;
+	struct buf text = BUF_INIT(AF_SHELL_MAX);
+	struct bundle_stage *stage = ctx;
 	int rc;
 
 	/* One that an earlier run has staged. */
-	if (part->item < r->stage.rows)
+	if (row->number < stage->rows)
 		return 0;
 	if (stop_check(err) != 0)
 		return -1;
-	row = af_part_parse(part, err);
-	if (!row)
-		return -1;
-	id = jdoc_get_str(row, "id");
-	(void)snprintf(number, sizeof(number), "row-%" PRIu64, part->item);
-	rc = jdoc_type(row) != JDOC_OBJECT ? err_set(err, ERR_DATA,
-	    "%s: not an object", part->at) :
-	    add_row(r, id && *id ? id : number, part, err);
-	jdoc_free(row);
+	if (row->text)
+		return add_row(stage, row->id, row->text, row->len, err);
+	jdoc_write(row->doc, &text);
+	rc = buf_check(&text, row->id, err);
+	if (rc == 0)
+		rc = add_row(stage, row->id, buf_cstr(&text), text.len, err);
+	buf_clear(&text);
 	return rc;
 }
 
-/* The object, or list, of the shell into which a part goes. */
-static struct jdoc *
-home_of(struct reading *r, const struct af_part *part)
-{
-	switch (part->place) {
-	case AF_PLACE_ITEM:
-		return jdoc_edit(r->shell, part->key);
-	case AF_PLACE_AGENT:
-		return jdoc_edit_at(jdoc_edit(r->shell, "agents"),
-		    part->agent);
-	default:
-		return r->shell;
-	}
-}
-
-/* A list or an agent begins: it is there, and empty. */
-static void
-take_begin(struct reading *r, const struct af_part *part)
-{
-	struct jdoc *home = home_of(r, part);
-
-	if (part->place == AF_PLACE_ITEM)
-		jdoc_push(home, jdoc_new_object());
-	else
-		jdoc_set(home, part->key, jdoc_new_array());
-}
-
+/* Push the whole file through the reader. */
 static int
-take_value(struct reading *r, const struct af_part *part, struct err *err)
+feed(struct export *reader, const char *path, struct err *err)
 {
-	struct jdoc *value;
+	struct sumfile *file;
+	char piece[PIECE];
+	ptrdiff_t n;
+	int rc;
 
-	r->shell_bytes += part->len;
-	if (r->shell_bytes > AF_SHELL_MAX)
-		return err_set(err, ERR_DATA, "%s: without its messages the "
-		    "file is larger than %d bytes", part->at, AF_SHELL_MAX);
-	value = af_part_parse(part, err);
-	if (!value)
+	if (sumfile_open(AT_FDCWD, path, 0, &file, err) != 0)
 		return -1;
-	if (part->place == AF_PLACE_ITEM)
-		jdoc_push(home_of(r, part), value);
-	else
-		jdoc_set(home_of(r, part), part->key, value);
-	return 0;
-}
-
-static int
-take_part(void *ctx, const struct af_part *part, struct err *err)
-{
-	struct reading *r = ctx;
-
-	if (part->place == AF_PLACE_ROW) {
-		if (part->agent > 0)
-			return err_set(err, ERR_DATA, "%s: a second agent; "
-			    "only a file of one agent is read", part->at);
-		return take_row(r, part, err);
-	}
-	if (part->event == AF_PART_BEGIN)
-		take_begin(r, part);
-	else if (part->event == AF_PART_VALUE)
-		return take_value(r, part, err);
-	return 0;
+	do {
+		n = sumfile_read(file, piece, sizeof(piece), err);
+		rc = n < 0 ? -1 : 0;
+		if (n > 0)
+			rc = export_feed(reader, piece, (size_t)n, err);
+	} while (rc == 0 && n > 0);
+	sumfile_close(file);
+	return rc;
 }
 
 /* What a server would say of the agent's state. */
 static struct jdoc *
-state_of(const struct jdoc *agent)
+state_of(const struct jdoc *agent, bool legacy)
 {
 	static const char *const texts[] = { "name", "agent_type", NULL };
 	const struct jdoc *ids = jdoc_get(agent, "in_context_message_ids");
 	struct jdoc *state = jdoc_new_object();
 	const char *text;
 
+	if (legacy)
+		jdoc_set_str(state, "version", LEGACY_VERSION);
 	for (size_t i = 0; texts[i]; i++) {
 		text = jdoc_get_str(agent, texts[i]);
 		if (text)
@@ -179,49 +126,33 @@ put_doc(struct journal *journal, char *take_key, const struct jdoc *doc,
 	return rc;
 }
 
+/* Everything but the rows, as the two facts of a side. */
 static int
-keep_shell(struct reading *r, const char *side, struct err *err)
+keep_facts(struct export *reader, const struct conf_agent *agent,
+    const char *side, struct journal *journal, struct err *err)
 {
-	const struct jdoc *agent = af_shell_agent(r->shell, err);
-	struct jdoc *state;
+	struct buf text = BUF_INIT(AF_SHELL_MAX);
+	struct jdoc *shell = NULL, *state = NULL;
+	bool legacy;
 	int rc;
 
-	if (!agent)
-		return -1;
-	state = state_of(agent);
-	af_shell_strip(r->shell);
-	rc = put_doc(r->stage.journal, agent_shell_key(side, r->agent), r->shell,
-	    err);
+	rc = export_end(reader, &text, &legacy, err);
+	if (rc == 0) {
+		shell = jdoc_parse(buf_cstr(&text), text.len, err);
+		rc = shell && af_shell_agent(shell, err) ? 0 : -1;
+	}
+	if (rc == 0) {
+		state = state_of(af_shell_agent(shell, err), legacy);
+		af_shell_strip(shell);
+		rc = put_doc(journal, agent_shell_key(side, agent), shell,
+		    err);
+	}
 	if (rc == 0)
-		rc = put_doc(r->stage.journal, agent_state_key(side, r->agent),
-		    state, err);
+		rc = put_doc(journal, agent_state_key(side, agent), state,
+		    err);
 	jdoc_free(state);
-	return rc;
-}
-
-static int
-feed(struct reading *r, const char *path, struct err *err)
-{
-	const struct af_reader_each each = { .part = take_part, .ctx = r };
-	struct af_reader *reader;
-	struct sumfile *file;
-	char piece[PIECE];
-	ptrdiff_t n;
-	int rc = 0;
-
-	if (sumfile_open(AT_FDCWD, path, 0, &file, err) != 0)
-		return -1;
-	reader = af_reader_new(&each);
-	do {
-		n = sumfile_read(file, piece, sizeof(piece), err);
-		rc = n < 0 ? -1 : 0;
-		if (n > 0)
-			rc = af_reader_feed(reader, piece, (size_t)n, err);
-	} while (rc == 0 && n > 0);
-	if (rc == 0)
-		rc = af_reader_end(reader, err);
-	af_reader_free(reader);
-	sumfile_close(file);
+	jdoc_free(shell);
+	buf_wipe(&text);
 	return rc;
 }
 
@@ -230,25 +161,24 @@ bundle_load_af(const char *path, const struct conf_agent *agent,
     const char *side, struct journal *journal, struct err *err)
 {
 	char *scope = agent_scope(side, agent, "messages");
-	struct reading r = {
-		.stage = { .journal = journal, .scope = scope },
-		.agent = agent,
-		.shell = jdoc_new_object(),
-	};
+	struct bundle_stage stage = { .journal = journal, .scope = scope };
+	struct export *reader = export_new(&(struct export_each){
+	    .row = take_row, .ctx = &stage });
 	bool ended;
 	int rc;
 
 	progress_begin(path, "rows", 0);
-	rc = bundle_stage_resume(&r.stage, &ended, err);
+	rc = bundle_stage_resume(&stage, &ended, err);
 	if (rc == 0)
-		rc = feed(&r, path, err);
+		rc = feed(reader, path, err);
+	/* The facts tell whether the file is whole: the page waits for it. */
 	if (rc == 0)
-		rc = bundle_stage_end(&r.stage, err);
-	bundle_stage_abort(&r.stage);
+		rc = keep_facts(reader, agent, side, journal, err);
 	if (rc == 0)
-		rc = keep_shell(&r, side, err);
+		rc = bundle_stage_end(&stage, err);
+	bundle_stage_abort(&stage);
 	progress_end();
-	jdoc_free(r.shell);
+	export_free(reader);
 	free(scope);
 	return rc != 0 ? err_ctx(err, "%s", path) : 0;
 }
