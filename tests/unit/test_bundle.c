@@ -773,7 +773,7 @@ test_an_agent_file_that_was_cut(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
+	static const struct CMUnitTest tests[] = {
 		TEST(test_a_bundle_is_written),
 		TEST(test_changed_rows_keep_their_originals),
 		TEST(test_a_bundle_read_is_what_was_written),
@@ -798,5 +798,6 @@ main(void)
 		TEST(test_an_agent_file_that_was_cut),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

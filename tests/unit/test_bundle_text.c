@@ -207,7 +207,7 @@ test_other_manifests_are_refused(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
+	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_row_comes_back_as_it_was),
 		cmocka_unit_test(test_a_row_is_one_line),
 		cmocka_unit_test(test_other_lines_are_refused),
@@ -216,5 +216,6 @@ main(void)
 		cmocka_unit_test(test_other_manifests_are_refused),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -271,7 +271,7 @@ test_orders_that_no_job_can_hold(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
+	static const struct CMUnitTest tests[] = {
 		TEST(test_a_url_has_the_token_of_the_variable),
 		TEST(test_a_section_of_a_job),
 		TEST(test_words_that_are_no_server),
@@ -282,5 +282,6 @@ main(void)
 		TEST(test_orders_that_no_job_can_hold),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -178,7 +178,7 @@ test_what_is_not_opened(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
+	static const struct CMUnitTest tests[] = {
 		TEST(test_a_file_has_its_sum_and_is_private),
 		TEST(test_lines_of_every_length),
 		TEST(test_a_line_is_bounded),
@@ -186,5 +186,6 @@ main(void)
 		TEST(test_what_is_not_opened),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
