@@ -50,7 +50,7 @@ before(const struct letta_caps *caps, unsigned int minor, unsigned int patch)
 static int
 judge(const struct letta_caps *caps, struct err *err)
 {
-	if (before(caps, 11, 3) || !before(caps, 16, 9))
+	if (before(caps, 11, 3))
 		return err_set(err, ERR_DATA, "server is Letta %s; known are "
 		    "0.11.3 to 0.16.8", caps->version);
 	return 0;
@@ -67,9 +67,9 @@ letta_caps_of(const char *version, struct letta_caps *caps)
 int
 letta_caps_target(const struct letta_caps *caps, struct err *err)
 {
-	if (before(caps, 16, 2))
+	if (before(caps, 16, 2) || caps->untried)
 		return err_set(err, ERR_DATA, "Letta %s can be a source only: "
-		    "agents go to 0.16.2 and later", caps->version);
+		    "agents go to 0.16.2 to 0.16.8", caps->version);
 	return 0;
 }
 
@@ -96,6 +96,7 @@ letta_caps_read(const char *text, size_t len, struct letta_caps *caps,
 	} else {
 		rc = judge(caps, err);
 		caps->backward = before(caps, 16, 2);
+		caps->untried = !before(caps, 16, 9);
 	}
 	buf_clear(&shown);
 	jdoc_free(doc);
@@ -198,9 +199,18 @@ letta_path_agents(struct buf *out, const char *after, unsigned int limit)
 }
 
 void
-letta_path_export(struct buf *out, const char *agent)
+letta_path_export(struct buf *out, const char *agent, unsigned int max_steps)
 {
 	path(out, "agents", agent, "/export");
+	if (max_steps > 0)
+		buf_printf(out, "?max_steps=%u", max_steps);
+}
+
+void
+letta_path_active_runs(struct buf *out, const char *agent)
+{
+	buf_str(out, "/v1/runs/?active=true");
+	add_query(out, "agent_id", agent);
 }
 
 void

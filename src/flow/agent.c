@@ -9,6 +9,8 @@
 #include "core/jdoc.h"
 #include "core/letta.h"
 #include "flow/agent.h"
+#include "flow/agent_blocks.h"
+#include "flow/agent_identities.h"
 #include "flow/agent_live.h"
 #include "flow/agent_source.h"
 #include "flow/edge.h"
@@ -22,6 +24,9 @@ agent_plan_rehearsal(struct plan *plan, const struct conf_agent *agent)
 {
 	plan_add(plan, "agent", agent->name, &agent_read_kind, agent);
 	plan_add(plan, "agent", agent->name, &agent_import_kind, agent);
+	plan_add(plan, "agent", agent->name, &agent_attach_kind, agent);
+	plan_add(plan, "agent", agent->name, &agent_blocks_kind, agent);
+	plan_add(plan, "agent", agent->name, &agent_identities_kind, agent);
 	plan_add(plan, "agent", agent->name, &agent_archival_kind, agent);
 	plan_add(plan, "agent", agent->name, &agent_compare_kind, agent);
 	if (agent->live_check)
@@ -86,9 +91,8 @@ agent_conversations(struct journal *journal, const char *side,
 	return rc;
 }
 
-/* A side's staged state; NULL, and that is a success, when there is none. */
-static int
-load_state(const struct conf_agent *agent, const char *side,
+int
+agent_state_load(const struct conf_agent *agent, const char *side,
     struct journal *journal, struct jdoc **out, struct err *err)
 {
 	char *key = agent_state_key(side, agent), *text = NULL;
@@ -115,9 +119,9 @@ agent_rules(const struct conf_agent *agent, struct journal *journal,
 	int rc;
 
 	*rules = (struct af_rules){ 0 };
-	rc = load_state(agent, "source", journal, &from, err);
+	rc = agent_state_load(agent, "source", journal, &from, err);
 	if (rc == 0 && !target)
-		rc = load_state(agent, "target", journal, &to, err);
+		rc = agent_state_load(agent, "target", journal, &to, err);
 	if (rc == 0) {
 		type = jdoc_get_str(from, "agent_type");
 		letta_caps_of(jdoc_get_str(from, "version"), &versions[0]);

@@ -51,6 +51,7 @@ int agent_verify(struct run *, const struct conf_agent *, struct verdict *,
 
 extern const struct step_kind agent_read_kind;
 extern const struct step_kind agent_import_kind;
+extern const struct step_kind agent_attach_kind;	/* the step "tools" */
 extern const struct step_kind agent_archival_kind;
 extern const struct step_kind agent_compare_kind;
 extern const struct step_kind agent_promote_kind;
@@ -78,6 +79,12 @@ char *agent_scope(const char *side, const struct conf_agent *,
 char *agent_shell_key(const char *side, const struct conf_agent *);
 /* Journal key of a side's agent state. */
 char *agent_state_key(const char *side, const struct conf_agent *);
+/*
+ * That state, which the caller frees; NULL, and that is a success, when it has
+ * not been read.
+ */
+int agent_state_load(const struct conf_agent *, const char *side,
+    struct journal *, struct jdoc **out, struct err *) MUST_CHECK;
 
 /*
  * How many conversations a side has beside the agent's own history.  They are
@@ -99,6 +106,13 @@ char *agent_conversation_scope(const char *side, const struct conf_agent *,
 int agent_read_side(struct server *, const char *id,
     const struct conf_agent *, const char *side, bool fresh,
     struct journal *, struct err *) MUST_CHECK;
+
+/*
+ * Read the source once more before it is compared: what has come since when
+ * this process has read it from its first page on, else all of it afresh.
+ */
+int agent_read_again(struct run *, const struct conf_agent *, struct err *)
+    MUST_CHECK;
 
 /* Its state and messages alone, or its passages alone. */
 int agent_read_messages(struct server *, const char *id,

@@ -19,6 +19,37 @@ agent_reply_key(const struct conf_agent *agent)
 	return mem_printf("agent.%s.reply", agent->name);
 }
 
+char *
+agent_round_trip_key(const struct conf_agent *agent)
+{
+	return mem_printf("agent.%s.target-export", agent->name);
+}
+
+static int
+check_export(const struct conf_agent *agent, struct journal *journal,
+    struct verdict *verdict, struct err *err)
+{
+	char *key = agent_round_trip_key(agent), *text = NULL;
+	uint64_t placed, left, pairs;
+	int rc;
+
+	rc = journal_get(journal, key, &text, err);
+	if (rc == 0 && (!text || sscanf(text, "%" SCNu64 " %" SCNu64 " %"
+	    SCNu64, &placed, &left, &pairs) != 3))
+		rc = err_set(err, ERR_DATA, "journal key %s", key);
+	if (rc == 0 && left == 0)
+		verdict_add(verdict, "export", VERDICT_SAME, placed, placed,
+		    "the target's rows as listed; %" PRIu64 " pairs of "
+		    "reasoning and reply", pairs);
+	else if (rc == 0)
+		verdict_add(verdict, "export", VERDICT_DIFFERENT,
+		    placed + left, placed, "%" PRIu64 " rows of the target's "
+		    "export are not what it lists", left);
+	free(text);
+	free(key);
+	return rc;
+}
+
 static int
 check_listing(const struct conf_agent *agent, struct journal *journal,
     struct verdict *verdict, struct err *err)
@@ -110,6 +141,7 @@ agent_checks(struct server *to, const char *id,
     struct verdict *verdict, struct err *err)
 {
 	if (check_listing(agent, journal, verdict, err) != 0 ||
+	    check_export(agent, journal, verdict, err) != 0 ||
 	    check_reply(to, id, agent, journal, verdict, err) != 0)
 		return err_ctx(err, "check agent %s", agent->name);
 	return 0;

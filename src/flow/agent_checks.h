@@ -16,6 +16,8 @@ struct verdict;
  *     full listing    every page came, to an empty one
  *     visible reply   the last reply of the source's history stands under
  *                     assistant_message.content, as a client asks for it
+ *     export          each row of the agent's own export is one that is
+ *                     listed; how many hold reasoning and reply together
  *
  * After agent_compare, which leaves the reply to look for in the journal
  * (agent_reply_key).
@@ -29,5 +31,8 @@ int agent_checks(struct server *to, const char *id,
  * row before it on the target ("" for none).
  */
 char *agent_reply_key(const struct conf_agent *);
+
+/* Journal key of what the target's export held, "PLACED LEFT PAIRS". */
+char *agent_round_trip_key(const struct conf_agent *);
 
 #endif /* !FLOW_AGENT_CHECKS_H */

@@ -6,7 +6,12 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "flow/agent.h"
+#include "flow/agent_blocks.h"
+#include "flow/agent_checks.h"
+#include "flow/agent_identities.h"
 #include "flow/agent_page.h"
+#include "flow/agent_passages.h"
+#include "flow/agent_raw.h"
 #include "flow/agent_shell.h"
 #include "flow/agent_source.h"
 #include "flow/plan.h"
@@ -59,10 +64,8 @@ agent_read_passages(struct server *server, const char *id,
     const struct conf_agent *agent, const char *word, bool fresh,
     struct journal *journal, struct err *err)
 {
-	struct side side = { server, journal, agent, id, word, fresh };
-
-	return read_listing(&side, AGENT_PAGE_PASSAGES, "passages", NULL,
-	    NULL, err);
+	return agent_passages_read(server, id, agent, word, fresh, journal,
+	    err);
 }
 
 /* The state first: its ids in context then name rows that are listed. */
@@ -146,23 +149,83 @@ read_conversations(const struct side *side, const char *type,
 	return rc;
 }
 
+/* A run that was killed may have left the source's context exchanged. */
+static int
+close_window(const struct side *side, struct err *err)
+{
+	if (!str_eq(side->word, "source"))
+		return 0;
+	return agent_raw_restore(side->server, side->id, side->agent,
+	    side->journal, err);
+}
+
+/* What the export of a target held, for agent_checks. */
+static int
+put_round_trip(const struct side *side,
+    const struct agent_raw_counts *counts, struct err *err)
+{
+	char *key = agent_round_trip_key(side->agent);
+	char *text = mem_printf("%" PRIu64 " %" PRIu64 " %" PRIu64,
+	    counts->placed, counts->left, counts->pairs);
+	int rc = journal_put(side->journal, key, text, err);
+
+	free(text);
+	free(key);
+	return rc;
+}
+
+/*
+ * The export of a source, whose rows win over the listed ones, and with
+ * raw_read all other rows as well, once: what is read afresh is compared as it
+ * is listed.
+ */
+static int
+read_raw(const struct side *side, struct err *err)
+{
+	struct agent_raw_counts counts;
+	int rc;
+
+	rc = agent_shell_fetch(side->server, side->id, side->agent,
+	    side->word, side->journal, &counts, err);
+	if (rc != 0 || !str_eq(side->word, "source"))
+		return rc != 0 ? rc : put_round_trip(side, &counts, err);
+	if (side->agent->raw_read && !side->fresh &&
+	    !side->server->caps.backward) {
+		counts = (struct agent_raw_counts){ 0 };
+		rc = agent_raw_window(side->server, side->id, side->agent,
+		    side->journal, &counts, err);
+	}
+	if (rc == 0 && counts.placed + counts.left > 0)
+		log_detail("%s: %" PRIu64 " rows of %s as they are stored, "
+		    "%" PRIu64 " of the export left as listed",
+		    side->server->name, counts.placed, side->id, counts.left);
+	return rc;
+}
+
 int
 agent_read_side(struct server *server, const char *id,
     const struct conf_agent *agent, const char *word, bool fresh,
     struct journal *journal, struct err *err)
 {
 	struct side side = { server, journal, agent, id, word, fresh };
-	char *type;
+	char *type = NULL;
 	int rc;
 
-	rc = read_messages(&side, &type, err);
+	rc = close_window(&side, err);
+	if (rc == 0)
+		rc = read_messages(&side, &type, err);
 	if (rc == 0)
 		rc = read_conversations(&side, type, err);
 	if (rc == 0)
 		rc = agent_read_passages(server, id, agent, word, fresh,
 		    journal, err);
 	if (rc == 0)
-		rc = agent_shell_fetch(server, id, agent, word, journal, err);
+		rc = agent_blocks_read(server, id, agent, word, journal, err);
+	if (rc == 0)
+		rc = agent_identities_read(server, id, agent, word, journal,
+		    err);
+	if (rc == 0)
+		rc = read_raw(&side, err);
 	free(type);
 	return rc != 0 ? err_ctx(err, "read agent %s (%s)", agent->name, id) :
 	    0;
@@ -180,6 +243,68 @@ is_imported(struct run *run, const struct conf_agent *agent, bool *out,
 	*out = id != NULL;
 	free(id);
 	return 0;
+}
+
+/* Whether a fact says that this very process did it. */
+static int
+is_ours(struct run *run, const struct conf_agent *agent, const char *what,
+    bool *out, struct err *err)
+{
+	char *key = run_key("agent", agent->name, what), *by = NULL;
+	int rc = journal_get(run->journal, key, &by, err);
+
+	*out = by && str_eq(by, run->token);
+	free(by);
+	free(key);
+	return rc;
+}
+
+static int
+note_ours(struct run *run, const struct conf_agent *agent, const char *what,
+    struct err *err)
+{
+	char *key = run_key("agent", agent->name, what);
+	int rc = journal_put(run->journal, key, run->token, err);
+
+	free(key);
+	return rc;
+}
+
+/*
+ * Read on from where the journal stands; once in a process.  Who began with
+ * nothing is noted (agent_read_again).
+ */
+static int
+read_source(struct run *run, const struct conf_agent *agent, struct err *err)
+{
+	char *scope = agent_scope("source", agent, "messages"), *cursor = NULL;
+	bool ended, done;
+	int rc;
+
+	rc = is_ours(run, agent, "read-to-end-by", &done, err);
+	if (rc == 0 && !done)
+		rc = journal_cursor(run->journal, scope, &cursor, &ended,
+		    err);
+	if (rc == 0 && !done && !cursor)
+		rc = note_ours(run, agent, "read-from-start-by", err);
+	if (rc == 0 && !done)
+		rc = agent_source_load(run, agent, false, run->journal, err);
+	if (rc == 0 && !done)
+		rc = note_ours(run, agent, "read-to-end-by", err);
+	free(cursor);
+	free(scope);
+	return rc;
+}
+
+int
+agent_read_again(struct run *run, const struct conf_agent *agent,
+    struct err *err)
+{
+	bool ours;
+
+	if (is_ours(run, agent, "read-from-start-by", &ours, err) != 0)
+		return -1;
+	return agent_source_load(run, agent, !ours, run->journal, err);
 }
 
 static int
@@ -210,8 +335,7 @@ read_probe(struct run *run, const struct step *step, struct plan_note *note,
 	if (is_imported(run, agent, &imported, err) != 0)
 		return -1;
 	/* Staging is the journal's own: a plan does it too, and can count. */
-	if (!imported && agent_source_load(run, agent, false, run->journal,
-	    err) != 0)
+	if (!imported && read_source(run, agent, err) != 0)
 		return -1;
 	if (count_rows(run, agent, &messages, &passages, err) != 0 ||
 	    agent_conversations(run->journal, "source", agent,
@@ -237,6 +361,23 @@ read_act(struct run *run, const struct step *step, struct plan_note *note,
 	return read_probe(run, step, note, &found, err);
 }
 
+static int
+forget(struct run *run, const struct conf_agent *agent, struct err *err)
+{
+	static const char *const facts[] = {
+		"read-from-start-by", "read-to-end-by"
+	};
+	char *key;
+	int rc = 0;
+
+	for (size_t i = 0; i < 2 && rc == 0; i++) {
+		key = run_key("agent", agent->name, facts[i]);
+		rc = journal_put(run->journal, key, "", err);
+		free(key);
+	}
+	return rc;
+}
+
 /* Everything that was read of both sides; a later apply reads it again. */
 static int
 read_undo(struct run *run, const struct step *step, struct plan_note *note,
@@ -244,13 +385,14 @@ read_undo(struct run *run, const struct step *step, struct plan_note *note,
 {
 	static const char *const sides[] = { "source", "target" };
 	static const char *const listings[] = { "messages", "passages",
-	    "conversations" };
+	    "conversations", "blocks", "identities" };
+	const size_t n = sizeof(listings) / sizeof(*listings);
 	const struct conf_agent *agent = step->subject;
 	char *scope, *keys[2];
 	int rc = 0;
 
-	for (size_t i = 0; i < 6 && rc == 0; i++) {
-		scope = agent_scope(sides[i / 3], agent, listings[i % 3]);
+	for (size_t i = 0; i < 2 * n && rc == 0; i++) {
+		scope = agent_scope(sides[i / n], agent, listings[i % n]);
 		rc = journal_scope_drop(run->journal, scope, err);
 		free(scope);
 	}
@@ -263,6 +405,8 @@ read_undo(struct run *run, const struct step *step, struct plan_note *note,
 		free(keys[0]);
 		free(keys[1]);
 	}
+	if (rc == 0)
+		rc = forget(run, agent, err);
 	if (rc == 0)
 		plan_say(note, '-', "what was read of %s is dropped from the "
 		    "journal", agent->name);

@@ -2,51 +2,179 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
+#include "core/af_mark.h"
 #include "core/af_shell.h"
+#include "core/af_state.h"
 #include "core/conf.h"
+#include "core/export.h"
 #include "core/jdoc.h"
 #include "core/letta_answer.h"
 #include "flow/agent.h"
+#include "flow/agent_raw.h"
 #include "flow/agent_shell.h"
 #include "flow/server.h"
 #include "io/journal.h"
 
 static int
-keep_shell(const struct buf *answer, const char *key, struct journal *journal,
+ignore_row(void *ctx, const struct export_row *row, struct err *err)
+{
+	(void)ctx;
+	(void)row;
+	(void)err;
+	return 0;
+}
+
+int
+agent_shell_of(const struct buf *answer, struct jdoc **out, bool *legacy,
     struct err *err)
 {
-	struct jdoc *shell = jdoc_parse(buf_cstr(answer), answer->len, err);
+	struct export_each each = { .row = ignore_row };
+	struct export *export = export_new(&each);
 	struct buf text = BUF_INIT(LETTA_ANSWER_MAX);
-	int rc = -1;
+	int rc;
 
-	if (!shell)
-		return err_ctx(err, "export");
+	*out = NULL;
+	rc = export_feed(export, buf_cstr(answer), answer->len, err);
+	if (rc == 0)
+		rc = export_end(export, &text, legacy, err);
+	if (rc == 0) {
+		*out = jdoc_parse(buf_cstr(&text), text.len, err);
+		rc = *out ? 0 : -1;
+	}
+	export_free(export);
+	buf_wipe(&text);
+	return rc == 0 ? 0 : err_ctx(err, "export");
+}
+
+/*
+ * Servers export the variables of tools without their values (0.16.2 and
+ * 0.16.8, seen); whatever another one does, they are secrets and do not get
+ * into the journal.
+ */
+static int
+keep_shell(struct jdoc *shell, const char *key, struct journal *journal,
+    struct err *err)
+{
+	struct buf text = BUF_INIT(LETTA_ANSWER_MAX);
+	int rc;
+
 	af_shell_hide_secrets(shell);
 	jdoc_write(shell, &text);
-	if (buf_check(&text, "export", err) == 0)
+	rc = buf_check(&text, "export", err);
+	if (rc == 0)
 		rc = journal_put(journal, key, buf_cstr(&text), err);
-	jdoc_free(shell);
 	buf_wipe(&text);
+	return rc;
+}
+
+/*
+ * An older server exports what follows the N-th last message of a user: all
+ * of it, or as much as an answer may hold.
+ */
+static int
+get_export(struct server *server, const char *id, struct buf *answer,
+    struct err *err)
+{
+	static const unsigned int steps[] = { 1000000, 3000, 300, 30, 1 };
+	struct buf path = BUF_INIT(LETTA_PATH_MAX);
+	int rc = -1;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+		err_clear(err);
+		buf_clear(&path);
+		letta_path_export(&path, id, server->caps.backward ?
+		    steps[i] : 0);
+		rc = server_get(server, buf_cstr(&path), answer, err);
+		if (rc == 0 || err->kind != ERR_DATA ||
+		    !server->caps.backward)
+			break;
+	}
+	buf_clear(&path);
+	return rc;
+}
+
+/*
+ * An agent whose name a file may not have cannot be exported: its state takes
+ * the place of the answer.  Any other failure stays the one that it is.
+ */
+static int
+use_state(struct server *server, const char *id, struct buf *answer,
+    struct err *err)
+{
+	struct buf path = BUF_INIT(LETTA_PATH_MAX);
+	struct buf name = BUF_INIT(LETTA_ANSWER_MAX);
+	struct err second = ERR_INIT;
+	struct jdoc *state = NULL, *shell;
+	const char *own;
+	int rc = -1;
+
+	letta_path_agent(&path, id);
+	if (server_get_doc(server, buf_cstr(&path), "agent", &state,
+	    &second) == 0) {
+		own = jdoc_get_str(state, "name");
+		af_mark_name(own ? own : "", &name);
+		if (!str_eq(own ? own : "", buf_cstr(&name))) {
+			log_detail("%s", err->text);
+			err_clear(err);
+			shell = af_state_shell(state);
+			buf_clear(answer);
+			jdoc_write(shell, answer);
+			jdoc_free(shell);
+			rc = buf_check(answer, "state of the agent", err);
+		}
+	}
+	jdoc_free(state);
+	buf_clear(&name);
+	buf_clear(&path);
+	return rc;
+}
+
+static int
+place_rows(const struct conf_agent *agent, const char *side,
+    struct journal *journal, const struct buf *answer,
+    const struct jdoc *shell, bool legacy, struct agent_raw_counts *counts,
+    struct err *err)
+{
+	struct jdoc *state = NULL;
+	int rc;
+
+	rc = agent_state_load(agent, side, journal, &state, err);
+	if (rc == 0)
+		rc = agent_raw_place(agent, side, journal, answer, shell,
+		    legacy ? NULL : jdoc_get(state, "message_ids"), legacy,
+		    counts, err);
+	jdoc_free(state);
 	return rc;
 }
 
 int
 agent_shell_fetch(struct server *server, const char *id,
     const struct conf_agent *agent, const char *side,
-    struct journal *journal, struct err *err)
+    struct journal *journal, struct agent_raw_counts *counts,
+    struct err *err)
 {
-	struct buf path = BUF_INIT(LETTA_PATH_MAX);
 	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
 	char *key = agent_shell_key(side, agent);
+	struct jdoc *shell = NULL;
+	bool legacy;
 	int rc;
 
-	letta_path_export(&path, id);
-	rc = server_get(server, buf_cstr(&path), &answer, err);
+	*counts = (struct agent_raw_counts){ 0 };
+	rc = get_export(server, id, &answer, err);
+	if (rc != 0 && err->kind == ERR_FAILED && !server->caps.backward)
+		rc = use_state(server, id, &answer, err);
 	if (rc == 0)
-		rc = keep_shell(&answer, key, journal, err);
+		rc = agent_shell_of(&answer, &shell, &legacy, err);
+	if (rc == 0)
+		rc = place_rows(agent, side, journal, &answer, shell, legacy,
+		    counts, err);
+	if (rc == 0)
+		rc = keep_shell(shell, key, journal, err);
+	jdoc_free(shell);
 	free(key);
-	buf_clear(&path);
 	buf_wipe(&answer);
 	return rc;
 }

@@ -1,10 +1,15 @@
 #ifndef FLOW_AGENT_SHELL_H
 #define FLOW_AGENT_SHELL_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 
+struct agent_raw_counts;
+struct buf;
 struct conf_agent;
 struct err;
+struct jdoc;
 struct journal;
 struct server;
 
@@ -25,10 +30,19 @@ int agent_state_fetch(struct server *, const char *id,
 
 /*
  * GET the export, which is bounded: it holds only some messages.  That of a
- * server before 0.16 is turned into the file of today (core/legacy.h).
+ * server before 0.16 is turned into the file of today (core/legacy.h).  Of a
+ * source its rows take the place of the listed ones, which have been staged
+ * before; of a target they are only looked up (flow/agent_raw.h).
  */
 int agent_shell_fetch(struct server *, const char *id,
     const struct conf_agent *, const char *side, struct journal *,
+    struct agent_raw_counts *, struct err *) MUST_CHECK;
+
+/*
+ * The shell of an export as it came (core/export.h), which the caller frees;
+ * *legacy: it was of version 1.
+ */
+int agent_shell_of(const struct buf *answer, struct jdoc **out, bool *legacy,
     struct err *) MUST_CHECK;
 
 #endif /* !FLOW_AGENT_SHELL_H */

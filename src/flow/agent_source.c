@@ -24,19 +24,6 @@ agent_source_load(struct run *run, const struct conf_agent *agent, bool fresh,
 	return rc;
 }
 
-int
-agent_source_load_passages(struct run *run, const struct conf_agent *agent,
-    struct journal *journal, struct err *err)
-{
-	struct server *from;
-
-	if (agent->bundle)
-		return agent_source_load(run, agent, false, journal, err);
-	return run_server(run, agent->from, &from, err) != 0 ? -1 :
-	    agent_read_passages(from, agent->from_id, agent, "source", false,
-	    journal, err);
-}
-
 const char *
 agent_source_id(const struct conf_agent *agent)
 {

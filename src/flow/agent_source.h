@@ -23,10 +23,6 @@ struct run;
 int agent_source_load(struct run *, const struct conf_agent *, bool fresh,
     struct journal *, struct err *) MUST_CHECK;
 
-/* Its passages alone, from where an earlier reading left off. */
-int agent_source_load_passages(struct run *, const struct conf_agent *,
-    struct journal *, struct err *) MUST_CHECK;
-
 /* The agent's id at its server, or the path: the journal's key of ids. */
 const char *agent_source_id(const struct conf_agent *);
 

@@ -1,7 +1,5 @@
 #include "base/base.h"
 
-#include <fcntl.h>
-
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -16,9 +14,7 @@
 #include "flow/bundle.h"
 #include "flow/bundle_stage.h"
 #include "io/journal.h"
-#include "io/sumfile.h"
-
-#define PIECE 65536
+#include "io/pieces.h"
 
 /* What 0.11.3 would say, when the file is of its kind. */
 #define LEGACY_VERSION "0.11.3"
@@ -68,25 +64,10 @@ take_row(void *ctx, const struct export_row *row, struct err *err)
 	return rc;
 }
 
-/* Push the whole file through the reader. */
 static int
-feed(struct export *reader, const char *path, struct err *err)
+feed(void *ctx, const char *data, size_t len, struct err *err)
 {
-	struct sumfile *file;
-	char piece[PIECE];
-	ptrdiff_t n;
-	int rc;
-
-	if (sumfile_open(AT_FDCWD, path, 0, &file, err) != 0)
-		return -1;
-	do {
-		n = sumfile_read(file, piece, sizeof(piece), err);
-		rc = n < 0 ? -1 : 0;
-		if (n > 0)
-			rc = export_feed(reader, piece, (size_t)n, err);
-	} while (rc == 0 && n > 0);
-	sumfile_close(file);
-	return rc;
+	return export_feed(ctx, data, len, err);
 }
 
 /* What a server would say of the agent's state. */
@@ -128,8 +109,9 @@ put_doc(struct journal *journal, char *take_key, const struct jdoc *doc,
 
 /* Everything but the rows, as the two facts of a side. */
 static int
-keep_facts(struct export *reader, const struct conf_agent *agent,
-    const char *side, struct journal *journal, struct err *err)
+keep_facts(struct export *reader, const char *path,
+    const struct conf_agent *agent, const char *side,
+    struct journal *journal, struct err *err)
 {
 	struct buf text = BUF_INIT(AF_SHELL_MAX);
 	struct jdoc *shell = NULL, *state = NULL;
@@ -141,6 +123,8 @@ keep_facts(struct export *reader, const struct conf_agent *agent,
 		shell = jdoc_parse(buf_cstr(&text), text.len, err);
 		rc = shell && af_shell_agent(shell, err) ? 0 : -1;
 	}
+	if (rc != 0)
+		(void)err_ctx(err, "%s", path);
 	if (rc == 0) {
 		state = state_of(af_shell_agent(shell, err), legacy);
 		af_shell_strip(shell);
@@ -170,15 +154,15 @@ bundle_load_af(const char *path, const struct conf_agent *agent,
 	progress_begin(path, "rows", 0);
 	rc = bundle_stage_resume(&stage, &ended, err);
 	if (rc == 0)
-		rc = feed(reader, path, err);
+		rc = pieces_read(path, feed, reader, err);
 	/* The facts tell whether the file is whole: the page waits for it. */
 	if (rc == 0)
-		rc = keep_facts(reader, agent, side, journal, err);
+		rc = keep_facts(reader, path, agent, side, journal, err);
 	if (rc == 0)
 		rc = bundle_stage_end(&stage, err);
 	bundle_stage_abort(&stage);
 	progress_end();
 	export_free(reader);
 	free(scope);
-	return rc != 0 ? err_ctx(err, "%s", path) : 0;
+	return rc;
 }

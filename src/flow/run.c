@@ -267,6 +267,17 @@ find_mark(struct run *run, bool writer, struct err *err)
 	return 0;
 }
 
+static int
+draw_token(struct run *run, struct err *err)
+{
+	unsigned char random[RUN_TOKEN_BYTES];
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return err_sys(err, ERR_FAILED, "getrandom");
+	str_hex(random, sizeof(random), run->token);
+	return 0;
+}
+
 /* Remove a scratch journal whose process, by its name, is no more. */
 static void
 sweep_one(void *ctx, const char *name)
@@ -329,7 +340,8 @@ run_open(const char *path, const struct run_options *options,
 			    "applied yet: run `plan' first", conf->name);
 		goto out;
 	}
-	if (check_same_job(run, options->writer, err) != 0 ||
+	if (draw_token(run, err) != 0 ||
+	    check_same_job(run, options->writer, err) != 0 ||
 	    find_mark(run, options->writer, err) != 0)
 		goto out;
 	if (options->secrets)

@@ -22,6 +22,8 @@ struct server;
  * Hosts and servers are opened when they are first asked for and stay open;
  * they belong to the run.
  */
+#define RUN_TOKEN_BYTES 8
+
 struct run {
 	const struct conf *conf;
 	struct journal *journal;
@@ -31,6 +33,8 @@ struct run {
 	 * finished, so that the next run finds it.
 	 */
 	const char *mark;
+	/* Drawn anew by each process: what bears it was done by this one. */
+	char token[2 * RUN_TOKEN_BYTES + 1];
 	struct run_peers *peers;	/* of run.c */
 };
 

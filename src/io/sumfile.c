@@ -130,9 +130,7 @@ sumfile_open(int dir, const char *path, size_t line_max, struct sumfile **out,
 
 	*out = NULL;
 	/* O_NONBLOCK: opening a FIFO would wait for its other end. */
-	fd = dir == AT_FDCWD ?
-	    open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC) :
-	    fs_beneath_open(dir, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+	fd = fs_beneath_open(dir, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
 	if (fd < 0 && (errno == ELOOP || errno == EXDEV))
 		return err_set(err, ERR_DATA, "%s: a symbolic link, or a way "
 		    "out of the directory", path);

@@ -46,8 +46,7 @@ int sumfile_commit(struct sumfile *, struct sumfile_sum *sum, struct err *)
 
 /*
  * Open a regular file below the directory dir for reading, without following
- * a symlink on the way (fs_beneath_open); with AT_FDCWD, at any path that a
- * user named, symlinks followed.  line_max bounds what
+ * a symlink on the way (fs_beneath_open).  line_max bounds what
  * sumfile_line holds.  Fails with ERR_MISSING; ERR_DATA for anything that is
  * no regular file.
  */

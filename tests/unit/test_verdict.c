@@ -174,6 +174,51 @@ test_row_bounds(void **state)
 	buf_clear(&out);
 }
 
+#define PACKED(m) "{\\\"type\\\":\\\"user_message\\\"," \
+    "\\\"message\\\":\\\"" m "\\\"}"
+
+/* A raw row beside what a listing shows of it. */
+static void
+test_row_shown(void **state)
+{
+	(void)state;
+	assert_same(ROW("user", ",\"content\":[" TEXT(PACKED("hi")) "]"),
+	    ROW("user", ",\"content\":[" TEXT("hi") "]"));
+	/* Only once, and only when it stands alone. */
+	assert_difference(ROW("user", ",\"content\":[" TEXT("a") ","
+	    TEXT(PACKED("b")) "]"), ROW("user", ",\"content\":[" TEXT("a")
+	    "," TEXT("b") "]"), "/content/1/text: \"{\"type\":"
+	    "\"user_message\",\"message\":\"b\"}\" and \"b\"");
+	assert_same(ROW("summary", ",\"content\":[" TEXT("s") "]"),
+	    ROW("user", ",\"content\":[" TEXT("s") "]"));
+	/* Parts and members that no listing shows. */
+	assert_same(ROW("assistant", ",\"content\":[" TEXT("a") ","
+	    "{\"type\":\"tool_call\",\"id\":\"c\"}," TEXT("b") "]"),
+	    ROW("assistant", ",\"content\":[" TEXT("ab") "]"));
+	assert_same(ROW("assistant", ",\"content\":[{\"type\":"
+	    "\"reasoning\",\"reasoning\":\"r\"}],\"sender_id\":\"i\""),
+	    ROW("assistant", ",\"content\":[{\"type\":\"reasoning\","
+	    "\"reasoning\":\"r\"}]"));
+	assert_same(ROW("assistant", ",\"content\":[{\"type\":"
+	    "\"summarized_reasoning\",\"summary\":[{\"text\":\"a\"},"
+	    "{\"text\":\"b\"}],\"encrypted_content\":\"e\"}]"),
+	    ROW("assistant", ",\"content\":[{\"type\":\"reasoning\","
+	    "\"reasoning\":\"a\\n\\nb\",\"signature\":\"e\"}]"));
+	/* An image has an id of each server's own. */
+	assert_same(ROW("user", ",\"content\":[{\"type\":\"image\","
+	    "\"source\":{\"type\":\"letta\",\"file_id\":\"f\","
+	    "\"media_type\":\"image/png\",\"data\":\"AA==\"}}]"),
+	    ROW("user", ",\"content\":[{\"type\":\"image\","
+	    "\"source\":{\"type\":\"base64\",\"media_type\":"
+	    "\"image/png\",\"data\":\"AA==\"}}]"));
+	/* The request is named by its call. */
+	assert_same(ROW("approval", ",\"approve\":true,"
+	    "\"approval_request_id\":\"message-1\",\"approvals\":[{"
+	    "\"type\":\"approval\",\"tool_call_id\":\"c\","
+	    "\"approve\":true}]"), ROW("approval", ",\"approve\":true,"
+	    "\"approval_request_id\":\"c\""));
+}
+
 static void
 test_row_refused(void **state)
 {
@@ -394,6 +439,7 @@ main(void)
 		cmocka_unit_test(test_return_same),
 		cmocka_unit_test(test_row_difference),
 		cmocka_unit_test(test_row_bounds),
+		cmocka_unit_test(test_row_shown),
 		cmocka_unit_test(test_row_refused),
 		cmocka_unit_test(test_overall),
 		cmocka_unit_test(test_written),
