@@ -277,7 +277,7 @@ fix_date(struct af_convert *c, struct af_row *row)
 	struct stamp stamp;
 	enum af_change change;
 
-	if (date && !stamp_parse(date, &stamp))
+	if (date ? !stamp_parse(date, &stamp) : !c->rules.date_all)
 		return;
 	if (!date)
 		stamp = c->last;

@@ -76,6 +76,8 @@ struct af_rules {
 	bool neutral_failures;
 	/* The target knows no role `summary' (0.16.2; 0.16.8 does). */
 	bool no_summary;
+	/* A row without a date gets that of the row before. */
+	bool date_all;
 };
 
 /* Calls of one row that are still to be answered. */

@@ -130,6 +130,7 @@ agent_rules(const struct conf_agent *agent, struct journal *journal,
 			target = &versions[1];
 		af_rules_for(rules, type ? type : "", versions[0].backward,
 		    target->patch < 8);
+		rules->date_all = true;
 		rules->neutral_failures = agent->tool_errors ==
 		    CONF_TOOL_ERRORS_NEUTRAL;
 	}

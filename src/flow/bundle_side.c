@@ -1,10 +1,10 @@
 #include "base/base.h"
 
 #include "base/err.h"
-#include "base/str.h"
 #include "core/af_row.h"
 #include "core/af_shell.h"
 #include "core/jdoc.h"
+#include "core/letta.h"
 #include "flow/agent.h"
 #include "flow/bundle_side.h"
 #include "io/journal.h"
@@ -55,13 +55,14 @@ bundle_side_clear(struct bundle_side *side)
 	side->shell = side->state = NULL;
 }
 
-/* Whether its server was of before 0.16; one that is not known was not. */
+/* Whether its server was of the old kind; one that is not known was not. */
 static bool
 is_legacy(const struct bundle_side *side)
 {
-	const char *version = jdoc_get_str(side->state, "version");
+	struct letta_caps caps = { 0 };
 
-	return version && !str_starts(version, "0.16.");
+	letta_caps_of(jdoc_get_str(side->state, "version"), &caps);
+	return caps.backward;
 }
 
 static const char *
@@ -76,6 +77,7 @@ void
 bundle_side_rules(const struct bundle_side *side, struct af_rules *rules)
 {
 	af_rules_for(rules, agent_type(side), is_legacy(side), false);
+	rules->date_all = true;
 }
 
 void

@@ -208,6 +208,8 @@ def test_a_plain_agent_file(exported, by_hand, second, tmp_path):
     done = by_hand("export", by_hand.source, agent, "sage.af")
     assert done.rc == 0, done.err
     assert "12 archival passages" in done.err
+    fit = by_hand("lint", "sage.af")
+    assert fit.rc == 0, fit.out
     path = tmp_path / "sage.af"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert CANARY not in path.read_text()
@@ -265,3 +267,16 @@ def test_words_that_cannot_be(by_hand, words, code):
     assert done.rc == code, done.err
     assert lines(done)[-1]["type"] == "error"
     assert done.err.startswith("sanctumctl: ")
+
+
+def test_lint_judges_a_bundle(exported, by_hand):
+    _, folder = exported
+    sound = by_hand("lint", "sage", "--json")
+    assert sound.rc == 0, sound.err
+    assert lines(sound)[-1]["found"] == 0
+    (folder / "stray").write_text("x")
+    (folder / "archival.jsonl").unlink()
+    wrong = by_hand("lint", "sage", "--json")
+    assert wrong.rc == 14
+    files = {f["file"] for f in lines(wrong) if f["type"] != "bundle"}
+    assert files == {"stray", "archival.jsonl"}
