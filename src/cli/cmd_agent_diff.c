@@ -1,6 +1,5 @@
 #include "base/base.h"
 
-#include "base/err.h"
 #include "cli/cmd.h"
 #include "cli/opt.h"
 #include "cli/show.h"
@@ -17,13 +16,8 @@ run(const struct opt *opt, struct err *err)
 	rc = agent_places(opt->words, opt->n_words, places, err);
 	if (rc == 0)
 		rc = agent_diff(places, opt->state_dir, &verdict, err);
-	if (rc == 0) {
-		show_verdict(opt, &verdict);
-		if (verdict_overall(&verdict) != VERDICT_SAME)
-			rc = err_set(err, ERR_VERDICT, "the verdict is not "
-			    "`same'; nothing was changed, see the checks "
-			    "above");
-	}
+	if (rc == 0)
+		rc = show_judged(opt, &verdict, err);
 	verdict_clear(&verdict);
 	return rc;
 }
