@@ -13,6 +13,7 @@
 #include "core/letta_answer.h"
 #include "core/shown.h"
 #include "flow/agent.h"
+#include "flow/agent_changes.h"
 #include "flow/agent_feed.h"
 #include "flow/agent_model.h"
 #include "flow/agent_send.h"
@@ -281,10 +282,16 @@ agent_send(struct run *run, struct server *to, const struct agent_send *send,
 	struct agent_feed_source from = {
 		.journal = run->journal, .scope = scope, .rules = &rules
 	};
+	struct agent_feed_source noted = from;
+	struct agent_changes changes;
 	struct agent_feed *feed = NULL;
 	int rc;
 
-	rc = texts_load(&texts, run, agent, err);
+	noted.changed = agent_changes_add;
+	noted.ctx = &changes;
+	rc = agent_changes_begin(&changes, run->journal, agent, err);
+	if (rc == 0)
+		rc = texts_load(&texts, run, agent, err);
 	if (rc == 0)
 		rc = agent_rules(agent, run->journal, &to->caps, &rules,
 		    err);
@@ -292,10 +299,11 @@ agent_send(struct run *run, struct server *to, const struct agent_send *send,
 		rc = agent_model_choose(to, agent, &texts.parsed,
 		    &texts.model, NULL, err);
 	if (rc == 0)
-		rc = agent_feed_open(&from, &feed, err);
+		rc = agent_feed_open(&noted, &feed, err);
 	if (rc == 0)
 		rc = send_texts(run, to, send, &texts, feed, note, id, err);
 	agent_feed_close(feed);
+	rc = agent_changes_end(&changes, rc, err);
 	if (rc != 0)
 		name_row(&from, err);
 	texts_clear(&texts);

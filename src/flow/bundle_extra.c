@@ -7,9 +7,11 @@
 #include "core/af.h"
 #include "core/af_row.h"
 #include "core/bundle_line.h"
+#include "core/conf.h"
 #include "core/jdoc.h"
 #include "core/verdict.h"
 #include "flow/agent.h"
+#include "flow/agent_changes.h"
 #include "flow/agent_feed.h"
 #include "flow/bundle.h"
 #include "flow/bundle_extra.h"
@@ -62,88 +64,85 @@ bundle_extra_tools(struct bundle_out *out, const struct bundle_side *side,
 	return rc;
 }
 
-/* The list of changed rows on its way into its file. */
-struct changes {
-	const struct bundle_side *side;
-	const char *scope;
-	struct sumfile *file;
-	uint64_t rows;
-};
-
-/* ,"KEY":{the row as it was staged} */
+/*
+ * Note each row that a conversion changes, in the journal's own list.  A
+ * history that cannot be converted is said, and what was noted until then
+ * stands: the bundle is whole without this list.
+ */
 static int
-add_original(const struct changes *c, const char *key, const char *id,
-    struct buf *out, struct err *err)
+note_changes(const struct bundle_side *side, const char *scope,
+    struct err *err)
 {
-	char *body = NULL;
+	struct agent_changes changes;
+	struct agent_feed_source source = {
+		.journal = side->journal,
+		.scope = scope,
+		.changed = agent_changes_add,
+		.ctx = &changes,
+	};
+	struct af_rules rules;
+	uint64_t rows;
+	int rc;
 
-	if (journal_row_get(c->side->journal, c->scope, id, &body, err) != 0)
+	bundle_side_rules(side, &rules);
+	source.rules = &rules;
+	if (agent_changes_begin(&changes, side->journal, side->agent,
+	    err) != 0)
 		return -1;
-	buf_printf(out, ",\"%s\":", key);
-	buf_str(out, body ? body : "null");
-	free(body);
-	return 0;
+	rc = agent_feed_count(&source, &rows, NULL, err);
+	if (rc != 0 && err->kind == ERR_DATA) {
+		log_warn("an import will fail as this history is: %s",
+		    err->text);
+		err_clear(err);
+		rc = 0;
+	}
+	return agent_changes_end(&changes, rc, err);
 }
 
+/* The entry of the list, with the row as it was read. */
 static int
-note_change(void *ctx, const char *id, const char *merged_id,
-    unsigned int changes, struct err *err)
+write_change(const struct bundle_side *side, const char *scope,
+    const struct journal_row *row, struct sumfile *file, struct err *err)
 {
 	struct buf body = BUF_INIT(BUNDLE_LINE_MAX * 2);
 	struct buf line = BUF_INIT(BUNDLE_LINE_MAX * 2);
-	struct changes *c = ctx;
-	const char *between = "";
+	char *original = NULL;
 	int rc;
 
-	buf_str(&body, "{\"changes\":[");
-	for (unsigned int i = 0; i < AF_CHANGES; i++) {
-		if ((changes & AF_CHANGE_BIT(i)) == 0)
-			continue;
-		buf_str(&body, between);
-		jdoc_write_str(af_change_text(i), strlen(af_change_text(i)),
-		    &body);
-		between = ",";
-	}
-	buf_char(&body, ']');
-	rc = add_original(c, "original", id, &body, err);
-	if (rc == 0 && merged_id)
-		rc = add_original(c, "merged", merged_id, &body, err);
-	buf_char(&body, '}');
+	rc = journal_row_get(side->journal, scope, row->id, &original, err);
 	if (rc == 0) {
-		bundle_line_write(&line, id, buf_cstr(&body), body.len);
+		buf_add(&body, row->body, row->body_len - 1);
+		buf_printf(&body, ",\"original\":");
+		buf_str(&body, original ? original : "null");
+		buf_char(&body, '}');
+		bundle_line_write(&line, row->id, buf_cstr(&body), body.len);
 		rc = buf_check(&line, "a changed row", err);
 	}
-	if (rc == 0) {
-		sumfile_add(c->file, buf_cstr(&line), line.len);
-		c->rows++;
-	}
+	if (rc == 0)
+		sumfile_add(file, buf_cstr(&line), line.len);
+	free(original);
 	buf_clear(&line);
 	buf_clear(&body);
 	return rc;
 }
 
-/* Pull every row through the conversion; the callback does the rest. */
 static int
-walk_changes(struct changes *c, struct err *err)
+write_changes(const struct bundle_side *side, const char *scope,
+    struct sumfile *file, uint64_t *n, struct err *err)
 {
-	struct agent_feed_source source = {
-		.journal = c->side->journal,
-		.scope = c->scope,
-		.changed = note_change,
-		.ctx = c,
-	};
-	struct af_rules rules;
-	uint64_t rows;
+	char *list = mem_printf("changes/%s", side->agent->name);
+	struct journal_rows *rows = NULL;
+	struct journal_row row;
+	int more = 0, rc;
 
-	bundle_side_rules(c->side, &rules);
-	source.rules = &rules;
-	if (agent_feed_count(&source, &rows, NULL, err) == 0)
-		return 0;
-	if (err->kind != ERR_DATA)
-		return -1;
-	log_warn("an import will fail as this history is: %s", err->text);
-	err_clear(err);
-	return 0;
+	rc = journal_rows_open(side->journal, list, false, &rows, err);
+	while (rc == 0 && (more = journal_rows_next(rows, &row, err)) > 0) {
+		rc = write_change(side, scope, &row, file, err);
+		*n += 1;
+	}
+	journal_rows_close(rows);
+	free(list);
+	return rc == 0 && more == 0 ? 0 : -1;
 }
 
 int
@@ -152,16 +151,19 @@ bundle_extra_changes(struct bundle_out *out, const struct bundle_side *side,
 {
 	static const char path[] = "originals/changes.jsonl";
 	char *scope = agent_scope(side->side, side->agent, "messages");
-	struct changes c = { .side = side, .scope = scope };
+	struct sumfile *file;
 	int rc;
 
-	rc = bundle_out_file(out, path, &c.file, err);
-	if (rc == 0 && walk_changes(&c, err) != 0) {
-		sumfile_close(c.file);
+	rc = note_changes(side, scope, err);
+	if (rc == 0)
+		rc = bundle_out_file(out, path, &file, err);
+	if (rc == 0 && write_changes(side, scope, file, &figures->changes,
+	    err) != 0) {
+		sumfile_close(file);
 		rc = -1;
 	} else if (rc == 0)
-		rc = bundle_out_commit(out, path, c.file, c.rows, err);
-	figures->changes = c.rows;
+		rc = bundle_out_commit(out, path, file, figures->changes,
+		    err);
 	free(scope);
 	return rc;
 }
