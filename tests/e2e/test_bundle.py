@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from bed import jobs, look, seed
+from bed import jobs, legacy, look, seed
 from bed.site import TARGET_PASSWORD
 from bed.wait import wait_for
 
@@ -146,6 +146,11 @@ def test_a_bundle_is_the_agent_without_its_server(
     assert again.rc == 0 and "nothing to do" in again.out
     assert only_agent(second, "Sage two") == there
     job = job_of(done)
+    for path in by_hand.state.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            assert TARGET_PASSWORD.encode() not in data, path
+            assert CANARY.encode() not in data, path
     assert by_hand.top("verify", job).rc == 0
     second("POST", f"/v1/agents/{there}/archival-memory", {"text": "new"})
     assert by_hand("diff", "sage", by_hand.second, there).rc == 14
@@ -221,6 +226,17 @@ def test_a_plain_agent_file(exported, by_hand, second, tmp_path):
     assert brought.rc == 0, brought.out + brought.err
     assert by_hand("diff", "sage.af", by_hand.second,
                    only_agent(second, "Third")).rc == 0
+
+
+def test_an_agent_file_of_version_1(by_hand, second, bed, tmp_path):
+    old = legacy.legacy_file(seed.agent_file("Old", 40, bed.stub_port),
+                             legacy.VERSIONS[0])
+    (tmp_path / "old.af").write_text(json.dumps(old, indent=1))
+    done = by_hand("import", "old.af", by_hand.second, "--json")
+    assert done.rc == 0, done.out + done.err
+    there = only_agent(second, "Old")
+    assert len(second.row_ids(there)) == 40
+    assert by_hand.top("cancel", job_of(done)).rc == 0
 
 
 def test_a_job_may_come_from_a_bundle(exported, by_hand, second,
