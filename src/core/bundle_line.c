@@ -62,7 +62,7 @@ bundle_line_read(const char *line, size_t len,
 		(void)snprintf(id, BUNDLE_ID_SIZE, "%s",
 		    jdoc_get_str(doc, "id"));
 		write_head(&head, id, strlen(id));
-		if (len <= head.len ||
+		if (len <= head.len || line[len - 1] != '}' ||
 		    memcmp(line, buf_cstr(&head), head.len) != 0)
 			rc = err_set(err, ERR_DATA, "not as this program "
 			    "writes a line: {\"id\":...,\"row\":...}");

@@ -106,6 +106,7 @@ agent_export(const char *word, const char *id, const char *path,
     const char *state_dir, struct bundle_figures *figures, struct err *err)
 {
 	char *name = NULL, *file = NULL, *dir = NULL;
+	struct err second = ERR_INIT;
 	struct endpoint at;
 	int rc;
 
@@ -121,9 +122,10 @@ agent_export(const char *word, const char *id, const char *path,
 		rc = read_and_write(&at, id, path, file, figures, err);
 	}
 	/* What was read is in the bundle now, and would only grow old. */
-	if (rc == 0) {
+	if (file && (rc == 0 || err->kind == ERR_MISSING)) {
 		dir = mem_strndup(file, strlen(file) - strlen("/journal.db"));
-		rc = fs_remove(dir, err);
+		if (fs_remove(dir, rc == 0 ? err : &second) != 0)
+			rc = -1;
 	}
 	endpoint_clear(&at);
 	free(dir);

@@ -89,6 +89,7 @@ test_other_lines_are_refused(void **state)
 	assert_no_line("{\"id\":\"a\\u0000b\",\"row\":{}}", "an id of 1 to");
 	assert_no_line("{\"row\":{},\"id\":\"m\"}", "not as this program");
 	assert_no_line("{ \"id\":\"m\",\"row\":{}}", "not as this program");
+	assert_no_line("{\"id\":\"m\",\"row\":{}} ", "not as this program");
 	assert_no_line("{\"id\":\"m\",\"row\":{\"t\":\"\xff\"}}", "UTF-8");
 	assert_no_line("{\"id\":\"m\",\"row\":{\"a\":1,\"a\":2}}", "");
 	(void)snprintf(longest, sizeof(longest), "{\"id\":\"%0*d\",\"row\":{}}",
