@@ -23,6 +23,7 @@ static const char *const texts[AF_CHANGES] = {
 	[AF_CHANGE_CALL_ID] = "tool_call_id taken from the call before",
 	[AF_CHANGE_CONTENT] = "content made the list that its role needs",
 	[AF_CHANGE_DATE] = "date moved into 1900-2999",
+	[AF_CHANGE_UNDATED] = "no date: given that of the row before",
 	[AF_CHANGE_NUL] = "U+0000 taken out",
 	[AF_CHANGE_SURROGATE] = "a surrogate without its pair made U+FFFD",
 	[AF_CHANGE_SUMMARY] = "a summary made a row of the user",
@@ -255,19 +256,31 @@ fix_content(struct af_row *row)
 	buf_clear(&text);
 }
 
+/*
+ * A server dates a row without a date by the import: what was said would then
+ * have been said today, and no later comparison could tell.  A date that is
+ * none at all is left for core/af_rule.h to refuse.
+ */
 static void
-fix_date(struct af_row *row)
+fix_date(struct af_convert *c, struct af_row *row)
 {
 	const char *date = jdoc_get_str(row->doc, "created_at");
 	struct buf text = BUF_INIT(64);
 	struct stamp stamp;
+	enum af_change change;
 
-	if (!date || !stamp_parse(date, &stamp) || !stamp_clamp(&stamp))
+	if (date ? !stamp_parse(date, &stamp) : !c->rules.date_all)
 		return;
-	stamp_write(&stamp, &text);
-	jdoc_set_str(row->doc, "created_at", buf_cstr(&text));
+	if (!date)
+		stamp = c->last;
+	change = date ? AF_CHANGE_DATE : AF_CHANGE_UNDATED;
+	if (!date || stamp_clamp(&stamp)) {
+		stamp_write(&stamp, &text);
+		jdoc_set_str(row->doc, "created_at", buf_cstr(&text));
+		row->changes |= AF_CHANGE_BIT(change);
+	}
+	c->last = stamp;
 	buf_clear(&text);
-	row->changes |= AF_CHANGE_BIT(AF_CHANGE_DATE);
 }
 
 /*
@@ -496,7 +509,7 @@ af_row_convert(struct af_convert *c, struct af_row *row, struct err *err)
 	fix_nul(row);
 	fix_summary(c, row);
 	fix_content(row);
-	fix_date(row);
+	fix_date(c, row);
 	fix_thoughts(c, row);
 	fix_returns(c, jdoc_edit(row->doc, "approvals"), row);
 	if (jdoc_is(row->doc, "role", "tool")) {

@@ -15,6 +15,7 @@
 #include "flow/agent_orphans.h"
 #include "flow/agent_send.h"
 #include "flow/agent_settle.h"
+#include "flow/agent_source.h"
 #include "flow/agent_tools.h"
 #include "flow/plan.h"
 #include "flow/run.h"
@@ -123,8 +124,8 @@ take_id(struct run *run, struct server *to, const struct conf_agent *agent,
 		rc = journal_put(run->journal, key, buf_cstr(&text), err);
 	}
 	if (rc == 0)
-		rc = journal_id_put(run->journal, "agent", agent->from_id, id,
-		    err);
+		rc = journal_id_put(run->journal, "agent",
+		    agent_source_id(agent), id, err);
 	/* From here on a block without an agent may be anybody's. */
 	if (rc == 0)
 		rc = journal_put(run->journal, before_key, "", err);
@@ -388,8 +389,8 @@ import_undo(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = agent_settle_remove(run, to, agent, err);
 	if (rc == 0)
-		rc = journal_id_put(run->journal, "agent", agent->from_id, "",
-		    err);
+		rc = journal_id_put(run->journal, "agent",
+		    agent_source_id(agent), "", err);
 	if (rc == 0)
 		plan_say(note, '-', "%s is off %s, with its blocks and the "
 		    "tools it brought", agent->name, agent->to->name);
