@@ -36,14 +36,6 @@ af_change_text(enum af_change change)
 	return texts[change];
 }
 
-static bool
-is_word(const struct jdoc *object, const char *key, const char *word)
-{
-	const char *s = jdoc_get_str(object, key);
-
-	return s && str_eq(s, word);
-}
-
 const char *
 af_row_agent_type(const char *agent_type, bool legacy_source)
 {
@@ -230,12 +222,12 @@ needs_one_text(const struct jdoc *row)
 {
 	size_t n = jdoc_len(jdoc_get(row, "content"));
 
-	if (is_word(row, "role", "user"))
+	if (jdoc_is(row, "role", "user"))
 		return n == 0;
-	if (is_word(row, "role", "tool"))
+	if (jdoc_is(row, "role", "tool"))
 		return n != 1 && jdoc_len(jdoc_get(row, "tool_returns")) == 0;
-	return n != 1 && (is_word(row, "role", "system") ||
-	    is_word(row, "role", "summary"));
+	return n != 1 && (jdoc_is(row, "role", "system") ||
+	    jdoc_is(row, "role", "summary"));
 }
 
 static void
@@ -285,7 +277,7 @@ fix_date(struct af_row *row)
 static void
 fix_summary(const struct af_convert *c, struct af_row *row)
 {
-	if (!c->rules.no_summary || !is_word(row->doc, "role", "summary"))
+	if (!c->rules.no_summary || !jdoc_is(row->doc, "role", "summary"))
 		return;
 	jdoc_set_str(row->doc, "role", "user");
 	row->changes |= AF_CHANGE_BIT(AF_CHANGE_SUMMARY);
@@ -298,12 +290,12 @@ fix_thoughts(const struct af_convert *c, struct af_row *row)
 	size_t i;
 
 	if (!c->rules.inner_thoughts ||
-	    !is_word(row->doc, "role", "assistant") ||
+	    !jdoc_is(row->doc, "role", "assistant") ||
 	    jdoc_len(jdoc_get(row->doc, "tool_calls")) == 0)
 		return;
 	for (i = 0; i < jdoc_len(content); i++) {
 		part = jdoc_edit_at(content, i);
-		if (!is_word(part, "type", "text"))
+		if (!jdoc_is(part, "type", "text"))
 			continue;
 		jdoc_set_str(part, "type", "reasoning");
 		jdoc_set(part, "is_native", jdoc_new_bool(false));
@@ -467,7 +459,7 @@ is_listed_part(const struct jdoc *part)
 	size_t i;
 
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		if (is_word(part, "type", types[i]))
+		if (jdoc_is(part, "type", types[i]))
 			return true;
 	}
 	return false;
@@ -479,7 +471,7 @@ af_row_is_listed(const struct jdoc *row)
 	const struct jdoc *content = jdoc_get(row, "content");
 	size_t i;
 
-	if (!is_word(row, "role", "assistant") ||
+	if (!jdoc_is(row, "role", "assistant") ||
 	    jdoc_len(jdoc_get(row, "tool_calls")) > 0)
 		return true;
 	for (i = 0; i < jdoc_len(content); i++) {
@@ -507,7 +499,7 @@ af_row_convert(struct af_convert *c, struct af_row *row, struct err *err)
 	fix_date(row);
 	fix_thoughts(c, row);
 	fix_returns(c, jdoc_edit(row->doc, "approvals"), row);
-	if (is_word(row->doc, "role", "tool")) {
+	if (jdoc_is(row->doc, "role", "tool")) {
 		fix_tool(c, row);
 		if (find_call(c, row, err) != 0)
 			return -1;

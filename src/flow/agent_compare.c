@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/af_mark.h"
 #include "core/af_row.h"
 #include "core/af_shell.h"
 #include "core/conf.h"
@@ -56,12 +57,28 @@ expect_type(const struct conf_agent *agent, struct journal *journal,
 	return 0;
 }
 
+/* The name it has, or the one that a server takes instead of it. */
+static void
+compare_name(const struct conf_agent *agent, const struct af_shell *source,
+    const struct af_shell *target, struct verdict *verdict)
+{
+	struct buf name = BUF_INIT(4096);
+
+	af_mark_name(agent->target_name ? agent->target_name : source->name,
+	    &name);
+	if (str_eq(buf_cstr(&name), target->name))
+		verdict_add(verdict, "name", VERDICT_SAME, 1, 1, NULL);
+	else
+		verdict_add(verdict, "name", VERDICT_DIFFERENT, 1, 1,
+		    "the target's is %s", target->name);
+	buf_clear(&name);
+}
+
 static int
 compare_shells(const struct conf_agent *agent, struct journal *journal,
     bool live, struct verdict *verdict, struct err *err)
 {
 	struct af_shell source = { 0 }, target = { 0 };
-	const char *name;
 	int rc;
 
 	rc = load_shell(agent, "source", journal, &source, err);
@@ -71,19 +88,18 @@ compare_shells(const struct conf_agent *agent, struct journal *journal,
 		rc = expect_type(agent, journal, &source, err);
 	if (rc == 0) {
 		verdict_agent(verdict, &source, &target);
+		verdict_models(verdict, &source, &target, agent->model,
+		    agent->embedding);
 		verdict_blocks(verdict, &source, &target);
-		verdict_tools(verdict, &source, &target);
+		if (agent->tools == CONF_TOOLS_KEEP)
+			verdict_tools_kept(verdict, &source, &target);
+		else
+			verdict_tools(verdict, &source, &target);
+		verdict_losses(verdict, &source, &target);
 	}
 	/* Until it is promoted the agent has a temporary name. */
-	if (rc == 0 && live) {
-		name = agent->target_name ? agent->target_name : source.name;
-		if (str_eq(name, target.name))
-			verdict_add(verdict, "name", VERDICT_SAME, 1, 1,
-			    NULL);
-		else
-			verdict_add(verdict, "name", VERDICT_DIFFERENT, 1, 1,
-			    "the target's is %s", target.name);
-	}
+	if (rc == 0 && live)
+		compare_name(agent, &source, &target, verdict);
 	af_shell_clear(&source);
 	af_shell_clear(&target);
 	return rc;

@@ -196,6 +196,11 @@ look(struct server *server, const char *pinned, struct err *err)
 		rc = err_set(err, ERR_DATA, "%s: %s runs Letta %s and the job "
 		    "file pins %s; nothing was changed", server->name,
 		    http_url(server->http), server->caps.version, pinned);
+	if (rc == 0 && server->caps.untried)
+		log_warn("%s: %s runs Letta %s, which is newer than any that "
+		    "was tried (0.16.8); it is read, and what is not "
+		    "understood is an error", server->name,
+		    http_url(server->http), server->caps.version);
 	/* Health answers without a token; this does not. */
 	if (rc == 0)
 		rc = server_get(server, "/v1/agents/?limit=1", &answer, err);
