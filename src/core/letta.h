@@ -45,12 +45,16 @@ struct letta_caps {
 	 * it is read backwards.  No conversations either.
 	 */
 	bool backward;
+	/*
+	 * After 0.16.8, as hosted servers may be: may be read, since whatever
+	 * is not understood there is an error, but not written to.
+	 */
+	bool untried;
 };
 
 /*
  * Read the answer of LETTA_PATH_HEALTH.  Fails with ERR_DATA when it is none
- * ("is this a Letta server?"), and for a version outside 0.11.3 ... 0.16.8,
- * naming it and these bounds.
+ * ("is this a Letta server?"), and for a version before 0.11.3.
  */
 int letta_caps_read(const char *text, size_t len, struct letta_caps *,
     struct err *) MUST_CHECK;
@@ -59,8 +63,9 @@ int letta_caps_read(const char *text, size_t len, struct letta_caps *,
 void letta_caps_of(const char *version, struct letta_caps *);
 
 /*
- * Whether an agent can go to a server of this version, 0.16.2 or later: what
- * is older imports another file.  ERR_DATA if not.
+ * Whether an agent can go to a server of this version, 0.16.2 to 0.16.8: what
+ * is older imports another file, what is newer has not been tried.  ERR_DATA
+ * if not.
  */
 int letta_caps_target(const struct letta_caps *, struct err *) MUST_CHECK;
 
@@ -84,6 +89,12 @@ bool letta_name_ok(const char *name) MUST_CHECK;
 
 void letta_path_agent(struct buf *, const char *agent);
 void letta_path_agents_by_name(struct buf *, const char *name);
+/*
+ * A page of agents, oldest first.  Sorted by time on every version, though
+ * each has its own word for it (0.11.3, 0.16.2, 0.16.8, seen).  A cursor that
+ * the server does not know gives the first page, not an error.
+ */
+void letta_path_agents(struct buf *, const char *after, unsigned int limit);
 /* max_steps, when not 0, is of servers before 0.16: how far it reaches back. */
 void letta_path_export(struct buf *, const char *agent,
     unsigned int max_steps);

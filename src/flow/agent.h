@@ -27,8 +27,10 @@ struct af_rules;
  *     import     the agent file, made from the journal while it is sent,
  *                under a temporary name that holds the run's mark
  *                                                          agent_import.c
- *     archival   passages that the target lacks, one by one
- *                                                          agent_archival.c
+ *     tools      those that the import did not attach      agent_attach.c
+ *     blocks     what of them no file carries              agent_blocks.h
+ *     identities                                           agent_identities.h
+ *     archival   passages that the target lacks            agent_archival.c
  *     compare    both sides, check by check                agent_compare.c
  *     live       with live_check: a copy takes a turn       agent_live.c
  *     promote    its real name, once the verdict is `same' agent_promote.c
@@ -51,6 +53,7 @@ int agent_verify(struct run *, const struct conf_agent *, struct verdict *,
 
 extern const struct step_kind agent_read_kind;
 extern const struct step_kind agent_import_kind;
+extern const struct step_kind agent_attach_kind;	/* the step "tools" */
 extern const struct step_kind agent_archival_kind;
 extern const struct step_kind agent_compare_kind;
 extern const struct step_kind agent_promote_kind;

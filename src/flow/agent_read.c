@@ -6,10 +6,14 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "flow/agent.h"
+#include "flow/agent_blocks.h"
 #include "flow/agent_checks.h"
+#include "flow/agent_identities.h"
 #include "flow/agent_page.h"
+#include "flow/agent_passages.h"
 #include "flow/agent_raw.h"
 #include "flow/agent_shell.h"
+#include "flow/agent_source.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/server.h"
@@ -60,10 +64,8 @@ agent_read_passages(struct server *server, const char *id,
     const struct conf_agent *agent, const char *word, bool fresh,
     struct journal *journal, struct err *err)
 {
-	struct side side = { server, journal, agent, id, word, fresh };
-
-	return read_listing(&side, AGENT_PAGE_PASSAGES, "passages", NULL,
-	    NULL, err);
+	return agent_passages_read(server, id, agent, word, fresh, journal,
+	    err);
 }
 
 /* The state first: its ids in context then name rows that are listed. */
@@ -218,6 +220,11 @@ agent_read_side(struct server *server, const char *id,
 		rc = agent_read_passages(server, id, agent, word, fresh,
 		    journal, err);
 	if (rc == 0)
+		rc = agent_blocks_read(server, id, agent, word, journal, err);
+	if (rc == 0)
+		rc = agent_identities_read(server, id, agent, word, journal,
+		    err);
+	if (rc == 0)
 		rc = read_raw(&side, err);
 	free(type);
 	return rc != 0 ? err_ctx(err, "read agent %s (%s)", agent->name, id) :
@@ -271,7 +278,6 @@ static int
 read_source(struct run *run, const struct conf_agent *agent, struct err *err)
 {
 	char *scope = agent_scope("source", agent, "messages"), *cursor = NULL;
-	struct server *from;
 	bool ended, done;
 	int rc;
 
@@ -282,10 +288,7 @@ read_source(struct run *run, const struct conf_agent *agent, struct err *err)
 	if (rc == 0 && !done && !cursor)
 		rc = note_ours(run, agent, "read-from-start-by", err);
 	if (rc == 0 && !done)
-		rc = run_server(run, agent->from, &from, err);
-	if (rc == 0 && !done)
-		rc = agent_read_side(from, agent->from_id, agent, "source",
-		    false, run->journal, err);
+		rc = agent_source_load(run, agent, false, run->journal, err);
 	if (rc == 0 && !done)
 		rc = note_ours(run, agent, "read-to-end-by", err);
 	free(cursor);
@@ -297,14 +300,11 @@ int
 agent_read_again(struct run *run, const struct conf_agent *agent,
     struct err *err)
 {
-	struct server *from;
 	bool ours;
 
-	if (run_server(run, agent->from, &from, err) != 0 ||
-	    is_ours(run, agent, "read-from-start-by", &ours, err) != 0)
+	if (is_ours(run, agent, "read-from-start-by", &ours, err) != 0)
 		return -1;
-	return agent_read_side(from, agent->from_id, agent, "source", !ours,
-	    run->journal, err);
+	return agent_source_load(run, agent, !ours, run->journal, err);
 }
 
 static int
@@ -347,7 +347,7 @@ read_probe(struct run *run, const struct step *step, struct plan_note *note,
 		    conversations);
 	plan_say(note, '+', "%" PRIu64 " messages and %" PRIu64 " passages "
 	    "of %s read from %s into the journal%s", messages, passages,
-	    agent->from_id, agent->from->name, beside);
+	    agent_source_id(agent), agent_source_place(agent), beside);
 	*found = PLAN_DONE;
 	return 0;
 }
@@ -385,13 +385,14 @@ read_undo(struct run *run, const struct step *step, struct plan_note *note,
 {
 	static const char *const sides[] = { "source", "target" };
 	static const char *const listings[] = { "messages", "passages",
-	    "conversations" };
+	    "conversations", "blocks", "identities" };
+	const size_t n = sizeof(listings) / sizeof(*listings);
 	const struct conf_agent *agent = step->subject;
 	char *scope, *keys[2];
 	int rc = 0;
 
-	for (size_t i = 0; i < 6 && rc == 0; i++) {
-		scope = agent_scope(sides[i / 3], agent, listings[i % 3]);
+	for (size_t i = 0; i < 2 * n && rc == 0; i++) {
+		scope = agent_scope(sides[i / n], agent, listings[i % n]);
 		rc = journal_scope_drop(run->journal, scope, err);
 		free(scope);
 	}

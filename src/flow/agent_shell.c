@@ -2,7 +2,12 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
+#include "core/af_mark.h"
+#include "core/af_shell.h"
+#include "core/af_state.h"
 #include "core/conf.h"
 #include "core/export.h"
 #include "core/jdoc.h"
@@ -12,22 +17,6 @@
 #include "flow/agent_shell.h"
 #include "flow/server.h"
 #include "io/journal.h"
-
-/* The same names, each with the empty text. */
-static void
-blank_values(struct jdoc *agent, const char *key)
-{
-	const struct jdoc *values = jdoc_get(agent, key);
-	struct jdoc_member member = { 0 };
-	struct jdoc *blank;
-
-	if (jdoc_type(values) != JDOC_OBJECT)
-		return;
-	blank = jdoc_new_object();
-	while (jdoc_next(values, &member))
-		jdoc_set_str(blank, member.key, "");
-	jdoc_set(agent, key, blank);
-}
 
 static int
 ignore_row(void *ctx, const struct export_row *row, struct err *err)
@@ -69,15 +58,10 @@ static int
 keep_shell(struct jdoc *shell, const char *key, struct journal *journal,
     struct err *err)
 {
-	struct jdoc *agents = jdoc_edit(shell, "agents"), *agent;
 	struct buf text = BUF_INIT(LETTA_ANSWER_MAX);
 	int rc;
 
-	for (size_t i = 0; i < jdoc_len(agents); i++) {
-		agent = jdoc_edit_at(agents, i);
-		blank_values(agent, "tool_exec_environment_variables");
-		blank_values(agent, "secrets");
-	}
+	af_shell_hide_secrets(shell);
 	jdoc_write(shell, &text);
 	rc = buf_check(&text, "export", err);
 	if (rc == 0)
@@ -108,6 +92,42 @@ get_export(struct server *server, const char *id, struct buf *answer,
 		    !server->caps.backward)
 			break;
 	}
+	buf_clear(&path);
+	return rc;
+}
+
+/*
+ * An agent whose name a file may not have cannot be exported: its state takes
+ * the place of the answer.  Any other failure stays the one that it is.
+ */
+static int
+use_state(struct server *server, const char *id, struct buf *answer,
+    struct err *err)
+{
+	struct buf path = BUF_INIT(LETTA_PATH_MAX);
+	struct buf name = BUF_INIT(LETTA_ANSWER_MAX);
+	struct err second = ERR_INIT;
+	struct jdoc *state = NULL, *shell;
+	const char *own;
+	int rc = -1;
+
+	letta_path_agent(&path, id);
+	if (server_get_doc(server, buf_cstr(&path), "agent", &state,
+	    &second) == 0) {
+		own = jdoc_get_str(state, "name");
+		af_mark_name(own ? own : "", &name);
+		if (!str_eq(own ? own : "", buf_cstr(&name))) {
+			log_detail("%s", err->text);
+			err_clear(err);
+			shell = af_state_shell(state);
+			buf_clear(answer);
+			jdoc_write(shell, answer);
+			jdoc_free(shell);
+			rc = buf_check(answer, "state of the agent", err);
+		}
+	}
+	jdoc_free(state);
+	buf_clear(&name);
 	buf_clear(&path);
 	return rc;
 }
@@ -144,6 +164,8 @@ agent_shell_fetch(struct server *server, const char *id,
 
 	*counts = (struct agent_raw_counts){ 0 };
 	rc = get_export(server, id, &answer, err);
+	if (rc != 0 && err->kind == ERR_FAILED && !server->caps.backward)
+		rc = use_state(server, id, &answer, err);
 	if (rc == 0)
 		rc = agent_shell_of(&answer, &shell, &legacy, err);
 	if (rc == 0)
