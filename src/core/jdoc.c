@@ -2,66 +2,195 @@
 
 #include <assert.h>
 
-#include "core/jdoc_node.h"
+#include <json-c/json.h>
 
-/* Room in a tree that begins with one value, for what will come to it. */
-#define ROOM_OBJECT 512
-#define ROOM_ARRAY 64
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/jdoc.h"
+#include "core/jscan.h"
+
+/*
+ * A document of 64 levels may be put a few levels down into one of ours.
+ * More than this is a loop of our own making.
+ */
+#define WRITE_DEPTH 128
+
+/*
+ * json-c says null with a null pointer, and so does a failed jdoc_parse.
+ * The document `null` is told apart by this address, which is never read.
+ */
+static const char null_document = 0;
+
+static struct json_object *
+node(const struct jdoc *doc)
+{
+	if ((const void *)doc == (const void *)&null_document)
+		return NULL;
+	return (struct json_object *)(uintptr_t)doc;
+}
+
+static struct jdoc *
+doc(struct json_object *object)
+{
+	return (struct jdoc *)object;
+}
+
+/* The same, for a value that its caller owns: never NULL. */
+static struct jdoc *
+owned(struct json_object *object)
+{
+	if (!object)
+		return (struct jdoc *)(uintptr_t)&null_document;
+	return doc(object);
+}
+
+/* json-c tells of no memory with NULL; mem.h says what we do then. */
+static struct json_object *
+must(struct json_object *object)
+{
+	if (!object)
+		abort();
+	return object;
+}
+
+static size_t
+count_members(struct json_object *object, unsigned int depth)
+{
+	struct lh_entry *e;
+	size_t n = 0, i;
+
+	assert(depth < WRITE_DEPTH);
+	if (json_object_is_type(object, json_type_array)) {
+		for (i = 0; i < json_object_array_length(object); i++)
+			n += count_members(json_object_array_get_idx(object,
+			    i), depth + 1);
+	} else if (json_object_is_type(object, json_type_object)) {
+		lh_foreach(json_object_get_object(object), e)
+			n += 1 + count_members(
+			    (struct json_object *)(uintptr_t)lh_entry_v(e),
+			    depth + 1);
+	}
+	return n;
+}
+
+/* text has passed jscan_check: what fails here is a limit of json-c. */
+static struct json_object *
+build(const char *text, size_t len, enum json_tokener_error *code)
+{
+	struct json_tokener *tokener;
+	struct json_object *object;
+
+	/* Its count of levels includes the leaves'. */
+	tokener = json_tokener_new_ex(JSCAN_DEPTH + 2);
+	if (!tokener)
+		abort();
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+	object = json_tokener_parse_ex(tokener, text, (int)len);
+	*code = json_tokener_get_error(tokener);
+	if (*code == json_tokener_continue) {
+		/* A bare number ends where the text ends. */
+		object = json_tokener_parse_ex(tokener, "", 1);
+		*code = json_tokener_get_error(tokener);
+	}
+	json_tokener_free(tokener);
+	return object;
+}
+
+static struct jdoc *
+parse(const char *text, size_t len, const char *without, struct buf *cut,
+    struct err *err)
+{
+	enum json_tokener_error code;
+	struct jscan_count count;
+	struct json_object *object;
+
+	if (jscan_check(text, len, without, cut, &count, err) != 0)
+		return NULL;
+	if (without) {
+		if (buf_check(cut, "JSON", err) != 0)
+			return NULL;
+		text = cut->data;
+		len = cut->len;
+	}
+	object = build(text, len, &code);
+	if (code != json_tokener_success) {
+		json_object_put(object);
+		err_set(err, ERR_DATA, "JSON: %s",
+		    json_tokener_error_desc(code));
+		return NULL;
+	}
+	if (count_members(object, 0) != count.members) {
+		json_object_put(object);
+		err_set(err, ERR_DATA,
+		    "JSON: an object has the same key twice");
+		return NULL;
+	}
+	return owned(object);
+}
+
+struct jdoc *
+jdoc_parse_without(const char *text, size_t len, const char *key,
+    struct err *err)
+{
+	struct buf cut;
+	struct jdoc *result;
+
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+		text += 3;
+		len -= 3;
+	}
+	if (len > INT_MAX / 2) {
+		err_set(err, ERR_DATA, "JSON: more than 1 GiB of text");
+		return NULL;
+	}
+	buf_init(&cut, len + 4);
+	result = parse(text, len, key, &cut, err);
+	buf_clear(&cut);
+	return result;
+}
+
+struct jdoc *
+jdoc_parse(const char *text, size_t len, struct err *err)
+{
+	return jdoc_parse_without(text, len, NULL, err);
+}
 
 void
 jdoc_free(struct jdoc *take)
 {
-	if (take)
-		jdoc_node_free(take);
+	json_object_put(node(take));
 }
 
-/* Null is told by NULL, in an array as in an object. */
-static struct jdoc *
-lend(struct jdoc *node)
+struct jdoc *
+jdoc_copy(const struct jdoc *from)
 {
-	return node && node->type != JDOC_NULL ? node : NULL;
+	struct json_object *copy = NULL;
+
+	if (node(from) && json_object_deep_copy(node(from), &copy, NULL) != 0)
+		abort();
+	return owned(copy);
 }
 
 enum jdoc_type
 jdoc_type(const struct jdoc *value)
 {
-	return value ? (enum jdoc_type)value->type : JDOC_NULL;
-}
-
-/* Where a key is among the members; their number when it is not there. */
-static uint32_t
-find(const struct jdoc *object, const char *key)
-{
-	size_t len = strlen(key);
-	const struct jdoc *member;
-	uint32_t i;
-
-	for (i = 0; i < object->len; i++) {
-		member = object->items[i];
-		if (member->key_len == len &&
-		    memcmp(member->key, key, len) == 0)
-			break;
+	switch (json_object_get_type(node(value))) {
+	case json_type_boolean:
+		return JDOC_BOOL;
+	case json_type_double:
+	case json_type_int:
+		return JDOC_NUMBER;
+	case json_type_string:
+		return JDOC_STRING;
+	case json_type_array:
+		return JDOC_ARRAY;
+	case json_type_object:
+		return JDOC_OBJECT;
+	default:
+		return JDOC_NULL;
 	}
-	return i;
-}
-
-struct jdoc *
-jdoc_edit(struct jdoc *object, const char *key)
-{
-	uint32_t i;
-
-	if (jdoc_type(object) != JDOC_OBJECT)
-		return NULL;
-	i = find(object, key);
-	return i < object->len ? lend(object->items[i]) : NULL;
-}
-
-struct jdoc *
-jdoc_edit_at(struct jdoc *array, size_t index)
-{
-	if (jdoc_type(array) != JDOC_ARRAY || index >= array->len)
-		return NULL;
-	return lend(array->items[index]);
 }
 
 const struct jdoc *
@@ -70,61 +199,61 @@ jdoc_get(const struct jdoc *object, const char *key)
 	return jdoc_edit((struct jdoc *)(uintptr_t)object, key);
 }
 
+bool
+jdoc_has(const struct jdoc *object, const char *key)
+{
+	return jdoc_type(object) == JDOC_OBJECT &&
+	    json_object_object_get_ex(node(object), key, NULL);
+}
+
+size_t
+jdoc_len(const struct jdoc *value)
+{
+	switch (jdoc_type(value)) {
+	case JDOC_ARRAY:
+		return json_object_array_length(node(value));
+	case JDOC_OBJECT:
+		return (size_t)json_object_object_length(node(value));
+	default:
+		return 0;
+	}
+}
+
 const struct jdoc *
 jdoc_at(const struct jdoc *array, size_t index)
 {
 	return jdoc_edit_at((struct jdoc *)(uintptr_t)array, index);
 }
 
-bool
-jdoc_has(const struct jdoc *object, const char *key)
-{
-	return jdoc_type(object) == JDOC_OBJECT &&
-	    find(object, key) < object->len;
-}
-
-size_t
-jdoc_len(const struct jdoc *value)
-{
-	return jdoc_type(value) == JDOC_ARRAY ||
-	    jdoc_type(value) == JDOC_OBJECT ? value->len : 0;
-}
-
 const char *
 jdoc_str(const struct jdoc *value)
 {
-	return jdoc_type(value) == JDOC_STRING ? value->text : NULL;
+	if (jdoc_type(value) != JDOC_STRING)
+		return NULL;
+	return json_object_get_string(node(value));
 }
 
 size_t
 jdoc_str_len(const struct jdoc *value)
 {
-	return jdoc_type(value) == JDOC_STRING ? value->len : 0;
+	if (jdoc_type(value) != JDOC_STRING)
+		return 0;
+	return (size_t)json_object_get_string_len(node(value));
 }
 
-/* A number with a fraction or exponent is cut; both clamp. */
 int64_t
 jdoc_int(const struct jdoc *value)
 {
-	char text[64];
-	double number;
-
 	if (jdoc_type(value) != JDOC_NUMBER)
 		return 0;
-	(void)snprintf(text, sizeof(text), "%.*s", (int)value->len,
-	    value->text);
-	if (strpbrk(text, ".eE") == NULL)
-		return strtoll(text, NULL, 10);
-	number = strtod(text, NULL);
-	if (number >= 0x1p63)
-		return INT64_MAX;
-	return number <= -0x1p63 ? INT64_MIN : (int64_t)number;
+	return json_object_get_int64(node(value));
 }
 
 bool
 jdoc_bool(const struct jdoc *value)
 {
-	return jdoc_type(value) == JDOC_BOOL && value->text[0] == 't';
+	return jdoc_type(value) == JDOC_BOOL &&
+	    json_object_get_boolean(node(value));
 }
 
 const char *
@@ -136,45 +265,32 @@ jdoc_get_str(const struct jdoc *object, const char *key)
 bool
 jdoc_next(const struct jdoc *object, struct jdoc_member *m)
 {
-	struct jdoc *const *at = m->state;
+	const struct lh_entry *e;
 
-	if (jdoc_type(object) != JDOC_OBJECT || object->len == 0)
+	if (jdoc_type(object) != JDOC_OBJECT)
 		return false;
-	at = at ? at + 1 : object->items;
-	if (at == object->items + object->len)
+	if (m->state)
+		e = ((const struct lh_entry *)m->state)->next;
+	else
+		e = json_object_get_object(node(object))->head;
+	m->state = e;
+	if (!e)
 		return false;
-	m->state = at;
-	m->key = (*at)->key;
-	m->value = lend(*at);
+	m->key = lh_entry_k(e);
+	m->value = lh_entry_v(e);
 	return true;
-}
-
-/* The texts of the words of JSON; a static one is as good as a tree's. */
-static void
-set_bool(struct jdoc *node, bool value)
-{
-	node->text = value ? "true" : "false";
-	node->len = value ? 4 : 5;
-}
-
-static void
-set_text(struct jdoc *node, const char *text, size_t len)
-{
-	assert(len <= INT_MAX);
-	node->text = jdoc_node_keep(node, text, len);
-	node->len = (uint32_t)len;
 }
 
 struct jdoc *
 jdoc_new_object(void)
 {
-	return jdoc_node_root(JDOC_OBJECT, ROOM_OBJECT);
+	return doc(must(json_object_new_object()));
 }
 
 struct jdoc *
 jdoc_new_array(void)
 {
-	return jdoc_node_root(JDOC_ARRAY, ROOM_ARRAY);
+	return doc(must(json_object_new_array()));
 }
 
 struct jdoc *
@@ -186,134 +302,34 @@ jdoc_new_str(const char *s)
 struct jdoc *
 jdoc_new_strn(const char *s, size_t len)
 {
-	struct jdoc *node = jdoc_node_root(JDOC_STRING, len + 8);
-
-	set_text(node, s, len);
-	return node;
+	assert(len <= INT_MAX);
+	return doc(must(json_object_new_string_len(s, (int)len)));
 }
 
 struct jdoc *
 jdoc_new_int(int64_t value)
 {
-	char text[24];
-	int len = snprintf(text, sizeof(text), "%" PRId64, value);
-	struct jdoc *node = jdoc_node_root(JDOC_NUMBER, sizeof(text));
-
-	set_text(node, text, (size_t)len);
-	return node;
+	return doc(must(json_object_new_int64(value)));
 }
 
 struct jdoc *
 jdoc_new_bool(bool value)
 {
-	struct jdoc *node = jdoc_node_root(JDOC_BOOL, 0);
-
-	set_bool(node, value);
-	return node;
-}
-
-/* What a copy takes besides its root. */
-static size_t
-copy_room(const struct jdoc *from)
-{
-	size_t room = sizeof(*from) + sizeof(void *) + from->key_len + 16;
-	uint32_t i;
-
-	switch (jdoc_type(from)) {
-	case JDOC_ARRAY:
-	case JDOC_OBJECT:
-		for (i = 0; i < from->len; i++)
-			room += copy_room(from->items[i]);
-		return room;
-	default:
-		return room + from->len;
-	}
-}
-
-/* Fill node, which is in the tree it is meant for. */
-static void
-copy_into(struct jdoc *node, const struct jdoc *from)
-{
-	struct jdoc *item;
-	uint32_t i;
-
-	switch (jdoc_type(from)) {
-	case JDOC_NULL:
-		return;
-	case JDOC_BOOL:
-		set_bool(node, jdoc_bool(from));
-		return;
-	case JDOC_ARRAY:
-	case JDOC_OBJECT:
-		if (from->len == 0)
-			return;
-		node->items = jdoc_node_alloc(node,
-		    from->len * sizeof(struct jdoc *));
-		node->room = from->len;
-		break;
-	default:
-		set_text(node, from->text, from->len);
-		return;
-	}
-	for (i = 0; i < from->len; i++) {
-		item = jdoc_node_new(node, jdoc_type(from->items[i]));
-		if (from->type == JDOC_OBJECT) {
-			item->key_len = from->items[i]->key_len;
-			item->key = jdoc_node_keep(node, from->items[i]->key,
-			    item->key_len);
-		}
-		copy_into(item, from->items[i]);
-		node->items[node->len++] = item;
-	}
-}
-
-struct jdoc *
-jdoc_copy(const struct jdoc *from)
-{
-	struct jdoc *copy = jdoc_node_root(jdoc_type(from),
-	    from ? copy_room(from) : 0);
-
-	if (from)
-		copy_into(copy, from);
-	return copy;
-}
-
-/* Put a value that is in the tree already at a key. */
-static void
-put(struct jdoc *object, const char *key, struct jdoc *node)
-{
-	uint32_t i;
-
-	assert(jdoc_type(object) == JDOC_OBJECT);
-	i = find(object, key);
-	if (i < object->len) {
-		node->key = object->items[i]->key;
-		node->key_len = object->items[i]->key_len;
-		object->items[i] = node;
-		return;
-	}
-	node->key_len = (uint32_t)strlen(key);
-	node->key = jdoc_node_keep(object, key, node->key_len);
-	jdoc_node_append(object, node);
+	return doc(must(json_object_new_boolean(value)));
 }
 
 void
 jdoc_set(struct jdoc *object, const char *key, struct jdoc *take)
 {
-	if (take)
-		jdoc_node_join(object, take);
-	else
-		take = jdoc_node_new(object, JDOC_NULL);
-	put(object, key, take);
+	assert(jdoc_type(object) == JDOC_OBJECT);
+	if (json_object_object_add(node(object), key, node(take)) != 0)
+		abort();
 }
 
 void
 jdoc_set_str(struct jdoc *object, const char *key, const char *s)
 {
-	struct jdoc *node = jdoc_node_new(object, JDOC_STRING);
-
-	set_text(node, s, strlen(s));
-	put(object, key, node);
+	jdoc_set(object, key, jdoc_new_str(s));
 }
 
 void
@@ -325,25 +341,178 @@ jdoc_set_null(struct jdoc *object, const char *key)
 void
 jdoc_remove(struct jdoc *object, const char *key)
 {
-	uint32_t i;
-
-	if (jdoc_type(object) != JDOC_OBJECT)
-		return;
-	i = find(object, key);
-	if (i == object->len)
-		return;
-	object->len--;
-	memmove(object->items + i, object->items + i + 1,
-	    (object->len - i) * sizeof(struct jdoc *));
+	if (jdoc_type(object) == JDOC_OBJECT)
+		json_object_object_del(node(object), key);
 }
 
 void
 jdoc_push(struct jdoc *array, struct jdoc *take)
 {
 	assert(jdoc_type(array) == JDOC_ARRAY);
-	if (take)
-		jdoc_node_join(array, take);
-	else
-		take = jdoc_node_new(array, JDOC_NULL);
-	jdoc_node_append(array, take);
+	if (json_object_array_add(node(array), node(take)) != 0)
+		abort();
+}
+
+struct jdoc *
+jdoc_edit(struct jdoc *object, const char *key)
+{
+	if (jdoc_type(object) != JDOC_OBJECT)
+		return NULL;
+	return doc(json_object_object_get(node(object), key));
+}
+
+struct jdoc *
+jdoc_edit_at(struct jdoc *array, size_t index)
+{
+	if (jdoc_type(array) != JDOC_ARRAY)
+		return NULL;
+	return doc(json_object_array_get_idx(node(array), index));
+}
+
+/* Bytes of s that can stand in a JSON string as they are. */
+static size_t
+plain_run(const unsigned char *s, size_t len)
+{
+	size_t at = 0, n;
+
+	while (at < len && s[at] >= 0x20 && s[at] != '"' && s[at] != '\\') {
+		n = str_utf8_char((const char *)s + at, len - at);
+		if (n == 0)
+			break;
+		at += n;
+	}
+	return at;
+}
+
+static void
+write_escape(unsigned char c, struct buf *out)
+{
+	static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
+	const char *found = c ? strchr(from, c) : NULL;
+
+	if (c >= 0x80) {
+		buf_str(out, "\xef\xbf\xbd");
+	} else if (found) {
+		buf_char(out, '\\');
+		buf_char(out, to[found - from]);
+	} else {
+		buf_printf(out, "\\u%04x", (unsigned int)c);
+	}
+}
+
+void
+jdoc_write_str(const char *s, size_t len, struct buf *out)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	size_t n;
+
+	buf_char(out, '"');
+	while (len > 0) {
+		n = plain_run(p, len);
+		buf_add(out, p, n);
+		p += n;
+		len -= n;
+		if (len > 0) {
+			write_escape(*p, out);
+			p++;
+			len--;
+		}
+	}
+	buf_char(out, '"');
+}
+
+static void write_value(struct json_object *, struct buf *, bool canonical,
+    unsigned int depth);
+
+static int
+by_key(const void *a, const void *b)
+{
+	const struct lh_entry *const *x = a, *const *y = b;
+
+	return strcmp(lh_entry_k(*x), lh_entry_k(*y));
+}
+
+static void
+write_object(struct json_object *object, struct buf *out, bool canonical,
+    unsigned int depth)
+{
+	struct lh_table *table = json_object_get_object(object);
+	struct lh_entry *e, **order;
+	size_t n = 0, i;
+
+	order = mem_grow(NULL, (size_t)lh_table_length(table) + 1,
+	    sizeof(struct lh_entry *));
+	lh_foreach(table, e) {
+		if (lh_entry_v(e) || !canonical)
+			order[n++] = e;
+	}
+	if (canonical)
+		qsort(order, n, sizeof(struct lh_entry *), by_key);
+	buf_char(out, '{');
+	for (i = 0; i < n; i++) {
+		const char *key = lh_entry_k(order[i]);
+
+		if (i > 0)
+			buf_char(out, ',');
+		jdoc_write_str(key, strlen(key), out);
+		buf_char(out, ':');
+		write_value((struct json_object *)(uintptr_t)
+		    lh_entry_v(order[i]), out, canonical, depth + 1);
+	}
+	buf_char(out, '}');
+	free(order);
+}
+
+static void
+write_array(struct json_object *array, struct buf *out, bool canonical,
+    unsigned int depth)
+{
+	size_t i, n = json_object_array_length(array);
+
+	buf_char(out, '[');
+	for (i = 0; i < n; i++) {
+		if (i > 0)
+			buf_char(out, ',');
+		write_value(json_object_array_get_idx(array, i), out,
+		    canonical, depth + 1);
+	}
+	buf_char(out, ']');
+}
+
+static void
+write_value(struct json_object *value, struct buf *out, bool canonical,
+    unsigned int depth)
+{
+	assert(depth < WRITE_DEPTH);
+	switch (json_object_get_type(value)) {
+	case json_type_object:
+		write_object(value, out, canonical, depth);
+		break;
+	case json_type_array:
+		write_array(value, out, canonical, depth);
+		break;
+	case json_type_string:
+		jdoc_write_str(json_object_get_string(value),
+		    (size_t)json_object_get_string_len(value), out);
+		break;
+	case json_type_null:
+		buf_str(out, "null");
+		break;
+	default:
+		buf_str(out, json_object_to_json_string_ext(value,
+		    JSON_C_TO_STRING_PLAIN));
+		break;
+	}
+}
+
+void
+jdoc_write(const struct jdoc *value, struct buf *out)
+{
+	write_value(node(value), out, false, 0);
+}
+
+void
+jdoc_write_canonical(const struct jdoc *value, struct buf *out)
+{
+	write_value(node(value), out, true, 0);
 }

@@ -12,14 +12,10 @@ struct err;
 
 /*
  * One bounded JSON document as a tree: a listing page, a row, a request body.
- * Numbers are written back with the text they were read with (`0.7`,
- * `1e400`); object keys keep their order; strings may hold U+0000 and carry a
- * length.  One thing is not kept: an escaped surrogate without its pair
- * becomes U+FFFD.
- *
- * A tree is memory in one piece, so what is removed or replaced in it is
- * given back with the whole: a tree is for one document and what is made of
- * it, and never for something that goes on changing.
+ * jdoc.c alone sees json-c.  Numbers are written back with the text they were
+ * read with (`0.7`, `1e400`); object keys keep their order; strings may hold
+ * U+0000 and carry a length.  What json-c 0.16 changes, as seen: an escaped
+ * surrogate without its pair becomes U+FFFD, the integer `-0` becomes `0`.
  *
  * A struct jdoc is one value.  Who owns it:
  *   - jdoc_parse, jdoc_copy and the jdoc_new_* functions give a value that
@@ -28,9 +24,6 @@ struct err;
  *   - jdoc_get, jdoc_at and jdoc_next lend a value that its parent owns.
  */
 struct jdoc;
-
-/* The most that one document may hold, at 50 bytes each besides its text. */
-#define JDOC_VALUES 8000000
 
 enum jdoc_type {
 	JDOC_NULL,
@@ -46,10 +39,10 @@ enum jdoc_type {
  * only blanks may follow it.
  *
  * Fails with ERR_DATA and the byte offset: not JSON, cut short, not UTF-8,
- * nested deeper than 64 levels, an integer that 64 bits do not hold (others
- * clamp or round it), a key with U+0000, more than JDOC_VALUES values.  An
- * object key given twice fails too, without offset (readers differ in which
- * one they take).
+ * nested deeper than 64 levels, an integer that 64 bits do not hold (json-c
+ * 0.16 would silently clamp it), a key with U+0000, more values than
+ * core/jscan.h allows.  An object key given twice fails too, without offset
+ * (json-c would let the last one win).
  */
 struct jdoc *jdoc_parse(const char *text, size_t len, struct err *)
     MUST_CHECK;

@@ -1,5 +1,6 @@
 #include "base/base.h"
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "core/jscan.h"
@@ -15,58 +16,33 @@ enum want {
 	WANT_NOTHING		/* the document is whole */
 };
 
-/* A byte in each byte of a word. */
-#define EACH(byte) ((uint64_t)0x0101010101010101 * (byte))
-#define HIGH_BITS EACH(0x80)
+struct scan {
+	const unsigned char *p;
+	size_t len, at;
+	enum want want;
+	unsigned int depth;
+	unsigned char open[JSCAN_DEPTH];	/* '{' or '[' of each level */
+	struct jscan_count count;
+
+	const char *without;
+	struct buf *cut;
+	bool key_matches;	/* the key just read is `without` */
+	bool cutting;		/* inside a value that is left out */
+	unsigned int cut_depth;
+	size_t copied;		/* bytes that are in cut already */
+	struct err *err;
+};
 
 static int
-fail(const struct jscan *s, const char *what, struct err *err)
+fail(const struct scan *s, const char *what)
 {
-	return err_set(err, ERR_DATA, "JSON: %s at byte %zu", what, s->at);
+	return err_set(s->err, ERR_DATA, "JSON: %s at byte %zu", what, s->at);
 }
 
 static int
-fail_here(const struct jscan *s, struct err *err)
+fail_here(const struct scan *s)
 {
-	return fail(s, s->at < s->len ? "unexpected character" : "cut short",
-	    err);
-}
-
-/*
- * Nonzero if one of eight bytes is zero.  A borrow can only mark a byte
- * behind a zero one, so the question "any?" is answered right.
- */
-static uint64_t
-zero_byte(uint64_t word)
-{
-	return (word - EACH(1)) & ~word & HIGH_BITS;
-}
-
-static bool
-is_plain(unsigned char c)
-{
-	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
-
-/* Eight bytes at a time: most of any page is such text. */
-size_t
-jscan_plain(const char *data, size_t len)
-{
-	size_t at = 0;
-	uint64_t word;
-
-	while (len - at >= sizeof(word)) {
-		memcpy(&word, data + at, sizeof(word));
-		if ((word & HIGH_BITS) != 0 ||
-		    ((word - EACH(0x20)) & HIGH_BITS) != 0 ||
-		    zero_byte(word ^ EACH('"')) != 0 ||
-		    zero_byte(word ^ EACH('\\')) != 0)
-			break;
-		at += sizeof(word);
-	}
-	while (at < len && is_plain((unsigned char)data[at]))
-		at++;
-	return at;
+	return fail(s, s->at < s->len ? "unexpected character" : "cut short");
 }
 
 static bool
@@ -78,26 +54,25 @@ is_hex(unsigned char c)
 
 /* at is behind a backslash.  *nul: it was \u0000. */
 static int
-scan_escape(struct jscan *s, bool *nul, struct err *err)
+scan_escape(struct scan *s, bool *nul)
 {
 	size_t i;
 
 	if (s->at >= s->len)
-		return fail_here(s, err);
-	if (s->text[s->at] != 'u') {
-		if (s->text[s->at] == 0 ||
-		    !strchr("\"\\/bfnrt", s->text[s->at]))
-			return fail(s, "unknown escape", err);
+		return fail_here(s);
+	if (s->p[s->at] != 'u') {
+		if (s->p[s->at] == 0 || !strchr("\"\\/bfnrt", s->p[s->at]))
+			return fail(s, "unknown escape");
 		s->at++;
 		return 0;
 	}
 	if (s->len - s->at < 5)
-		return fail(s, "cut short", err);
+		return fail(s, "cut short");
 	for (i = 1; i <= 4; i++) {
-		if (!is_hex(s->text[s->at + i]))
-			return fail(s, "unknown escape", err);
+		if (!is_hex(s->p[s->at + i]))
+			return fail(s, "unknown escape");
 	}
-	if (memcmp(s->text + s->at + 1, "0000", 4) == 0)
+	if (memcmp(s->p + s->at + 1, "0000", 4) == 0)
 		*nul = true;
 	s->at += 5;
 	return 0;
@@ -105,56 +80,50 @@ scan_escape(struct jscan *s, bool *nul, struct err *err)
 
 /* at is on the opening quote.  *nul: U+0000 is in it. */
 static int
-scan_string(struct jscan *s, struct jscan_token *token, bool *nul,
-    struct err *err)
+scan_string(struct scan *s, bool *nul)
 {
-	const char *text = (const char *)s->text;
 	size_t n;
 
-	*nul = token->escaped = false;
-	token->at = ++s->at;
-	for (;;) {
-		s->at += jscan_plain(text + s->at, s->len - s->at);
-		if (s->at >= s->len)
-			return fail(s, "string without end", err);
-		if (text[s->at] == '"')
-			break;
-		if (text[s->at] == '\\') {
-			token->escaped = true;
+	*nul = false;
+	for (s->at++; s->at < s->len; s->at += n) {
+		if (s->p[s->at] == '"') {
 			s->at++;
-			if (scan_escape(s, nul, err) != 0)
+			return 0;
+		}
+		n = 0;
+		if (s->p[s->at] == '\\') {
+			s->at++;
+			if (scan_escape(s, nul) != 0)
 				return -1;
 			continue;
 		}
-		if (s->text[s->at] < 0x20)
-			return fail(s, "control character in a string", err);
-		n = str_utf8_char(text + s->at, s->len - s->at);
+		if (s->p[s->at] < 0x20)
+			return fail(s, "control character in a string");
+		n = str_utf8_char((const char *)s->p + s->at,
+		    s->len - s->at);
 		if (n == 0)
-			return fail(s, "not UTF-8", err);
-		s->at += n;
+			return fail(s, "not UTF-8");
 	}
-	token->len = s->at++ - token->at;
-	return 0;
+	return fail(s, "string without end");
 }
 
 static bool
-is_digit(const struct jscan *s)
+is_digit(const struct scan *s)
 {
-	return s->at < s->len && s->text[s->at] >= '0' &&
-	    s->text[s->at] <= '9';
+	return s->at < s->len && s->p[s->at] >= '0' && s->p[s->at] <= '9';
 }
 
 static void
-skip_digits(struct jscan *s)
+skip_digits(struct scan *s)
 {
 	while (is_digit(s))
 		s->at++;
 }
 
 static bool
-on(const struct jscan *s, char a, char b)
+on(const struct scan *s, char a, char b)
 {
-	return s->at < s->len && (s->text[s->at] == a || s->text[s->at] == b);
+	return s->at < s->len && (s->p[s->at] == a || s->p[s->at] == b);
 }
 
 /* Digits without sign or leading zero: do 64 bits hold them? */
@@ -170,14 +139,32 @@ fits(const unsigned char *digits, size_t n, bool negative)
 	    (n == limit_len && memcmp(digits, limit, n) <= 0);
 }
 
-/* Behind the integer: fraction and exponent. */
 static int
-scan_rest(struct jscan *s, struct err *err)
+scan_number(struct scan *s)
 {
+	bool negative = s->p[s->at] == '-';
+	size_t first;
+
+	if (negative)
+		s->at++;
+	first = s->at;
+	if (!is_digit(s))
+		return fail_here(s);
+	if (s->p[s->at] == '0')
+		s->at++;
+	else
+		skip_digits(s);
+	if (is_digit(s))
+		return fail(s, "number with a leading zero");
+	if (!on(s, '.', '.') && !on(s, 'e', 'E')) {
+		if (!fits(s->p + first, s->at - first, negative))
+			return fail(s, "integer beyond 64 bits that ends");
+		return 0;
+	}
 	if (on(s, '.', '.')) {
 		s->at++;
 		if (!is_digit(s))
-			return fail_here(s, err);
+			return fail_here(s);
 		skip_digits(s);
 	}
 	if (on(s, 'e', 'E')) {
@@ -185,142 +172,165 @@ scan_rest(struct jscan *s, struct err *err)
 		if (on(s, '+', '-'))
 			s->at++;
 		if (!is_digit(s))
-			return fail_here(s, err);
+			return fail_here(s);
 		skip_digits(s);
 	}
 	return 0;
 }
 
 static int
-scan_number(struct jscan *s, struct jscan_token *token, struct err *err)
+scan_word(struct scan *s)
 {
-	bool negative = s->text[s->at] == '-';
-	size_t first;
-
-	token->type = JSCAN_NUMBER;
-	if (negative)
-		s->at++;
-	first = s->at;
-	if (!is_digit(s))
-		return fail_here(s, err);
-	if (s->text[s->at] == '0')
-		s->at++;
-	else
-		skip_digits(s);
-	if (is_digit(s))
-		return fail(s, "number with a leading zero", err);
-	if (!on(s, '.', '.') && !on(s, 'e', 'E')) {
-		if (!fits(s->text + first, s->at - first, negative))
-			return fail(s, "integer beyond 64 bits that ends",
-			    err);
-		return 0;
-	}
-	return scan_rest(s, err);
-}
-
-static int
-scan_word(struct jscan *s, struct jscan_token *token, struct err *err)
-{
-	static const struct {
-		const char *text;
-		enum jscan_type type;
-	} words[] = {
-		{ "true", JSCAN_TRUE },
-		{ "false", JSCAN_FALSE },
-		{ "null", JSCAN_NULL },
-	};
+	static const char *const words[] = { "true", "false", "null" };
 	size_t i, n;
 
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		n = strlen(words[i].text);
+	for (i = 0; i < 3; i++) {
+		n = strlen(words[i]);
 		if (s->len - s->at >= n &&
-		    memcmp(s->text + s->at, words[i].text, n) == 0) {
-			token->type = words[i].type;
+		    memcmp(s->p + s->at, words[i], n) == 0) {
 			s->at += n;
 			return 0;
 		}
 	}
-	return fail_here(s, err);
+	return fail_here(s);
+}
+
+static void
+value_begins(struct scan *s)
+{
+	if (s->key_matches && !s->cutting) {
+		buf_add(s->cut, s->p + s->copied, s->at - s->copied);
+		buf_str(s->cut, "null");
+		s->cutting = true;
+		s->cut_depth = s->depth;
+	}
+	s->key_matches = false;
+	if (!s->cutting)
+		s->count.values++;
 }
 
 /* A value, or a whole array or object, lies behind us. */
 static void
-value_ended(struct jscan *s)
+value_ended(struct scan *s)
 {
+	if (s->cutting && s->depth == s->cut_depth) {
+		s->cutting = false;
+		s->copied = s->at;
+	}
 	s->want = s->depth > 0 ? WANT_COMMA_OR_END : WANT_NOTHING;
 }
 
 static int
-open_level(struct jscan *s, struct jscan_token *token, struct err *err)
+open_level(struct scan *s)
 {
-	bool object = s->text[s->at] == '{';
-
 	if (s->depth == JSCAN_DEPTH)
-		return fail(s, "nested too deeply", err);
-	s->open[s->depth++] = s->text[s->at];
-	s->want = object ? WANT_KEY_OR_END : WANT_VALUE_OR_END;
-	token->type = object ? JSCAN_OBJECT : JSCAN_ARRAY;
+		return fail(s, "nested too deeply");
+	if (!s->cutting)
+		s->count.containers++;
+	s->open[s->depth++] = s->p[s->at];
+	s->want = s->p[s->at] == '{' ? WANT_KEY_OR_END : WANT_VALUE_OR_END;
 	s->at++;
 	return 0;
 }
 
 static int
-close_level(struct jscan *s, struct jscan_token *token, struct err *err)
+close_level(struct scan *s)
 {
-	unsigned char open;
+	unsigned char open = s->p[s->at] == '}' ? '{' : '[';
 
-	if (s->text[s->at] != '}' && s->text[s->at] != ']')
-		return fail_here(s, err);
-	open = s->text[s->at] == '}' ? '{' : '[';
 	if (s->depth == 0 || s->open[s->depth - 1] != open)
-		return fail_here(s, err);
+		return fail_here(s);
 	s->depth--;
 	s->at++;
-	token->type = JSCAN_CLOSE;
 	value_ended(s);
 	return 0;
 }
 
 static int
-scan_value(struct jscan *s, struct jscan_token *token, struct err *err)
+scan_value(struct scan *s)
 {
-	unsigned char c = s->text[s->at];
+	unsigned char c = s->p[s->at];
 	bool nul;
 	int rc;
 
-	if (c == '{' || c == '[')
-		return open_level(s, token, err);
 	if (c == ']' && s->want == WANT_VALUE_OR_END)
-		return close_level(s, token, err);
-	if (c == '"') {
-		token->type = JSCAN_STRING;
-		rc = scan_string(s, token, &nul, err);
-	} else {
-		rc = c == '-' || (c >= '0' && c <= '9') ?
-		    scan_number(s, token, err) : scan_word(s, token, err);
-		token->len = s->at - token->at;
-	}
+		return close_level(s);
+	value_begins(s);
+	if (c == '{' || c == '[')
+		return open_level(s);
+	if (c == '"')
+		rc = scan_string(s, &nul);
+	else if (c == '-' || (c >= '0' && c <= '9'))
+		rc = scan_number(s);
+	else
+		rc = scan_word(s);
 	if (rc == 0)
 		value_ended(s);
 	return rc;
 }
 
 static int
-scan_key(struct jscan *s, struct jscan_token *token, struct err *err)
+scan_key(struct scan *s)
 {
+	size_t first = s->at + 1, n;
 	bool nul;
 
-	if (s->text[s->at] == '}' && s->want == WANT_KEY_OR_END)
-		return close_level(s, token, err);
-	if (s->text[s->at] != '"')
-		return fail_here(s, err);
-	if (scan_string(s, token, &nul, err) != 0)
+	if (s->p[s->at] == '}' && s->want == WANT_KEY_OR_END)
+		return close_level(s);
+	if (s->p[s->at] != '"')
+		return fail_here(s);
+	if (scan_string(s, &nul) != 0)
 		return -1;
 	if (nul)
-		return fail(s, "key with U+0000 that ends", err);
-	token->type = JSCAN_KEY;
+		return fail(s, "key with U+0000 that ends");
+	n = s->at - 1 - first;
+	s->key_matches = s->without && n == strlen(s->without) &&
+	    memcmp(s->p + first, s->without, n) == 0;
+	if (!s->cutting)
+		s->count.members++;
 	s->want = WANT_COLON;
 	return 0;
+}
+
+static int
+scan_mark(struct scan *s)
+{
+	unsigned char c = s->p[s->at];
+
+	if (s->want == WANT_COLON) {
+		if (c != ':')
+			return fail_here(s);
+		s->at++;
+		s->want = WANT_VALUE;
+		return 0;
+	}
+	if (c != ',')
+		return close_level(s);
+	s->at++;
+	s->want = s->open[s->depth - 1] == '{' ? WANT_KEY : WANT_VALUE;
+	return 0;
+}
+
+static int
+scan_step(struct scan *s)
+{
+	switch (s->want) {
+	case WANT_VALUE:
+	case WANT_VALUE_OR_END:
+		return scan_value(s);
+	case WANT_KEY:
+	case WANT_KEY_OR_END:
+		return scan_key(s);
+	case WANT_COLON:
+		return scan_mark(s);
+	case WANT_COMMA_OR_END:
+		if (s->p[s->at] != ',' && s->p[s->at] != '}' &&
+		    s->p[s->at] != ']')
+			return fail_here(s);
+		return scan_mark(s);
+	default:
+		return fail(s, "more behind the document");
+	}
 }
 
 static bool
@@ -329,55 +339,33 @@ is_blank(unsigned char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-static int
-end(const struct jscan *s, struct jscan_token *token, struct err *err)
-{
-	if (s->want != WANT_NOTHING)
-		return fail(s, s->len == 0 ? "empty" : "cut short", err);
-	token->type = JSCAN_END;
-	return 0;
-}
-
-void
-jscan_init(struct jscan *s, const char *text, size_t len)
-{
-	s->text = (const unsigned char *)text;
-	s->len = len;
-	s->at = 0;
-	s->want = WANT_VALUE;
-	s->depth = 0;
-}
-
 int
-jscan_next(struct jscan *s, struct jscan_token *token, struct err *err)
+jscan_check(const char *text, size_t len, const char *without,
+    struct buf *cut, struct jscan_count *count, struct err *err)
 {
+	struct scan s = {
+		.p = (const unsigned char *)text,
+		.len = len,
+		.without = without,
+		.cut = cut,
+		.err = err,
+	};
+
 	for (;;) {
-		while (s->at < s->len && is_blank(s->text[s->at]))
-			s->at++;
-		token->at = s->at;
-		if (s->at == s->len)
-			return end(s, token, err);
-		switch ((enum want)s->want) {
-		case WANT_VALUE:
-		case WANT_VALUE_OR_END:
-			return scan_value(s, token, err);
-		case WANT_KEY:
-		case WANT_KEY_OR_END:
-			return scan_key(s, token, err);
-		case WANT_COLON:
-			if (s->text[s->at] != ':')
-				return fail_here(s, err);
-			s->want = WANT_VALUE;
+		while (s.at < len && is_blank(s.p[s.at]))
+			s.at++;
+		if (s.at == len)
 			break;
-		case WANT_COMMA_OR_END:
-			if (s->text[s->at] != ',')
-				return close_level(s, token, err);
-			s->want = s->open[s->depth - 1] == '{' ? WANT_KEY :
-			    WANT_VALUE;
-			break;
-		default:
-			return fail(s, "more behind the document", err);
-		}
-		s->at++;
+		if (scan_step(&s) != 0)
+			return -1;
+		if (s.count.containers > JSCAN_CONTAINERS ||
+		    s.count.values > JSCAN_VALUES)
+			return fail(&s, "more values than we take");
 	}
+	if (s.want != WANT_NOTHING)
+		return fail(&s, len == 0 ? "empty" : "cut short");
+	if (without)
+		buf_add(cut, s.p + s.copied, len - s.copied);
+	*count = s.count;
+	return 0;
 }

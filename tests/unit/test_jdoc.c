@@ -183,9 +183,9 @@ test_depth(void **state)
 }
 
 static void
-test_too_many_values(void **state)
+test_too_many_containers(void **state)
 {
-	size_t n = JDOC_VALUES, i;
+	size_t n = JSCAN_CONTAINERS + 1, i;
 	char *text = malloc(3 * n + 1);
 
 	(void)state;
@@ -344,7 +344,7 @@ main(void)
 		cmocka_unit_test(test_not_utf8),
 		cmocka_unit_test(test_key_twice),
 		cmocka_unit_test(test_depth),
-		cmocka_unit_test(test_too_many_values),
+		cmocka_unit_test(test_too_many_containers),
 		cmocka_unit_test(test_without),
 		cmocka_unit_test(test_questions),
 		cmocka_unit_test(test_null_document),
