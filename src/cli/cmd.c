@@ -9,7 +9,7 @@
 
 /* Check the words and run the command; -1 with err filled. */
 static int
-dispatch(const struct opt *opt, struct err *err)
+dispatch(struct opt *opt, struct err *err)
 {
 	const struct cmd *cmd = NULL;
 
@@ -17,11 +17,8 @@ dispatch(const struct opt *opt, struct err *err)
 		(void)printf("sanctumctl %s\n", PACKAGE_VERSION);
 		return 0;
 	}
-	if (opt->command) {
-		cmd = cmd_find(opt->command);
-		if (!cmd)
-			return cmd_unknown(opt->command, err);
-	}
+	if (opt->n_words > 0 && cmd_find(opt, &cmd, err) != 0)
+		return -1;
 	if (opt->help) {
 		cmd_help(cmd);
 		return 0;
@@ -29,9 +26,17 @@ dispatch(const struct opt *opt, struct err *err)
 	if (!cmd)
 		return err_set(err, ERR_USAGE, "a command is missing (see "
 		    "sanctumctl --help)");
-	if (!opt->job)
+	if (cmd->verbs)
+		return err_set(err, ERR_USAGE, "%s: one of its verbs is "
+		    "missing (see sanctumctl %s --help)", cmd->name,
+		    cmd->name);
+	if (opt->n_words > cmd->max_words)
+		return err_set(err, ERR_USAGE, "one word too many: %s",
+		    opt->words[cmd->max_words]);
+	if (opt->n_words < cmd->min_words)
 		return err_set(err, ERR_USAGE, "usage: sanctumctl %s %s",
 		    cmd->name, cmd->args);
+	opt->job = opt->words[0];
 	return cmd->run(opt, err);
 }
 

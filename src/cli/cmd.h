@@ -19,6 +19,12 @@ struct cmd {
 	const char *args;	/* after the options, for usage: "JOB" */
 	const char *about;	/* one line */
 	/*
+	 * Of a command that is a group ("agent"): its verbs, ended by NULL,
+	 * each with a name of two words; run is then NULL.
+	 */
+	const struct cmd *const *verbs;
+	int min_words, max_words;	/* of args; a job command: 1, 1 */
+	/*
 	 * Do it.  Results go to stdout; a failure goes into err, which
 	 * cmd_main hands to show_error.  Returns the exit code when it is
 	 * not a failure (plan: 4 for "there is something to do"), -1
@@ -30,13 +36,14 @@ struct cmd {
 /* Ended by NULL. */
 extern const struct cmd *const cmd_table[];
 
-const struct cmd *cmd_find(const char *name);
+/*
+ * The command of the first words of opt, which are taken off it.  Fails with
+ * ERR_USAGE for a word that is none, or a group alone.
+ */
+int cmd_find(struct opt *, const struct cmd **out, struct err *) MUST_CHECK;
 
 /* The whole help, or the usage of one command, on stdout. */
 void cmd_help(const struct cmd *);
-
-/* Say "unknown command ... (did you mean ...?)"; returns -1. */
-int cmd_unknown(const char *name, struct err *);
 
 /*
  * Run the command line, and print its failure (cli/show.h); returns the exit

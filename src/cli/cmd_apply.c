@@ -59,5 +59,7 @@ const struct cmd cmd_apply = {
 	.name = "apply",
 	.args = "JOB",
 	.about = "run the plan, or go on where it stopped",
+	.min_words = 1,
+	.max_words = 1,
 	.run = run,
 };

@@ -35,5 +35,7 @@ const struct cmd cmd_cancel = {
 	.name = "cancel",
 	.args = "JOB",
 	.about = "take back on the target what the job did there",
+	.min_words = 1,
+	.max_words = 1,
 	.run = run,
 };

@@ -37,5 +37,7 @@ const struct cmd cmd_check = {
 	.name = "check",
 	.args = "JOB",
 	.about = "check the job file and its secrets; contact nobody",
+	.min_words = 1,
+	.max_words = 1,
 	.run = run,
 };

@@ -53,5 +53,7 @@ const struct cmd cmd_plan = {
 	.args = "JOB",
 	.about = "look at hosts and servers and show each step; change "
 	    "nothing",
+	.min_words = 1,
+	.max_words = 1,
 	.run = run,
 };

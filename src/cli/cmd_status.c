@@ -68,5 +68,7 @@ const struct cmd cmd_status = {
 	.name = "status",
 	.args = "JOB",
 	.about = "where the job stands, by its journal; contact nobody",
+	.min_words = 1,
+	.max_words = 1,
 	.run = run,
 };

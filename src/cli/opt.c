@@ -8,15 +8,23 @@
 
 enum {
 	OPT_JSON = 256,
+	OPT_DRY_RUN,
+	OPT_FOR,
+	OPT_NAME,
+	OPT_TOOLS,
 	OPT_STATE,
 	OPT_VERSION
 };
 
 static const struct option longs[] = {
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+	{ "for", required_argument, NULL, OPT_FOR },
 	{ "help", no_argument, NULL, 'h' },
 	{ "json", no_argument, NULL, OPT_JSON },
+	{ "name", required_argument, NULL, OPT_NAME },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "state", required_argument, NULL, OPT_STATE },
+	{ "tools", required_argument, NULL, OPT_TOOLS },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 }
@@ -44,9 +52,26 @@ wants_json(int argc, char *const *argv)
 	return false;
 }
 
+/* An option that takes a value and belongs to few commands. */
+static const char **
+value_of(struct opt *opt, int c)
+{
+	switch (c) {
+	case OPT_FOR:
+		return &opt->for_version;
+	case OPT_NAME:
+		return &opt->name;
+	case OPT_TOOLS:
+		return &opt->tools;
+	default:
+		return NULL;
+	}
+}
+
 static int
 parse(int argc, char **argv, struct opt *opt, struct err *err)
 {
+	const char **value;
 	int c;
 
 	*opt = (struct opt){ 0 };
@@ -65,6 +90,9 @@ parse(int argc, char **argv, struct opt *opt, struct err *err)
 		case OPT_JSON:
 			opt->json = true;
 			break;
+		case OPT_DRY_RUN:
+			opt->dry_run = true;
+			break;
 		case OPT_STATE:
 			/* "" of an unset shell variable would be "/". */
 			if (!*optarg)
@@ -79,16 +107,19 @@ parse(int argc, char **argv, struct opt *opt, struct err *err)
 			return err_set(err, ERR_USAGE, "option %s wants a "
 			    "value (see sanctumctl --help)", argv[optind - 1]);
 		default:
-			return unknown(argv[optind - 1], err);
+			value = value_of(opt, c);
+			if (!value)
+				return unknown(argv[optind - 1], err);
+			*value = optarg;
+			break;
 		}
 	}
-	if (optind < argc)
-		opt->command = argv[optind++];
-	if (optind < argc)
-		opt->job = argv[optind++];
-	if (optind < argc)
-		return err_set(err, ERR_USAGE, "one word too many: %s",
-		    argv[optind]);
+	for (; optind < argc; optind++) {
+		if (opt->n_words == OPT_WORDS_MAX)
+			return err_set(err, ERR_USAGE, "one word too many: "
+			    "%s", argv[optind]);
+		opt->words[opt->n_words++] = argv[optind];
+	}
 	return 0;
 }
 

@@ -7,6 +7,8 @@
 
 struct err;
 
+#define OPT_WORDS_MAX 8
+
 /*
  * The options, the same for every command:
  *
@@ -15,6 +17,10 @@ struct err;
  *     -q, --quiet     warnings only on stderr
  *     -v, --verbose   more on stderr; twice: all
  *     -h, --help      usage of the command
+ *     --for VERSION   agent lint
+ *     --name TEXT     agent import: the agent's name there
+ *     --tools WORD    agent import: stop, override or keep
+ *     --dry-run       agent import: plan, do not apply
  *     --version
  */
 struct opt {
@@ -23,8 +29,15 @@ struct opt {
 	bool version;
 	int verbosity;		/* -1 quiet, 0, 1, 2 */
 	const char *state_dir;	/* NULL: the default */
-	const char *command;	/* NULL: none given */
-	const char *job;	/* the command's argument; NULL: none given */
+	const char *for_version;	/* NULL: not given; so the next two */
+	const char *name;
+	const char *tools;
+	bool dry_run;
+	const char *command;	/* its whole name, once it is found; or NULL */
+	/* The words that are no options, a command first. */
+	const char *words[OPT_WORDS_MAX];
+	int n_words;
+	const char *job;	/* words[0] once the command is taken off */
 };
 
 /*

@@ -7,7 +7,10 @@
 #include "cli/opt.h"
 #include "cli/show.h"
 #include "core/jdoc.h"
+#include "core/verdict.h"
 #include "flow/plan.h"
+
+#define VERDICT_TEXT_MAX (16 * 1024 * 1024)
 
 #define OBJECT_MAX (4 * 1024 * 1024)
 
@@ -152,4 +155,48 @@ show_error(const struct opt *opt, const struct err *err)
 		show_object(object);
 	}
 	buf_clear(&text);
+}
+
+/* An object a check, and last the verdict on all of them. */
+static void
+verdict_json(const struct verdict *verdict)
+{
+	const struct verdict_check *check;
+	struct jdoc *object;
+
+	for (size_t i = 0; i < verdict->n_checks; i++) {
+		check = &verdict->checks[i];
+		object = show_new("verdict_check");
+		jdoc_set_str(object, "check", check->name);
+		jdoc_set_str(object, "state", verdict_word(check->state));
+		jdoc_set(object, "source",
+		    jdoc_new_int((int64_t)check->source));
+		jdoc_set(object, "target",
+		    jdoc_new_int((int64_t)check->target));
+		jdoc_set_str(object, "reason", check->reason);
+		show_object(object);
+	}
+	object = show_new("verdict");
+	jdoc_set_str(object, "verdict",
+	    verdict_word(verdict_overall(verdict)));
+	show_object(object);
+}
+
+static void
+verdict_text(const struct verdict *verdict)
+{
+	struct buf text = BUF_INIT(VERDICT_TEXT_MAX);
+
+	verdict_write_text(verdict, &text);
+	(void)fputs(buf_cstr(&text), stdout);
+	buf_clear(&text);
+}
+
+void
+show_verdict(const struct opt *opt, const struct verdict *verdict)
+{
+	if (opt->json)
+		verdict_json(verdict);
+	else
+		verdict_text(verdict);
 }

@@ -8,6 +8,7 @@ struct err;
 struct jdoc;
 struct opt;
 struct plan_event;
+struct verdict;
 
 /*
  * Results as a person reads them, or with --json one object a line.  Every
@@ -16,6 +17,9 @@ struct plan_event;
 
 /* An event of plan.h; ctx is the struct opt. */
 void show_event(void *ctx, const struct plan_event *);
+
+/* A verdict: an object a check and one on all of them, or a table. */
+void show_verdict(const struct opt *, const struct verdict *);
 
 /* The failure that ends the program: stderr, and with --json stdout too. */
 void show_error(const struct opt *, const struct err *);

@@ -13,7 +13,6 @@
 #include "core/letta.h"
 #include "core/shown.h"
 
-#define ROW_MAX (64 * 1024 * 1024)
 /* The head twice, and a name more. */
 #define HEAD_MAX ((size_t)AF_SHELL_MAX * 2)
 
@@ -194,31 +193,42 @@ stop_at_finding(void *ctx, const struct af_rule_finding *finding,
 	    *finding->at ? ": " : "", finding->what);
 }
 
+/* Keys of a staged row that are not of a file. */
+static void
+strip(struct jdoc *row)
+{
+	static const char *const foreign[] = {
+		"step_id", "run_id", "merged_id", "is_err", "otid",
+		"updated_at"
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
+		jdoc_remove(row, foreign[i]);
+	if (!jdoc_has(row, "type"))
+		jdoc_set_str(row, "type", "message");
+}
+
 static int
-write_row(struct af_writer *w, const char *id, struct jdoc *row,
-    struct err *err)
+write_row(struct af_writer *w, const struct af_row *row, struct err *err)
 {
 	static const struct af_rule_report report = {
 		.found = stop_at_finding
 	};
 	char number[40];
-	struct jdoc *merged = jdoc_get_str(row, "merged_id") ?
-	    jdoc_copy(jdoc_get(row, "merged_id")) : NULL;
 
-	af_row_fix(row, &w->stats);
-	if (af_rule_row(row, "", &report, err) != 0) {
-		jdoc_free(merged);
+	if (af_rule_row(row->doc, "", &report, err) != 0)
 		return -1;
-	}
+	af_context_row(w->context, w->stats.rows, row->id,
+	    jdoc_get_str(row->doc, "merged_id"), row->doc);
+	strip(row->doc);
 	(void)snprintf(number, sizeof(number), "message-%" PRIu64,
 	    w->stats.rows);
-	jdoc_set_str(row, "id", number);
-	jdoc_set_str(row, "agent_id", w->agent_id);
-	af_context_row(w->context, w->stats.rows, id, jdoc_str(merged), row);
-	jdoc_free(merged);
+	jdoc_set_str(row->doc, "id", number);
+	jdoc_set_str(row->doc, "agent_id", w->agent_id);
 	if (w->stats.rows > 0)
 		buf_char(&w->pending, ',');
-	jdoc_write(row, &w->pending);
+	jdoc_write(row->doc, &w->pending);
 	return buf_check(&w->pending, "row", err);
 }
 
@@ -237,29 +247,18 @@ row_ctx(const struct af_writer *w, const char *id, struct err *err)
 static int
 make_row(struct af_writer *w, struct err *err)
 {
-	const char *id, *body;
-	struct jdoc *row;
-	size_t len;
-	int n, rc;
+	struct af_row row;
+	int n;
 
-	n = w->source.next(w->source.ctx, &id, &body, &len, err);
+	n = w->source.next(w->source.ctx, &row, err);
 	if (n < 0)
 		return -1;
 	if (n == 0) {
 		w->stage = STAGE_TAIL;
 		return 0;
 	}
-	if (len > ROW_MAX)
-		return err_set(err, ERR_DATA, "agent file: row %" PRIu64
-		    " is larger than %d bytes", w->stats.rows, ROW_MAX);
-	row = jdoc_parse(body, len, err);
-	if (!row)
-		return row_ctx(w, id, err);
-	rc = jdoc_type(row) == JDOC_OBJECT ? write_row(w, id, row, err) :
-	    err_set(err, ERR_DATA, "not an object");
-	jdoc_free(row);
-	if (rc != 0)
-		return row_ctx(w, id, err);
+	if (write_row(w, &row, err) != 0)
+		return row_ctx(w, row.id, err);
 	w->stats.rows++;
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "base/attr.h"
 
+struct af_row;
 struct err;
 struct jdoc;
 
@@ -31,19 +32,17 @@ struct jdoc;
  *
  * What is changed on the way, because an import refuses or spoils it (Letta
  * 0.16.2, seen): the shell's own messages are dropped (an export holds 50);
- * messages are numbered message-0.. in order; content that is null or a
- * string becomes a list; created_at, updated_at and metadata_ inside tools[]
- * are left out (400 extra_forbidden); a block whose value is longer than its
- * limit gets that length as limit (af_shell_limit); dates outside 1900-2999
- * are moved to the nearer end (stamp_clamp), and the return of a tool that is
- * no JSON object or has another status than "OK" and "Failed" is packed anew
- * (both break every listing);
+ * messages are numbered message-0.. in order; created_at, updated_at and
+ * metadata_ inside tools[] are left out (400 extra_forbidden); a block whose
+ * value is longer than its limit gets that length as limit (af_shell_limit);
  * keys of a row that a file does not have (step_id, run_id, merged_id, otid)
- * are left out.  A row that still breaks a rule of core/af_rule.h is refused.
+ * are left out.  Rows come converted (core/af_row.h); one that still breaks a
+ * rule of core/af_rule.h is refused.
  *
  * The rows in context are the source's, in its order, but: the first is a
  * system row (else the server overwrites it with its prompt), ids that no row
- * has are left out, and so is a tool's return whose call is not in context.
+ * has are left out, and so is a tool's return whose call is not in context;
+ * one whose call is in context stands behind it.
  */
 
 /* The largest shell that is taken. */
@@ -59,11 +58,10 @@ struct af_source {
 	const struct jdoc *in_context;	/* ids at the source, in order */
 
 	/*
-	 * The next row: 1, 0 after the last, -1.  id is the source's, body is
-	 * one of core/turn.h; both live until the next call.
+	 * The next row, converted (core/af_row.h): 1, 0 after the last, -1.
+	 * It lives until the next call; its document is edited here.
 	 */
-	int (*next)(void *ctx, const char **id, const char **body,
-	    size_t *len, struct err *);
+	int (*next)(void *ctx, struct af_row *, struct err *);
 	void *ctx;
 };
 
@@ -73,9 +71,8 @@ struct af_stats {
 	uint64_t context_kept;		/* ids in the file's */
 	uint64_t context_missing;	/* ids that no row has */
 	uint64_t returns_dropped;	/* from context: call not in it */
+	uint64_t returns_added;		/* to context: call in it */
 	bool system_added;		/* first system row put in front */
-	uint64_t dates_moved;
-	uint64_t returns_fixed;		/* core/af_row.h */
 	uint64_t limits_raised;		/* blocks */
 };
 

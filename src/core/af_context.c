@@ -9,6 +9,8 @@
 #include "core/jdoc.h"
 
 #define NONE UINT64_MAX
+/* Calls in context whose return may still pass. */
+#define OPEN_MAX 64
 
 struct entry {
 	char *id;		/* at the source */
@@ -19,10 +21,25 @@ struct entry {
 	struct jdoc *calls;	/* ids it makes, or answers; may be NULL */
 };
 
+struct open_call {
+	const char *id;		/* lent by its entry */
+	size_t position;	/* of the entry */
+};
+
+/* A return that is not in the source's list, and the call that is. */
+struct added {
+	size_t position;	/* of the call's entry */
+	uint64_t number;	/* of the return's row */
+};
+
 struct af_context {
 	struct entry *entries;	/* sorted by id, then by position */
 	size_t n;
 	uint64_t first_system;
+	struct open_call open[OPEN_MAX];
+	size_t n_open;
+	struct added *added;
+	size_t n_added, room;
 };
 
 static int
@@ -104,6 +121,7 @@ af_context_free(struct af_context *c)
 		jdoc_free(c->entries[i].calls);
 	}
 	free(c->entries);
+	free(c->added);
 	free(c);
 }
 
@@ -150,6 +168,72 @@ calls_of(const struct jdoc *row, bool is_return)
 	return ids;
 }
 
+static void
+open_calls(struct af_context *c, const struct entry *e)
+{
+	const char *id;
+	size_t i;
+
+	for (i = 0; i < jdoc_len(e->calls); i++) {
+		id = jdoc_str(jdoc_at(e->calls, i));
+		if (c->n_open == OPEN_MAX)	/* the oldest is given up */
+			memmove(c->open, c->open + 1,
+			    --c->n_open * sizeof(c->open[0]));
+		c->open[c->n_open++] = (struct open_call){ id, e->position };
+	}
+}
+
+/* Whether a call of this id was open; the place of its row in the list. */
+static bool
+close_call(struct af_context *c, const char *id, size_t *position)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_open && !str_eq(c->open[i].id, id); i++)
+		;
+	if (i == c->n_open)
+		return false;
+	*position = c->open[i].position;
+	c->n_open--;
+	memmove(c->open + i, c->open + i + 1,
+	    (c->n_open - i) * sizeof(c->open[0]));
+	return true;
+}
+
+static void
+add_return(struct af_context *c, size_t position, uint64_t number)
+{
+	if (c->n_added > 0 && c->added[c->n_added - 1].number == number)
+		return;
+	if (c->n_added == c->room) {
+		c->room = c->room == 0 ? 16 : c->room * 2;
+		c->added = mem_grow(c->added, c->room, sizeof(*c->added));
+	}
+	c->added[c->n_added++] = (struct added){ position, number };
+}
+
+/*
+ * A tool's row passes.  When a call in context gets its return by it and the
+ * row is not in context, it is taken in behind the call.
+ */
+static void
+close_calls(struct af_context *c, const struct jdoc *row, uint64_t number,
+    bool in_context)
+{
+	struct jdoc *ids;
+	size_t i, position;
+
+	if (c->n_open == 0)
+		return;
+	ids = calls_of(row, true);
+	for (i = 0; i < jdoc_len(ids); i++) {
+		if (close_call(c, jdoc_str(jdoc_at(ids, i)), &position) &&
+		    !in_context)
+			add_return(c, position, number);
+	}
+	jdoc_free(ids);
+}
+
 void
 af_context_row(struct af_context *c, uint64_t number, const char *id,
     const char *merged_id, const struct jdoc *row)
@@ -168,6 +252,8 @@ af_context_row(struct af_context *c, uint64_t number, const char *id,
 	} else if (merged) {
 		e = merged;
 	}
+	if (is_return)
+		close_calls(c, row, number, e != NULL);
 	if (!e || e->number != NONE)
 		return;
 	e->number = number;
@@ -175,6 +261,8 @@ af_context_row(struct af_context *c, uint64_t number, const char *id,
 	e->is_return = is_return;
 	if (is_return || jdoc_len(jdoc_get(row, "tool_calls")) > 0)
 		e->calls = calls_of(row, is_return);
+	if (!is_return)
+		open_calls(c, e);
 }
 
 static int
@@ -227,13 +315,39 @@ write_id(struct buf *out, uint64_t number, bool *first)
 	*first = false;
 }
 
+static int
+by_call(const void *a, const void *b)
+{
+	const struct added *x = a, *y = b;
+
+	if (x->position != y->position)
+		return x->position < y->position ? -1 : 1;
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* The returns that are taken in behind a call; *next is of c->added. */
+static void
+write_added(const struct af_context *c, const struct entry *call,
+    size_t *next, struct buf *out, bool *first, struct af_stats *stats)
+{
+	while (*next < c->n_added &&
+	    c->added[*next].position <= call->position) {
+		if (c->added[*next].position == call->position) {
+			write_id(out, c->added[*next].number, first);
+			stats->context_kept++;
+			stats->returns_added++;
+		}
+		*next += 1;
+	}
+}
+
 static void
 write_list(const struct af_context *c, struct buf *out,
     struct af_stats *stats)
 {
 	const struct entry *e;
 	bool first = true, begun = false;
-	size_t i;
+	size_t i, next = 0;
 
 	buf_char(out, '[');
 	for (i = 0; i < c->n; i++) {
@@ -253,6 +367,7 @@ write_list(const struct af_context *c, struct buf *out,
 		begun = true;
 		write_id(out, e->number, &first);
 		stats->context_kept++;
+		write_added(c, e, &next, out, &first, stats);
 	}
 	if (!begun) {
 		write_id(out, c->first_system, &first);
@@ -270,6 +385,8 @@ af_context_write(struct af_context *c, struct buf *out,
 		return err_set(err, ERR_DATA, "the history has no system "
 		    "row: an agent without one cannot be given a context");
 	qsort(c->entries, c->n, sizeof(*c->entries), by_position);
+	if (c->n_added > 0)
+		qsort(c->added, c->n_added, sizeof(*c->added), by_call);
 	drop_orphans(c, stats);
 	stats->context_wanted = c->n;
 	write_list(c, out, stats);

@@ -94,14 +94,36 @@ struct conf_edge {
 					 * NULL: ask DNS */
 };
 
+/* A tool of the target that has the name of one of the agent's. */
+enum conf_tools {
+	CONF_TOOLS_STOP,	/* another source there: stop */
+	CONF_TOOLS_OVERRIDE,	/* the agent's source replaces it */
+	CONF_TOOLS_KEEP		/* the agent gets the target's */
+};
+
+/* How a tool's return that no server can list is written anew. */
+enum conf_tool_errors {
+	CONF_TOOL_ERRORS_FAILED,	/* {"status":"Failed",...} */
+	CONF_TOOL_ERRORS_NEUTRAL	/* {"ok":false,"message":...} */
+};
+
 /* [agent NAME] */
 struct conf_agent {
 	const char *name;
 	int line;
-	const struct conf_letta *from;
-	const char *from_id;		/* "agent-<uuid>" at from */
+	const struct conf_letta *from;	/* NULL with bundle */
+	const char *from_id;		/* "agent-<uuid>" at from, or NULL */
+	const char *bundle;		/* path of a bundle or a .af file to
+					 * come from, or NULL with from */
 	const struct conf_letta *to;
 	const char *target_name;	/* NULL: the name it has at from */
+	enum conf_tools tools;
+	enum conf_tool_errors tool_errors;
+	bool raw_read;			/* may open the window in which the
+					 * source's context is exchanged */
+	bool live_check;		/* let a copy take a turn at the end */
+	const char *model;		/* handles at the target, or NULL */
+	const char *embedding;
 };
 
 /* [worker NAME] */

@@ -120,6 +120,9 @@ check_agent(struct conf_doc *doc, struct conf_section *section,
 		return conf_section_fail(doc->path, section->line, err,
 		    "[%s] has an id for its name: `agent' of a [worker] "
 		    "could mean either", section->label);
+	if (agent->bundle && agent->raw_read)
+		return bad_key(doc, section, "raw_read",
+		    "goes with a server: a bundle is read as it is", err);
 	if (agent->from == agent->to)
 		return bad_key(doc, section, "to",
 		    "is the server that `from' names", err);
@@ -297,6 +300,14 @@ check_greenfield(const struct conf *conf, struct err *err)
 	return 0;
 }
 
+static bool
+is_same_agent(const struct conf_agent *a, const struct conf_agent *b)
+{
+	if (a->bundle || b->bundle)
+		return a->bundle && b->bundle && str_eq(a->bundle, b->bundle);
+	return str_eq(a->from_id, b->from_id);
+}
+
 /* No two sections may act on the same agent or directory. */
 static int
 check_pairs(const struct conf *conf, struct err *err)
@@ -308,7 +319,7 @@ check_pairs(const struct conf *conf, struct err *err)
 	for (size_t i = 1; i < conf->n_agents; i++) {
 		agent = &conf->agents[i];
 		for (size_t j = 0; j < i; j++) {
-			if (str_eq(agent->from_id, conf->agents[j].from_id))
+			if (is_same_agent(agent, &conf->agents[j]))
 				return conf_section_fail(conf->path,
 				    agent->line, err, "[agent %s] and "
 				    "[agent %s] move the same agent",

@@ -15,6 +15,7 @@ struct conf_key {
 	int (*set)(const struct conf_place *, struct err *);
 	size_t field, path_field;	/* as in struct conf_place */
 	const char *(*check)(const char *);
+	const char *const *words;
 	bool required;
 };
 
@@ -31,7 +32,14 @@ struct conf_type {
 #define HOST_PATH(member) \
 	.set = conf_set_host_path, FIELD(conf_worker, member##_host), \
 	.path_field = offsetof(struct conf_worker, member##_path)
+#define WORD(type, member, list) \
+	.set = conf_set_word, FIELD(type, member), .words = list
+#define YES_NO(type, member) .set = conf_set_yes_no, FIELD(type, member)
 #define REQUIRED .required = true
+
+/* In the order of enum conf_tools and enum conf_tool_errors. */
+static const char *const tools_words[] = { "stop", "override", "keep", NULL };
+static const char *const tool_errors_words[] = { "failed", "neutral", NULL };
 
 static const struct conf_type types[CONF_TYPES] = {
 	{ "job", CONF_TYPE_JOB, {
@@ -69,6 +77,13 @@ static const struct conf_type types[CONF_TYPES] = {
 		{ "from", conf_set_agent_from, REQUIRED },
 		{ "to", conf_set_letta, FIELD(conf_agent, to), REQUIRED },
 		{ "name", TEXT(conf_agent, target_name, agent_name) },
+		{ "tools", WORD(conf_agent, tools, tools_words) },
+		{ "tool_errors", WORD(conf_agent, tool_errors,
+		    tool_errors_words) },
+		{ "raw_read", YES_NO(conf_agent, raw_read) },
+		{ "live_check", YES_NO(conf_agent, live_check) },
+		{ "model", TEXT(conf_agent, model, handle) },
+		{ "embedding", TEXT(conf_agent, embedding, handle) },
 	} },
 	{ "worker", CONF_TYPE_WORKER, {
 		{ "agent", conf_set_worker_agent, REQUIRED },
@@ -389,6 +404,7 @@ set_keys(struct conf_doc *doc, struct conf_section *section, struct err *err)
 		at.field = key->field;
 		at.path_field = key->path_field;
 		at.check = key->check;
+		at.words = key->words;
 		if (key->set(&at, err) != 0)
 			return -1;
 	}

@@ -77,6 +77,42 @@ conf_set_text(const struct conf_place *at, struct err *err)
 	return 0;
 }
 
+/* The place of the value among words, or -1. */
+static int
+find_word(const struct conf_place *at, const char *const *words,
+    struct err *err)
+{
+	for (int i = 0; words[i]; i++) {
+		if (str_eq(at->value, words[i]))
+			return i;
+	}
+	return bad_word(at, err, at->value, words);
+}
+
+int
+conf_set_word(const struct conf_place *at, struct err *err)
+{
+	int place = find_word(at, at->words, err);
+
+	if (place < 0)
+		return -1;
+	memcpy((char *)at->object + at->field, &place, sizeof(place));
+	return 0;
+}
+
+int
+conf_set_yes_no(const struct conf_place *at, struct err *err)
+{
+	static const char *const words[] = { "no", "yes", NULL };
+	int place = find_word(at, words, err);
+	bool yes = place == 1;
+
+	if (place < 0)
+		return -1;
+	memcpy((char *)at->object + at->field, &yes, sizeof(yes));
+	return 0;
+}
+
 int
 conf_set_url(const struct conf_place *at, struct err *err)
 {
@@ -146,14 +182,12 @@ conf_set_kind(const struct conf_place *at, struct err *err)
 	static const enum conf_kind kinds[] = { CONF_AGENT, CONF_WORKERS,
 	    CONF_GREENFIELD };
 	struct conf *conf = at->object;
+	int place = find_word(at, names, err);
 
-	for (size_t i = 0; names[i]; i++) {
-		if (str_eq(at->value, names[i])) {
-			conf->kind = kinds[i];
-			return 0;
-		}
-	}
-	return bad_word(at, err, at->value, names);
+	if (place < 0)
+		return -1;
+	conf->kind = kinds[place];
+	return 0;
 }
 
 int
@@ -161,9 +195,7 @@ conf_set_transport(const struct conf_place *at, struct err *err)
 {
 	static const char *const names[] = { "libssh2", NULL };
 
-	if (!str_eq(at->value, names[0]))
-		return bad_word(at, err, at->value, names);
-	return 0;
+	return find_word(at, names, err) < 0 ? -1 : 0;
 }
 
 int
@@ -216,12 +248,20 @@ conf_set_ade(const struct conf_place *at, struct err *err)
 int
 conf_set_agent_from(const struct conf_place *at, struct err *err)
 {
+	static const char bundle[] = "bundle:";
 	struct conf_agent *agent = at->object;
 	char *id = strchr(at->value, ':');
+	const char *wrong;
 
+	if (str_starts(at->value, bundle)) {
+		agent->bundle = at->value + strlen(bundle);
+		wrong = conf_value_path(agent->bundle);
+		return wrong ? bad_value(at, err, wrong) : 0;
+	}
 	if (!id || !conf_value_is_agent_id(id + 1))
-		return bad_value(at, err, "is not LETTA:agent-UUID (the id "
-		    "in lower case, as the server writes it)");
+		return bad_value(at, err, "is neither LETTA:agent-UUID (the "
+		    "id in lower case, as the server writes it) nor "
+		    "bundle:PATH");
 	*id++ = '\0';
 	agent->from_id = id;
 	return store_section(at, offsetof(struct conf_agent, from),

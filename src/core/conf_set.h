@@ -26,9 +26,14 @@ struct conf_place {
 	size_t field;		/* offset in it of what to fill */
 	size_t path_field;	/* conf_set_host_path: of the path */
 	const char *(*check)(const char *);	/* text, url: conf_value_* */
+	const char *const *words;	/* word: those it may be, then NULL */
 };
 
 int conf_set_text(const struct conf_place *, struct err *) MUST_CHECK;
+/* One of words; its place among them goes into an enum. */
+int conf_set_word(const struct conf_place *, struct err *) MUST_CHECK;
+/* "yes" or "no" into a bool. */
+int conf_set_yes_no(const struct conf_place *, struct err *) MUST_CHECK;
 int conf_set_base_url(const struct conf_place *, struct err *) MUST_CHECK;
 int conf_set_url(const struct conf_place *, struct err *) MUST_CHECK;
 int conf_set_port(const struct conf_place *, struct err *) MUST_CHECK;
@@ -46,7 +51,7 @@ int conf_set_version(const struct conf_place *, struct err *) MUST_CHECK;
 int conf_set_token(const struct conf_place *, struct err *) MUST_CHECK;
 /* Of struct conf_edge: ade_name and ade_port. */
 int conf_set_ade(const struct conf_place *, struct err *) MUST_CHECK;
-/* Of struct conf_agent: from and from_id. */
+/* Of struct conf_agent: from and from_id, or bundle. */
 int conf_set_agent_from(const struct conf_place *, struct err *) MUST_CHECK;
 /* Of struct conf_worker: agent or agent_id; trees. */
 int conf_set_worker_agent(const struct conf_place *, struct err *)

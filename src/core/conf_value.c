@@ -212,6 +212,16 @@ conf_value_version(const char *s)
 }
 
 const char *
+conf_value_handle(const char *s)
+{
+	const char *slash = strchr(s, '/');
+
+	if (!slash || slash == s || !slash[1] || strpbrk(s, " \t\"\\"))
+		return "is not a model's handle, PROVIDER/MODEL";
+	return NULL;
+}
+
+const char *
 conf_value_agent_name(const char *s)
 {
 	return letta_name_may_pass(s) ? NULL :

@@ -44,6 +44,9 @@ const char *conf_value_version(const char *);
 /* A name that Letta takes and can export: letta_name_may_pass. */
 const char *conf_value_agent_name(const char *);
 
+/* A model's handle, "openai/gpt-4o-mini": PROVIDER/MODEL without blanks. */
+const char *conf_value_handle(const char *);
+
 /* Lower-case letters, digits and "-", at most CONF_NAME_MAX. */
 const char *conf_value_job_name(const char *);
 

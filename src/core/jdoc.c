@@ -353,6 +353,14 @@ jdoc_push(struct jdoc *array, struct jdoc *take)
 		abort();
 }
 
+void
+jdoc_put(struct jdoc *array, size_t index, struct jdoc *take)
+{
+	assert(index < jdoc_len(array));
+	if (json_object_array_put_idx(node(array), index, node(take)) != 0)
+		abort();
+}
+
 struct jdoc *
 jdoc_edit(struct jdoc *object, const char *key)
 {

@@ -101,6 +101,8 @@ void jdoc_set_str(struct jdoc *object, const char *key, const char *);
 void jdoc_set_null(struct jdoc *object, const char *key);
 void jdoc_remove(struct jdoc *object, const char *key);
 void jdoc_push(struct jdoc *array, struct jdoc *take);
+/* In place of the value that is at index. */
+void jdoc_put(struct jdoc *array, size_t index, struct jdoc *take);
 /* The value at key of a tree that the caller owns, to change it in place. */
 struct jdoc *jdoc_edit(struct jdoc *object, const char *key);
 struct jdoc *jdoc_edit_at(struct jdoc *array, size_t index);

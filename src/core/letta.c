@@ -38,18 +38,38 @@ version_read(const char *text, struct letta_caps *caps)
 	return true;
 }
 
+/* Whether this is older than 0.MINOR.PATCH. */
+static bool
+before(const struct letta_caps *caps, unsigned int minor, unsigned int patch)
+{
+	if (caps->major != 0 || caps->minor != minor)
+		return caps->major == 0 && caps->minor < minor;
+	return caps->patch < patch;
+}
+
 static int
 judge(const struct letta_caps *caps, struct err *err)
 {
-	if (caps->major == 0 && caps->minor == 11 && caps->patch == 3)
-		return err_set(err, ERR_DATA, "server is Letta 0.11.3, which "
-		    "cannot be read whole: its listing has no order=asc and "
-		    "its export is the legacy format that later servers "
-		    "refuse; known are 0.16.2 to 0.16.8");
-	if (caps->major != 0 || caps->minor != 16 || caps->patch < 2 ||
-	    caps->patch > 8)
+	if (before(caps, 11, 3) || !before(caps, 16, 9))
 		return err_set(err, ERR_DATA, "server is Letta %s; known are "
-		    "0.16.2 to 0.16.8", caps->version);
+		    "0.11.3 to 0.16.8", caps->version);
+	return 0;
+}
+
+void
+letta_caps_of(const char *version, struct letta_caps *caps)
+{
+	*caps = (struct letta_caps){ 0 };
+	if (version && version_read(version, caps))
+		caps->backward = before(caps, 16, 2);
+}
+
+int
+letta_caps_target(const struct letta_caps *caps, struct err *err)
+{
+	if (before(caps, 16, 2))
+		return err_set(err, ERR_DATA, "Letta %s can be a source only: "
+		    "agents go to 0.16.2 and later", caps->version);
 	return 0;
 }
 
@@ -75,6 +95,7 @@ letta_caps_read(const char *text, size_t len, struct letta_caps *caps,
 		    "form 0.16.2", buf_cstr(&shown));
 	} else {
 		rc = judge(caps, err);
+		caps->backward = before(caps, 16, 2);
 	}
 	buf_clear(&shown);
 	jdoc_free(doc);
@@ -144,11 +165,11 @@ path(struct buf *out, const char *kind, const char *id, const char *tail)
 }
 
 static void
-after(struct buf *out, const char *cursor)
+add_query(struct buf *out, const char *key, const char *value)
 {
-	if (cursor && *cursor) {
-		buf_str(out, "&after=");
-		str_url(out, cursor);
+	if (value && *value) {
+		buf_printf(out, "&%s=", key);
+		str_url(out, value);
 	}
 }
 
@@ -166,27 +187,60 @@ letta_path_agents_by_name(struct buf *out, const char *name)
 }
 
 void
-letta_path_export(struct buf *out, const char *agent)
+letta_path_export(struct buf *out, const char *agent, unsigned int max_steps)
 {
 	path(out, "agents", agent, "/export");
+	if (max_steps > 0)
+		buf_printf(out, "?max_steps=%u", max_steps);
 }
 
 void
-letta_path_messages(struct buf *out, const char *agent, const char *cursor,
+letta_path_active_runs(struct buf *out, const char *agent)
+{
+	buf_str(out, "/v1/runs/?active=true");
+	add_query(out, "agent_id", agent);
+}
+
+void
+letta_path_messages(struct buf *out, const char *agent,
+    const char *conversation, bool backward, const char *cursor,
     unsigned int limit)
 {
-	path(out, "agents", agent, "/messages?");
-	buf_printf(out, "order=asc&use_assistant_message=false"
-	    "&conversation_id=default&limit=%u", limit);
-	after(out, cursor);
+	path(out, "agents", agent, "/messages?use_assistant_message=false");
+	if (backward)
+		buf_str(out, "&include_err=true");
+	else
+		buf_str(out, "&order=asc");
+	buf_printf(out, "&limit=%u", limit);
+	if (!backward)
+		add_query(out, "conversation_id", conversation ?
+		    conversation : "default");
+	add_query(out, backward ? "before" : "after", cursor);
+}
+
+void
+letta_path_shown(struct buf *out, const char *agent, const char *after,
+    unsigned int limit)
+{
+	path(out, "agents", agent, "/messages?order=asc");
+	buf_printf(out, "&limit=%u", limit);
+	add_query(out, "conversation_id", "default");
+	add_query(out, "after", after);
+}
+
+void
+letta_path_turn(struct buf *out, const char *agent)
+{
+	path(out, "agents", agent, "/messages");
 }
 
 void
 letta_path_conversations(struct buf *out, const char *agent,
-    unsigned int limit)
+    const char *after, unsigned int limit)
 {
-	buf_printf(out, "/v1/conversations/?limit=%u&agent_id=", limit);
-	str_url(out, agent);
+	buf_printf(out, "/v1/conversations/?limit=%u", limit);
+	add_query(out, "agent_id", agent);
+	add_query(out, "after", after);
 }
 
 void
@@ -195,7 +249,7 @@ letta_path_passages(struct buf *out, const char *agent, const char *cursor,
 {
 	path(out, "agents", agent, "/archival-memory?");
 	buf_printf(out, "ascending=true&limit=%u", limit);
-	after(out, cursor);
+	add_query(out, "after", cursor);
 }
 
 void
@@ -255,6 +309,14 @@ letta_path_block_agents(struct buf *out, const char *block)
 }
 
 void
+letta_path_list(struct buf *out, const char *kind, const char *after,
+    unsigned int limit)
+{
+	buf_printf(out, "/v1/%s/?limit=%u", kind, limit);
+	add_query(out, "after", after);
+}
+
+void
 letta_path_tools_by_name(struct buf *out, const char *name)
 {
 	buf_str(out, "/v1/tools/?name=");
@@ -294,4 +356,75 @@ letta_body_agent(struct buf *out, const char *name,
 		jdoc_write(metadata, out);
 	}
 	buf_char(out, '}');
+}
+
+static void
+carry(struct jdoc *to, const struct jdoc *from, const char *key)
+{
+	if (jdoc_type(jdoc_get(from, key)) != JDOC_NULL)
+		jdoc_set(to, key, jdoc_copy(jdoc_get(from, key)));
+}
+
+static struct jdoc *
+copy_blocks(const struct jdoc *state)
+{
+	const struct jdoc *blocks = jdoc_get(jdoc_get(state, "memory"),
+	    "blocks");
+	struct jdoc *list = jdoc_new_array(), *block;
+
+	for (size_t i = 0; i < jdoc_len(blocks); i++) {
+		block = jdoc_new_object();
+		carry(block, jdoc_at(blocks, i), "label");
+		carry(block, jdoc_at(blocks, i), "value");
+		carry(block, jdoc_at(blocks, i), "limit");
+		jdoc_push(list, block);
+	}
+	return list;
+}
+
+/* The ids of its tools, and one more where it is not among them. */
+static struct jdoc *
+copy_tools(const struct jdoc *state, const char *tool)
+{
+	const struct jdoc *tools = jdoc_get(state, "tools");
+	struct jdoc *list = jdoc_new_array();
+	const char *id;
+
+	for (size_t i = 0; i < jdoc_len(tools); i++) {
+		id = jdoc_get_str(jdoc_at(tools, i), "id");
+		if (id)
+			jdoc_push(list, jdoc_new_str(id));
+		if (id && str_eq(id, tool))
+			tool = "";
+	}
+	if (*tool)
+		jdoc_push(list, jdoc_new_str(tool));
+	return list;
+}
+
+void
+letta_body_copy(struct buf *out, const struct jdoc *state, const char *name,
+    const char *tool)
+{
+	static const char *const keys[] = {
+		"agent_type", "llm_config", "embedding_config", "system"
+	};
+	struct jdoc *body = jdoc_new_object();
+
+	jdoc_set_str(body, "name", name);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		carry(body, state, keys[i]);
+	jdoc_set(body, "memory_blocks", copy_blocks(state));
+	jdoc_set(body, "tool_ids", copy_tools(state, tool));
+	jdoc_set(body, "include_base_tools", jdoc_new_bool(false));
+	jdoc_write(body, out);
+	jdoc_free(body);
+}
+
+void
+letta_body_turn(struct buf *out, const char *text)
+{
+	buf_str(out, "{\"messages\":[{\"role\":\"user\",\"content\":");
+	jdoc_write_str(text, strlen(text), out);
+	buf_str(out, "}]}");
 }

@@ -39,17 +39,30 @@ struct jdoc;
 struct letta_caps {
 	unsigned int major, minor, patch;
 	char version[32];	/* "0.16.2", as the server says it */
+	/*
+	 * Before 0.16.2 (0.11.3, seen): no order=asc, so that a listing from
+	 * the oldest row on would end after its newest page without an error;
+	 * it is read backwards.  No conversations either.
+	 */
+	bool backward;
 };
 
 /*
  * Read the answer of LETTA_PATH_HEALTH.  Fails with ERR_DATA when it is none
- * ("is this a Letta server?"), and for a version outside 0.16.2 ... 0.16.8,
- * naming it and these bounds.  0.11.3 is refused in its own words: it has no
- * order=asc (a listing would end after its newest page, without an error)
- * and exports the legacy file that no later server imports.
+ * ("is this a Letta server?"), and for a version outside 0.11.3 ... 0.16.8,
+ * naming it and these bounds.
  */
 int letta_caps_read(const char *text, size_t len, struct letta_caps *,
     struct err *) MUST_CHECK;
+
+/* The same of a bare version; all 0 when it is none or NULL. */
+void letta_caps_of(const char *version, struct letta_caps *);
+
+/*
+ * Whether an agent can go to a server of this version, 0.16.2 or later: what
+ * is older imports another file.  ERR_DATA if not.
+ */
+int letta_caps_target(const struct letta_caps *, struct err *) MUST_CHECK;
 
 /*
  * "agent-10418b8d-37a5-4923-8f70-69ccc58d66ff" for prefix "agent-": a
@@ -71,17 +84,35 @@ bool letta_name_ok(const char *name) MUST_CHECK;
 
 void letta_path_agent(struct buf *, const char *agent);
 void letta_path_agents_by_name(struct buf *, const char *name);
-void letta_path_export(struct buf *, const char *agent);
+/* max_steps, when not 0, is of servers before 0.16: how far it reaches back. */
+void letta_path_export(struct buf *, const char *agent,
+    unsigned int max_steps);
+/* GET: the runs of an agent that are not ended. */
+void letta_path_active_runs(struct buf *, const char *agent);
 /*
- * A page of stored rows, oldest first; after "" or NULL: from the start.  Of
- * the agent's own history alone: without conversation_id=default a listing
- * mixes the rows of every conversation into it (0.16.2 and 0.16.8, seen).
+ * A page of stored rows in the order in which they came.  Forwards it is the
+ * oldest limit rows after the row cursor, backwards the newest before it; ""
+ * or NULL: from that end.
+ *
+ * conversation NULL is the agent's own history alone: without
+ * conversation_id=default a listing mixes the rows of every conversation into
+ * it (0.16.2 and 0.16.8, seen).  A server that can only be read backwards
+ * knows no conversations, and hides rows with an error unless asked for them.
  */
-void letta_path_messages(struct buf *, const char *agent, const char *after,
+void letta_path_messages(struct buf *, const char *agent,
+    const char *conversation, bool backward, const char *cursor,
     unsigned int limit);
-/* GET: the agent's conversations beside its own history, as a list. */
+/*
+ * The same as a client sees it, replies under assistant_message (the
+ * server's default): forwards, of the agent's own history.
+ */
+void letta_path_shown(struct buf *, const char *agent, const char *after,
+    unsigned int limit);
+/* POST a message: the agent takes a turn. */
+void letta_path_turn(struct buf *, const char *agent);
+/* GET: a page of the agent's conversations beside its own history. */
 void letta_path_conversations(struct buf *, const char *agent,
-    unsigned int limit);
+    const char *after, unsigned int limit);
 /*
  * A page of passages, oldest first.  Each carries an embedding of about
  * 25 kB: limit 500 is an answer of 13 MB.  A cursor that the server does not
@@ -103,6 +134,12 @@ void letta_path_block(struct buf *, const char *block);
 /* GET: the agents that a block is attached to. */
 void letta_path_block_agents(struct buf *, const char *block);
 void letta_path_tool(struct buf *, const char *tool);
+/*
+ * GET a page of everything of a kind: "agents", "blocks", "tools",
+ * "archives", "identities".
+ */
+void letta_path_list(struct buf *, const char *kind, const char *after,
+    unsigned int limit);
 void letta_path_tools_by_name(struct buf *, const char *name);
 
 /*
@@ -124,6 +161,20 @@ extern const struct letta_field letta_import_fields[LETTA_IMPORT_FIELDS];
  */
 int letta_body_passage(struct buf *, const char *staged, size_t len,
     struct err *) MUST_CHECK;
+
+/*
+ * POST of a new agent with the model, prompt, blocks and tools of this one,
+ * given as the server describes it, and one tool more (its id, or "").
+ * Values of tool variables stay behind.
+ */
+void letta_body_copy(struct buf *, const struct jdoc *state,
+    const char *name, const char *tool);
+
+/* The body of a turn: one message of the user. */
+void letta_body_turn(struct buf *, const char *text);
+
+/* A tool that every server has and that only reads: used to see one called. */
+#define LETTA_LIVE_TOOL "conversation_search"
 
 /*
  * PATCH of an agent: a new name, and its whole metadata when metadata is not

@@ -305,3 +305,48 @@ letta_answer_passages(const char *text, size_t len,
 	jdoc_free(doc);
 	return rc;
 }
+
+static void
+carry_text(struct jdoc *to, const struct jdoc *from, const char *key)
+{
+	if (jdoc_get_str(from, key))
+		jdoc_set(to, key, jdoc_copy(jdoc_get(from, key)));
+}
+
+int
+letta_answer_conversations(const char *text, size_t len,
+    int (*each)(void *ctx, const char *id, const char *body,
+    size_t body_len, struct err *), void *ctx, size_t *items,
+    struct err *err)
+{
+	struct jdoc *doc = jdoc_parse(text, len, err), *kept;
+	struct buf body = BUF_INIT(LETTA_ANSWER_MAX);
+	const struct jdoc *item;
+	char id[LETTA_ID_SIZE];
+	int rc = 0;
+
+	*items = 0;
+	if (!doc)
+		return err_ctx(err, "conversations");
+	if (jdoc_type(doc) != JDOC_ARRAY)
+		rc = err_set(err, ERR_DATA, "conversations: not a list");
+	for (size_t i = 0; rc == 0 && i < jdoc_len(doc); i++) {
+		item = jdoc_at(doc, i);
+		rc = copy_id(id, jdoc_get_str(item, "id"), "conversations",
+		    err);
+		if (rc != 0)
+			break;
+		kept = jdoc_new_object();
+		carry_text(kept, item, "id");
+		carry_text(kept, item, "summary");
+		carry_text(kept, item, "created_at");
+		buf_truncate(&body, 0);
+		jdoc_write(kept, &body);
+		jdoc_free(kept);
+		rc = each(ctx, id, body.data, body.len, err);
+		*items += 1;
+	}
+	buf_clear(&body);
+	jdoc_free(doc);
+	return rc;
+}

@@ -70,4 +70,13 @@ int letta_answer_passages(const char *text, size_t len,
     size_t body_len, struct err *), void *ctx, struct letta_passage_page *,
     struct err *) MUST_CHECK;
 
+/*
+ * A page of an agent's conversations: each gets the id, and a body ready to
+ * stage, {"id":...,"summary":...,"created_at":...} as far as these are text.
+ */
+int letta_answer_conversations(const char *text, size_t len,
+    int (*each)(void *ctx, const char *id, const char *body,
+    size_t body_len, struct err *), void *ctx, size_t *items, struct err *)
+    MUST_CHECK;
+
 #endif /* !CORE_LETTA_ANSWER_H */

@@ -69,7 +69,8 @@ fill_row(struct page *p, struct turn_row *row, struct err *err)
 		p->at++;
 		item = jdoc_at(p->items, p->at);
 		next = jdoc_get_str(item, "id");
-	} while (next && str_eq(next, id));
+	} while (next && str_eq(next, id) && turn_item_fits(row, item));
+	p->info->errors += jdoc_bool(jdoc_get(row->body, "is_err"));
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "core/letta.h"
 
 struct err;
+struct jdoc;
 
 /*
  * From the listing of an agent's messages to the rows behind it.
@@ -16,7 +17,8 @@ struct err;
  * use_assistant_message=false) shows one stored row as one or more items
  * that share an id.  turn_page puts the items of one page together into rows
  * as an agent file holds them; a page is never cut inside a row (Letta 0.16.2
- * and 0.16.8, seen), so each page stands alone.
+ * and 0.16.8, seen), so each page stands alone.  Letta Cloud gives one id to
+ * different rows, also side by side: they come as rows of one id.
  *
  * A row's body is JSON without `id`:
  *
@@ -24,8 +26,10 @@ struct err;
  *   they are set name, sender_id, tool_calls, tool_call_id, tool_returns,
  *   approve, approval_request_id, denial_reason, approvals: what an agent
  *   file takes
- *   step_id, run_id, merged_id: for turn_merge and the verdict; an agent
- *   file does not take them, core/af.h leaves them out
+ *   step_id, run_id, merged_id: for turn_merge and the verdict; is_err: the
+ *   row is of a run that failed (0.11.3 lists such rows with include_err
+ *   alone, and exports them without a sign).  An agent file does not take
+ *   these, core/af.h leaves them out
  *
  * What a listing does not show, and hence no row here has (seen): packing
  * of user messages, the seams between adjacent parts of one kind, extra keys
@@ -35,6 +39,7 @@ struct err;
 struct turn_page {
 	size_t items;			/* 0: the listing has ended */
 	size_t rows;
+	size_t errors;			/* of them with is_err */
 	char last_id[LETTA_ID_SIZE];	/* the cursor of the next page */
 };
 
@@ -57,13 +62,13 @@ int turn_page(const char *agent_type, const char *text, size_t len,
 /*
  * Collapse: a turn that was stored as a row of reasoning and a row of text or
  * tool calls becomes the one row [reasoning..., text...] that servers write
- * today.  Rows go in with turn_merge_push and come out of `each` in order;
+ * today.  Rows go in with turn_merge_push and come out of `each' in order;
  * one row is held back at most.  Only rows of the same step are put together
  * (same step_id; when one has none, nothing may lie between them), so never
  * across turns, and a row never gets two texts.
  *
  * The row keeps the id, date and tool calls of the second one, and the id of
- * the first as `merged_id`.
+ * the first as `merged_id'.
  *
  * For a source alone: a target's rows have lost their step_id in the import,
  * so here rows would be put together that belong to different steps.  What
@@ -71,22 +76,27 @@ int turn_page(const char *agent_type, const char *text, size_t len,
  *
  *     struct turn_merge merge = { .each = stage, .ctx = job };
  *
- *     turn_merge_push(&merge, id, body, len, err)    once a row
- *     turn_merge_flush(&merge, err)                  at the end
- *     turn_merge_clear(&merge)                       also after a failure
+ *     turn_merge_push(&merge, id, row, changes, err)    once a row
+ *     turn_merge_flush(&merge, err)                     at the end
+ *     turn_merge_clear(&merge)                          after a failure too
+ *
+ * changes goes through as it is (bits of enum af_change), that of a pair is
+ * both and AF_CHANGE_MERGED.
  */
 struct turn_merge {
-	int (*each)(void *ctx, const char *id, const char *body,
-	    size_t body_len, struct err *);
+	/* Owns row from then on, also when it fails. */
+	int (*each)(void *ctx, const char *id, struct jdoc *take,
+	    unsigned int changes, struct err *);
 	void *ctx;
-	uint64_t collapsed;		/* pairs put together */
 
 	struct jdoc *held;		/* a row of reasoning only, or NULL */
 	char held_id[LETTA_ID_SIZE];
+	unsigned int held_changes;
 };
 
-int turn_merge_push(struct turn_merge *, const char *id, const char *body,
-    size_t len, struct err *) MUST_CHECK;
+/* Owns the row from then on, also when it fails. */
+int turn_merge_push(struct turn_merge *, const char *id, struct jdoc *take,
+    unsigned int changes, struct err *) MUST_CHECK;
 int turn_merge_flush(struct turn_merge *, struct err *) MUST_CHECK;
 void turn_merge_clear(struct turn_merge *);
 

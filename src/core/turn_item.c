@@ -62,7 +62,7 @@ is_packed(const struct jdoc *text)
 	struct jdoc *doc;
 	bool packed;
 
-	if (*s != '{')
+	if (s[strspn(s, " \t\n\r")] != '{')
 		return false;
 	doc = jdoc_parse(s, jdoc_str_len(text), &ignored);
 	type = jdoc_get_str(doc, "type");
@@ -224,6 +224,9 @@ add_calls(struct turn_row *row, const struct jdoc *item, struct err *err)
 		calls = jdoc_new_array();
 		jdoc_set(row->body, "tool_calls", calls);
 	}
+	/* 0.11.3 has an item for each call. */
+	if (jdoc_len(list) == 0 && is_set(item, "tool_call"))
+		return add_call(row, jdoc_get(item, "tool_call"), calls, err);
 	if (jdoc_len(list) == 0)
 		return bad(row, err, "no tool_calls");
 	for (i = 0; i < jdoc_len(list); i++) {
@@ -235,7 +238,8 @@ add_calls(struct turn_row *row, const struct jdoc *item, struct err *err)
 
 /*
  * The text of a tool row, as a server packs it.  Only "OK" and "Failed" can
- * be listed later; the time is the row's, the listing shows no other.
+ * be listed later; the time is the row's, the listing shows no other.  What
+ * 0.16.8 returns as a list of parts is stored as that list.
  */
 static int
 pack_return(const struct turn_row *row, const struct jdoc *ret,
@@ -254,6 +258,10 @@ pack_return(const struct turn_row *row, const struct jdoc *ret,
 	    !str_eq(status, "error")))
 		return bad(row, err, "status of a tool return is neither "
 		    "success nor error");
+	if (jdoc_type(text) == JDOC_ARRAY) {
+		*out = jdoc_copy(text);
+		return 0;
+	}
 	if (!jdoc_str(text))
 		return bad(row, err, "a tool return without text");
 	doc = jdoc_new_object();
@@ -301,6 +309,28 @@ make_return(const struct turn_row *row, const struct jdoc *ret,
 	return 0;
 }
 
+/* The row's own text: what the first call returned. */
+static int
+add_return_text(struct turn_row *row, const struct jdoc *item,
+    const struct jdoc *returns, struct err *err)
+{
+	const struct jdoc *first = jdoc_get(jdoc_at(returns, 0),
+	    "func_response");
+	struct jdoc *packed;
+
+	if (jdoc_str(first)) {
+		add_text(row, first);
+		return 0;
+	}
+	/* Of a list of parts the item has the text as well. */
+	if (pack_return(row, item, &packed, err) != 0)
+		return -1;
+	if (jdoc_str(packed))
+		add_text(row, packed);
+	jdoc_free(packed);
+	return 0;
+}
+
 static int
 add_return(struct turn_row *row, const struct jdoc *item, struct err *err)
 {
@@ -317,10 +347,9 @@ add_return(struct turn_row *row, const struct jdoc *item, struct err *err)
 			return -1;
 		jdoc_push(returns, made);
 		carry(row, "tool_call_id", made, "tool_call_id");
-		if (jdoc_len(row->content) == 0)
-			add_text(row, jdoc_get(made, "func_response"));
 	}
-	return 0;
+	return jdoc_len(row->content) > 0 ? 0 :
+	    add_return_text(row, item, returns, err);
 }
 
 /* approvals holds decisions, and returns of tools that ran elsewhere. */
@@ -399,6 +428,36 @@ unknown(const struct turn_row *row, const struct jdoc *item, struct err *err)
 	return -1;
 }
 
+bool
+turn_item_fits(const struct turn_row *row, const struct jdoc *item)
+{
+	const struct kind *kind = kind_of(item);
+	const char *date = jdoc_get_str(item, "date");
+	const char *row_date = jdoc_get_str(row->body, "created_at");
+
+	if (!kind || (date && row_date && !str_eq(date, row_date)))
+		return false;
+	if (str_eq(row->role, "tool"))
+		return str_eq(kind->role, "tool");
+	if (!str_eq(row->role, "assistant") && !str_eq(row->role, "approval"))
+		return false;
+	return str_eq(kind->role, "assistant") ||
+	    kind->add == add_calls;
+}
+
+/* The server's own word for it, and what Letta Cloud says. */
+static bool
+is_of_failed_run(const struct jdoc *item)
+{
+	const char *type = jdoc_get_str(item, "message_type");
+	const char *status = jdoc_get_str(item, "status");
+
+	if (jdoc_bool(jdoc_get(item, "is_err")))
+		return true;
+	return status && str_eq(status, "error") &&
+	    !str_eq(type, "tool_return_message");
+}
+
 int
 turn_item_add(struct turn_row *row, const struct jdoc *item, struct err *err)
 {
@@ -420,5 +479,7 @@ turn_item_add(struct turn_row *row, const struct jdoc *item, struct err *err)
 	carry(row, "sender_id", item, "sender_id");
 	carry(row, "step_id", item, "step_id");
 	carry(row, "run_id", item, "run_id");
+	if (is_of_failed_run(item))
+		jdoc_set(row->body, "is_err", jdoc_new_bool(true));
 	return kind->add(row, item, err);
 }

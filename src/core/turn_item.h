@@ -28,4 +28,13 @@ struct turn_row {
 int turn_item_add(struct turn_row *, const struct jdoc *item, struct err *)
     MUST_CHECK;
 
+/*
+ * Whether an item that has the row's id is of this row too.  Letta Cloud gives
+ * one id to different rows: an item of another instant or role begins one, and
+ * so does any after one of the system, a user or a response to a request,
+ * since those rows list as one item.
+ */
+bool turn_item_fits(const struct turn_row *, const struct jdoc *item)
+    MUST_CHECK;
+
 #endif /* !CORE_TURN_ITEM_H */

@@ -1,8 +1,8 @@
 #include "base/base.h"
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "core/af_row.h"
 #include "core/jdoc.h"
 #include "core/turn.h"
 
@@ -59,21 +59,6 @@ belong_together(const struct jdoc *reasoning, const struct jdoc *row)
 	    !differ(reasoning, row, "sender_id");
 }
 
-static int
-emit(struct turn_merge *m, const char *id, const struct jdoc *row,
-    struct err *err)
-{
-	struct buf body = BUF_INIT(LETTA_ANSWER_MAX);
-	int rc;
-
-	jdoc_write(row, &body);
-	rc = buf_check(&body, id, err);
-	if (rc == 0 && m->each(m->ctx, id, body.data, body.len, err) != 0)
-		rc = -1;
-	buf_clear(&body);
-	return rc;
-}
-
 /* row becomes [reasoning..., its own parts...]. */
 static void
 put_together(struct turn_merge *m, struct jdoc *row)
@@ -89,65 +74,50 @@ put_together(struct turn_merge *m, struct jdoc *row)
 		jdoc_push(content, jdoc_copy(jdoc_at(second, i)));
 	jdoc_set(row, "content", content);
 	jdoc_set_str(row, "merged_id", m->held_id);
-	jdoc_free(m->held);
-	m->held = NULL;
-	m->collapsed++;
+	turn_merge_clear(m);
 }
 
 int
 turn_merge_flush(struct turn_merge *m, struct err *err)
 {
 	struct jdoc *row = m->held;
-	int rc;
 
 	if (!row)
 		return 0;
 	m->held = NULL;
-	rc = emit(m, m->held_id, row, err);
-	jdoc_free(row);
-	return rc;
+	return m->each(m->ctx, m->held_id, row, m->held_changes, err);
 }
 
 static int
-push_row(struct turn_merge *m, const char *id, struct jdoc *row,
-    bool *kept, struct err *err)
+hold(struct turn_merge *m, const char *id, struct jdoc *take,
+    unsigned int changes, struct err *err)
 {
-	*kept = false;
-	if (m->held && belong_together(m->held, row)) {
-		put_together(m, row);
-		return emit(m, id, row, err);
-	}
-	if (turn_merge_flush(m, err) != 0)
-		return -1;
-	if (!is_only_reasoning(row))
-		return emit(m, id, row, err);
-	if (strlen(id) >= sizeof(m->held_id))
+	if (strlen(id) >= sizeof(m->held_id)) {
+		jdoc_free(take);
 		return err_set(err, ERR_DATA, "id of %zu bytes", strlen(id));
+	}
 	memcpy(m->held_id, id, strlen(id) + 1);
-	m->held = row;
-	*kept = true;
+	m->held = take;
+	m->held_changes = changes;
 	return 0;
 }
 
 int
-turn_merge_push(struct turn_merge *m, const char *id, const char *body,
-    size_t len, struct err *err)
+turn_merge_push(struct turn_merge *m, const char *id, struct jdoc *take,
+    unsigned int changes, struct err *err)
 {
-	static const char word[] = "reasoning";
-	struct jdoc *row;
-	bool kept;
-	int rc;
-
-	/* Most rows can neither begin nor end a pair: not even parsed. */
-	if (!m->held && !memmem(body, len, word, strlen(word)))
-		return m->each(m->ctx, id, body, len, err);
-	row = jdoc_parse(body, len, err);
-	if (!row)
-		return err_ctx(err, "staged row");
-	rc = push_row(m, id, row, &kept, err);
-	if (!kept)
-		jdoc_free(row);
-	return rc;
+	if (m->held && belong_together(m->held, take)) {
+		changes |= m->held_changes | AF_CHANGE_BIT(AF_CHANGE_MERGED);
+		put_together(m, take);
+		return m->each(m->ctx, id, take, changes, err);
+	}
+	if (turn_merge_flush(m, err) != 0) {
+		jdoc_free(take);
+		return -1;
+	}
+	if (is_only_reasoning(take))
+		return hold(m, id, take, changes, err);
+	return m->each(m->ctx, id, take, changes, err);
 }
 
 void

@@ -8,6 +8,7 @@
 
 struct buf;
 struct err;
+struct jdoc;
 
 /*
  * Rows as texts that are equal exactly when both sides hold the
@@ -27,9 +28,9 @@ struct err;
  * adjacent texts, or adjacent reasoning, of an assistant (their text is
  * joined, the first signature stands).
  *
- * Fails with ERR_DATA when body is no such row.
+ * Fails with ERR_DATA when it is no such row.
  */
-int verdict_row_canonical(const char *body, size_t len, struct buf *out,
+int verdict_row_canonical(const struct jdoc *row, struct buf *out,
     struct err *) MUST_CHECK;
 
 /*
@@ -38,7 +39,7 @@ int verdict_row_canonical(const char *body, size_t len, struct buf *out,
  * the first chat, and 0.16.8 at some PATCHes.  A comparison after that leaves
  * it out and says so with VERDICT_ROW_SYSTEM_REASON.
  */
-bool verdict_row_is_system(const char *body, size_t len) MUST_CHECK;
+bool verdict_row_is_system(const struct jdoc *row) MUST_CHECK;
 #define VERDICT_ROW_SYSTEM_REASON \
     "the first system row: servers write their compiled prompt over it"
 

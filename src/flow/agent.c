@@ -4,9 +4,12 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/af_row.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
+#include "core/letta.h"
 #include "flow/agent.h"
+#include "flow/agent_live.h"
 #include "flow/edge.h"
 #include "flow/plan.h"
 #include "flow/run.h"
@@ -14,12 +17,20 @@
 #include "io/journal.h"
 
 void
-agent_plan(struct plan *plan, const struct conf_agent *agent)
+agent_plan_rehearsal(struct plan *plan, const struct conf_agent *agent)
 {
 	plan_add(plan, "agent", agent->name, &agent_read_kind, agent);
 	plan_add(plan, "agent", agent->name, &agent_import_kind, agent);
 	plan_add(plan, "agent", agent->name, &agent_archival_kind, agent);
 	plan_add(plan, "agent", agent->name, &agent_compare_kind, agent);
+	if (agent->live_check)
+		plan_add(plan, "agent", agent->name, &agent_live_kind, agent);
+}
+
+void
+agent_plan(struct plan *plan, const struct conf_agent *agent)
+{
+	agent_plan_rehearsal(plan, agent);
 	plan_add(plan, "agent", agent->name, &agent_promote_kind, agent);
 }
 
@@ -63,25 +74,61 @@ agent_state_key(const char *side, const struct conf_agent *agent)
 	return mem_printf("agent.%s.%s-state", agent->name, side);
 }
 
-char *
-agent_conversations_key(const char *side, const struct conf_agent *agent)
-{
-	return mem_printf("agent.%s.%s-conversations", agent->name, side);
-}
-
 int
 agent_conversations(struct journal *journal, const char *side,
     const struct conf_agent *agent, uint64_t *count, struct err *err)
 {
-	char *key = agent_conversations_key(side, agent), *text = NULL;
+	char *scope = agent_scope(side, agent, "conversations");
+	int rc = journal_count(journal, scope, count, err);
+
+	free(scope);
+	return rc;
+}
+
+int
+agent_state_load(const struct conf_agent *agent, const char *side,
+    struct journal *journal, struct jdoc **out, struct err *err)
+{
+	char *key = agent_state_key(side, agent), *text = NULL;
 	int rc;
 
-	*count = 0;
+	*out = NULL;
 	rc = journal_get(journal, key, &text, err);
-	if (rc == 0 && text && !str_u64(text, UINT64_MAX, count))
-		rc = err_set(err, ERR_DATA, "journal key %s", key);
+	if (rc == 0 && text && *text) {
+		*out = jdoc_parse(text, strlen(text), err);
+		rc = *out ? 0 : err_ctx(err, "journal key %s", key);
+	}
 	free(text);
 	free(key);
+	return rc;
+}
+
+int
+agent_rules(const struct conf_agent *agent, struct journal *journal,
+    const struct letta_caps *target, struct af_rules *rules, struct err *err)
+{
+	struct jdoc *from = NULL, *to = NULL;
+	struct letta_caps versions[2] = { 0 };
+	const char *type;
+	int rc;
+
+	*rules = (struct af_rules){ 0 };
+	rc = agent_state_load(agent, "source", journal, &from, err);
+	if (rc == 0 && !target)
+		rc = agent_state_load(agent, "target", journal, &to, err);
+	if (rc == 0) {
+		type = jdoc_get_str(from, "agent_type");
+		letta_caps_of(jdoc_get_str(from, "version"), &versions[0]);
+		letta_caps_of(jdoc_get_str(to, "version"), &versions[1]);
+		if (!target)
+			target = &versions[1];
+		af_rules_for(rules, type ? type : "", versions[0].backward,
+		    target->patch < 8);
+		rules->neutral_failures = agent->tool_errors ==
+		    CONF_TOOL_ERRORS_NEUTRAL;
+	}
+	jdoc_free(from);
+	jdoc_free(to);
 	return rc;
 }
 

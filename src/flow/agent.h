@@ -10,11 +10,13 @@ struct conf_agent;
 struct err;
 struct jdoc;
 struct journal;
+struct letta_caps;
 struct plan;
 struct run;
 struct server;
 struct step_kind;
 struct verdict;
+struct af_rules;
 
 /*
  * The agent path: one agent of a source server becomes the same mind on a
@@ -28,6 +30,7 @@ struct verdict;
  *     archival   passages that the target lacks, one by one
  *                                                          agent_archival.c
  *     compare    both sides, check by check                agent_compare.c
+ *     live       with live_check: a copy takes a turn       agent_live.c
  *     promote    its real name, once the verdict is `same' agent_promote.c
  *
  * A message row's way: a page of the listing (core/turn.h maps it) -> the
@@ -36,6 +39,8 @@ struct verdict;
  * target's listing -> scope "target/NAME/messages" -> core/verdict.h.
  */
 void agent_plan(struct plan *, const struct conf_agent *);
+/* The same without the last step. */
+void agent_plan_rehearsal(struct plan *, const struct conf_agent *);
 
 /*
  * Read both sides afresh into a journal of its own, removed after, and add
@@ -73,25 +78,40 @@ char *agent_scope(const char *side, const struct conf_agent *,
 char *agent_shell_key(const char *side, const struct conf_agent *);
 /* Journal key of a side's agent state. */
 char *agent_state_key(const char *side, const struct conf_agent *);
-
+/*
+ * That state, which the caller frees; NULL, and that is a success, when it has
+ * not been read.
+ */
+int agent_state_load(const struct conf_agent *, const char *side,
+    struct journal *, struct jdoc **out, struct err *) MUST_CHECK;
 
 /*
  * How many conversations a side has beside the agent's own history.  They are
- * not carried: an import makes none.
+ * not carried: an import makes none.  Those of a source are staged, each in
+ * the scope that agent_conversation_scope names.
  */
-char *agent_conversations_key(const char *side, const struct conf_agent *);
 int agent_conversations(struct journal *, const char *side,
     const struct conf_agent *, uint64_t *count, struct err *) MUST_CHECK;
+char *agent_conversation_scope(const char *side, const struct conf_agent *,
+    const char *conversation);
 
 /*
  * Read one side of the agent, id, from server into the journal: its shell
  * (the export, which is bounded: it holds only some messages), its state, and
- * from where an earlier read left off all messages and passages.  fresh drops
+ * from where an earlier read left off all messages, conversations and
+ * passages.  fresh drops
  * what was staged first.
  */
 int agent_read_side(struct server *, const char *id,
     const struct conf_agent *, const char *side, bool fresh,
     struct journal *, struct err *) MUST_CHECK;
+
+/*
+ * Read the source once more before it is compared: what has come since when
+ * this process has read it from its first page on, else all of it afresh.
+ */
+int agent_read_again(struct run *, const struct conf_agent *, struct err *)
+    MUST_CHECK;
 
 /* Its state and messages alone, or its passages alone. */
 int agent_read_messages(struct server *, const char *id,
@@ -108,6 +128,15 @@ int agent_read_passages(struct server *, const char *id,
  */
 int agent_compare(const struct conf_agent *, struct journal *, bool live,
     struct verdict *, struct err *) MUST_CHECK;
+
+/*
+ * How the source's rows are converted on their way (core/af_row.h), by what
+ * the journal holds of the source's state and by the target's version; NULL:
+ * that of the staged state of the target.
+ */
+int agent_rules(const struct conf_agent *, struct journal *,
+    const struct letta_caps *target, struct af_rules *, struct err *)
+    MUST_CHECK;
 
 /* Whether the agent was given its name: by the journal, no step is left. */
 int agent_is_promoted(struct run *, const struct conf_agent *, bool *out,

@@ -4,155 +4,20 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/af_row.h"
 #include "core/af_shell.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
 #include "core/letta.h"
 #include "core/verdict.h"
-#include "core/verdict_row.h"
 #include "flow/agent.h"
-#include "flow/agent_feed.h"
+#include "flow/agent_checks.h"
+#include "flow/agent_compare_rows.h"
 #include "flow/agent_passages.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/server.h"
 #include "io/journal.h"
-
-/* Two feeds side by side, and the first place at which they part. */
-struct pair {
-	struct agent_feed *feeds[2];	/* source, target */
-	uint64_t rows[2];
-	int more[2];			/* of the last pull */
-	struct buf canonical[2];
-	bool is_system;			/* the source's row is a system row */
-};
-
-/* Pull one side's next row and make its canonical text. */
-static int
-pull(struct pair *pair, int side, struct err *err)
-{
-	const char *id, *body;
-	size_t len;
-
-	buf_truncate(&pair->canonical[side], 0);
-	pair->more[side] = agent_feed_next(pair->feeds[side], &id, &body,
-	    &len, err);
-	if (pair->more[side] <= 0)
-		return pair->more[side];
-	pair->rows[side]++;
-	if (side == 0)
-		pair->is_system = verdict_row_is_system(body, len);
-	if (verdict_row_canonical(body, len, &pair->canonical[side], err) != 0)
-		return err_ctx(err, "row %s", id);
-	return buf_check(&pair->canonical[side], id, err);
-}
-
-/* Count what is left of a side whose other side has ended. */
-static int
-drain(struct pair *pair, int side, uint64_t *left, struct err *err)
-{
-	*left = 0;
-	while (pair->more[side] > 0) {
-		*left += 1;
-		if (pull(pair, side, err) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-/*
- * Walk both sides until they part or one ends.  difference is "" when every
- * row of the shorter side has its equal.
- */
-static int
-walk_pair(struct pair *pair, bool live, struct verdict *verdict,
-    struct buf *difference, struct err *err)
-{
-	bool skipped = false;
-
-	for (;;) {
-		if (pull(pair, 0, err) != 0 || pull(pair, 1, err) != 0)
-			return -1;
-		if (pair->more[0] == 0 || pair->more[1] == 0)
-			return 0;
-		if (live && !skipped && pair->is_system) {
-			skipped = true;
-			verdict_add(verdict, "first system row",
-			    VERDICT_NOT_COMPARED, 1, 1, "%s",
-			    VERDICT_ROW_SYSTEM_REASON);
-			continue;
-		}
-		if (str_eq(buf_cstr(&pair->canonical[0]),
-		    buf_cstr(&pair->canonical[1])))
-			continue;
-		buf_printf(difference, "row %" PRIu64 ": ", pair->rows[0]);
-		verdict_row_difference(buf_cstr(&pair->canonical[0]),
-		    buf_cstr(&pair->canonical[1]), difference);
-		return 0;
-	}
-}
-
-static int
-judge_messages(struct pair *pair, bool live, struct verdict *verdict,
-    struct buf *difference, struct err *err)
-{
-	uint64_t source_left, target_left;
-
-	if (walk_pair(pair, live, verdict, difference, err) != 0)
-		return -1;
-	if (difference->len > 0) {
-		verdict_add(verdict, "messages", VERDICT_DIFFERENT,
-		    pair->rows[0], pair->rows[1], "%s", buf_cstr(difference));
-		return 0;
-	}
-	if (drain(pair, 0, &source_left, err) != 0 ||
-	    drain(pair, 1, &target_left, err) != 0)
-		return -1;
-	if (source_left > 0)
-		verdict_add(verdict, "messages", VERDICT_DIFFERENT,
-		    pair->rows[0], pair->rows[1], "the target lacks the last "
-		    "%" PRIu64 " rows of the source", source_left);
-	else if (target_left > 0 && !live)
-		verdict_add(verdict, "messages", VERDICT_DIFFERENT,
-		    pair->rows[0], pair->rows[1], "the target has %" PRIu64
-		    " rows more", target_left);
-	else if (target_left > 0)
-		verdict_add(verdict, "messages", VERDICT_SAME, pair->rows[0],
-		    pair->rows[1], "%" PRIu64 " rows on the target are of "
-		    "after the move", target_left);
-	else
-		verdict_add(verdict, "messages", VERDICT_SAME, pair->rows[0],
-		    pair->rows[1], NULL);
-	return 0;
-}
-
-static int
-compare_messages(const struct conf_agent *agent, struct journal *journal,
-    bool live, struct verdict *verdict, struct err *err)
-{
-	char *from = agent_scope("source", agent, "messages");
-	char *to = agent_scope("target", agent, "messages");
-	struct buf difference = BUF_INIT(4096);
-	struct pair pair = { .more = { 1, 1 } };
-	int rc;
-
-	buf_init(&pair.canonical[0], LETTA_ANSWER_MAX);
-	buf_init(&pair.canonical[1], LETTA_ANSWER_MAX);
-	rc = agent_feed_open(journal, from, true, &pair.feeds[0], err);
-	if (rc == 0)
-		rc = agent_feed_open(journal, to, false, &pair.feeds[1],
-		    err);
-	if (rc == 0)
-		rc = judge_messages(&pair, live, verdict, &difference, err);
-	agent_feed_close(pair.feeds[0]);
-	agent_feed_close(pair.feeds[1]);
-	buf_clear(&pair.canonical[0]);
-	buf_clear(&pair.canonical[1]);
-	buf_clear(&difference);
-	free(from);
-	free(to);
-	return rc;
-}
 
 static int
 compare_passages(const struct conf_agent *agent, struct journal *journal,
@@ -200,6 +65,23 @@ load_shell(const struct conf_agent *agent, const char *side,
 	return rc;
 }
 
+/* The type that an agent of an older server is to have. */
+static int
+expect_type(const struct conf_agent *agent, struct journal *journal,
+    struct af_shell *source, struct err *err)
+{
+	struct jdoc *state = NULL;
+	struct letta_caps caps;
+
+	if (agent_state_load(agent, "source", journal, &state, err) != 0)
+		return -1;
+	letta_caps_of(jdoc_get_str(state, "version"), &caps);
+	source->agent_type = af_row_agent_type(source->agent_type,
+	    caps.backward);
+	jdoc_free(state);
+	return 0;
+}
+
 static int
 compare_shells(const struct conf_agent *agent, struct journal *journal,
     bool live, struct verdict *verdict, struct err *err)
@@ -211,6 +93,8 @@ compare_shells(const struct conf_agent *agent, struct journal *journal,
 	rc = load_shell(agent, "source", journal, &source, err);
 	if (rc == 0)
 		rc = load_shell(agent, "target", journal, &target, err);
+	if (rc == 0)
+		rc = expect_type(agent, journal, &source, err);
 	if (rc == 0) {
 		verdict_agent(verdict, &source, &target);
 		verdict_blocks(verdict, &source, &target);
@@ -301,7 +185,7 @@ int
 agent_compare(const struct conf_agent *agent, struct journal *journal,
     bool live, struct verdict *verdict, struct err *err)
 {
-	if (compare_messages(agent, journal, live, verdict, err) != 0 ||
+	if (agent_compare_rows(agent, journal, live, verdict, err) != 0 ||
 	    compare_passages(agent, journal, live, verdict, err) != 0 ||
 	    compare_context(agent, journal, verdict, err) != 0 ||
 	    compare_conversations(agent, journal, verdict, err) != 0 ||
@@ -353,24 +237,23 @@ compare_act(struct run *run, const struct step *step, struct plan_note *note,
 	const struct conf_agent *agent = step->subject;
 	struct buf names = BUF_INIT(65536);
 	struct verdict verdict = { 0 };
-	struct server *from, *to;
+	struct server *to;
 	char *id = NULL;
 	int rc;
 
-	/* The source afresh too: what was staged may be of an earlier day. */
+	/* The source too: what was staged may be of an earlier day. */
 	rc = agent_target_id(run, agent, &id, err);
-	if (rc == 0)
-		rc = run_server(run, agent->from, &from, err);
 	if (rc == 0)
 		rc = run_server(run, agent->to, &to, err);
 	if (rc == 0)
-		rc = agent_read_side(from, agent->from_id, agent, "source",
-		    true, run->journal, err);
+		rc = agent_read_again(run, agent, err);
 	if (rc == 0)
 		rc = agent_read_side(to, id, agent, "target", true,
 		    run->journal, err);
 	if (rc == 0)
 		rc = agent_compare(agent, run->journal, false, &verdict, err);
+	if (rc == 0)
+		rc = agent_checks(to, id, agent, run->journal, &verdict, err);
 	if (rc == 0 && verdict_overall(&verdict) != VERDICT_SAME) {
 		name_checks(&verdict, VERDICT_DIFFERENT, &names);
 		rc = err_set(err, ERR_VERDICT, "%s on %s is not the same as "

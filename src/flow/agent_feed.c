@@ -2,9 +2,10 @@
 
 #include <assert.h>
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "core/jdoc.h"
+#include "core/letta.h"
 #include "core/turn.h"
 #include "flow/agent_feed.h"
 #include "io/journal.h"
@@ -15,52 +16,86 @@
  */
 #define READY_MAX 2
 
+struct ready {
+	char id[LETTA_ID_SIZE];
+	struct af_row row;
+};
+
 struct agent_feed {
+	struct agent_feed_source source;
 	struct journal_rows *rows;
 	struct turn_merge merge;
-	bool merging;
+	struct af_convert convert;
+	bool converting;
 	bool ended;		/* rows has given its last */
 	size_t n_ready;		/* rows that wait to be pulled */
 	size_t n_pulled;	/* of them */
-	struct {
-		char id[LETTA_ID_SIZE];
-		struct buf body;
-	} ready[READY_MAX];
+	struct ready ready[READY_MAX];
 };
 
+/* What is done to a row is told before the row is handed on. */
 static int
-take(void *ctx, const char *id, const char *body, size_t len, struct err *err)
+tell(struct agent_feed *feed, const char *id, const struct jdoc *doc,
+    unsigned int changes, struct err *err)
+{
+	if (changes == 0 || !feed->source.changed)
+		return 0;
+	return feed->source.changed(feed->source.ctx, id,
+	    jdoc_get_str(doc, "merged_id"), changes, err);
+}
+
+/* The end of the pipeline: a row that is ready to be pulled. */
+static int
+take(void *ctx, const char *id, struct jdoc *doc, unsigned int changes,
+    struct err *err)
 {
 	struct agent_feed *feed = ctx;
-	struct buf *into;
+	struct ready *ready;
 
 	assert(feed->n_ready < READY_MAX);
-	into = &feed->ready[feed->n_ready].body;
-	(void)snprintf(feed->ready[feed->n_ready].id, LETTA_ID_SIZE, "%s",
-	    id);
-	buf_truncate(into, 0);
-	buf_add(into, body, len);
-	feed->n_ready++;
-	return buf_check(into, id, err);
+	ready = &feed->ready[feed->n_ready++];
+	(void)snprintf(ready->id, sizeof(ready->id), "%s", id);
+	ready->row = (struct af_row){
+		.id = ready->id, .doc = doc, .changes = changes,
+		.listed = true,
+	};
+	if (!feed->converting)
+		return 0;
+	if (af_row_convert(&feed->convert, &ready->row, err) != 0)
+		return err_ctx(err, "row %s", id);
+	return tell(feed, id, doc, ready->row.changes, err);
 }
 
 int
-agent_feed_open(struct journal *journal, const char *scope, bool merge,
+agent_feed_open(const struct agent_feed_source *source,
     struct agent_feed **out, struct err *err)
 {
 	struct agent_feed *feed = mem_zero(1, sizeof(*feed));
 
-	feed->merging = merge;
+	feed->source = *source;
 	feed->merge.each = take;
 	feed->merge.ctx = feed;
-	for (size_t i = 0; i < READY_MAX; i++)
-		buf_init(&feed->ready[i].body, LETTA_ANSWER_MAX);
-	if (journal_rows_open(journal, scope, false, &feed->rows, err) != 0) {
+	if (source->rules) {
+		feed->converting = true;
+		feed->convert.rules = *source->rules;
+		feed->source.rules = NULL;
+	}
+	if (journal_rows_open(source->journal, source->scope, false,
+	    &feed->rows, err) != 0) {
 		agent_feed_close(feed);
 		return -1;
 	}
+	feed->source.scope = NULL;
 	*out = feed;
 	return 0;
+}
+
+static void
+drop_ready(struct agent_feed *feed)
+{
+	for (size_t i = 0; i < feed->n_ready; i++)
+		jdoc_free(feed->ready[i].row.doc);
+	feed->n_pulled = feed->n_ready = 0;
 }
 
 void
@@ -70,71 +105,86 @@ agent_feed_close(struct agent_feed *feed)
 		return;
 	journal_rows_close(feed->rows);
 	turn_merge_clear(&feed->merge);
-	for (size_t i = 0; i < READY_MAX; i++)
-		buf_clear(&feed->ready[i].body);
+	af_convert_clear(&feed->convert);
+	drop_ready(feed);
 	free(feed);
 }
 
-/* Hand a staged row on, or tell of the end (NULL). */
+/* A staged row into the pipeline, which owns doc. */
 static int
-give(struct agent_feed *feed, const struct journal_row *row, struct err *err)
+push(struct agent_feed *feed, const char *id, struct jdoc *doc,
+    unsigned int changes, struct err *err)
 {
-	if (!row)
+	if (!feed->converting)
+		return take(feed, id, doc, changes, err);
+	if (!af_row_is_dropped(doc))
+		return turn_merge_push(&feed->merge, id, doc, changes, err);
+	jdoc_free(doc);
+	feed->convert.counts[AF_CHANGE_DROPPED]++;
+	return tell(feed, id, NULL, AF_CHANGE_BIT(AF_CHANGE_DROPPED), err);
+}
+
+static int
+pull_staged(struct agent_feed *feed, struct err *err)
+{
+	struct journal_row row;
+	struct jdoc *doc;
+	int more;
+
+	more = journal_rows_next(feed->rows, &row, err);
+	if (more < 0)
+		return -1;
+	feed->ended = more == 0;
+	if (more == 0)
 		return turn_merge_flush(&feed->merge, err);
-	if (feed->merging)
-		return turn_merge_push(&feed->merge, row->id, row->body,
-		    row->body_len, err);
-	return take(feed, row->id, row->body, row->body_len, err);
+	doc = jdoc_parse(row.body, row.body_len, err);
+	if (!doc)
+		return err_ctx(err, "staged row %s", row.id);
+	return push(feed, row.id, doc, feed->converting ?
+	    af_row_look(row.body, row.body_len) : 0, err);
 }
 
 int
-agent_feed_next(void *ctx, const char **id, const char **body, size_t *len,
-    struct err *err)
+agent_feed_next(void *ctx, struct af_row *row, struct err *err)
 {
 	struct agent_feed *feed = ctx;
-	struct journal_row row;
-	int more;
 
 	if (feed->n_pulled == feed->n_ready)
-		feed->n_pulled = feed->n_ready = 0;
+		drop_ready(feed);
 	while (feed->n_ready == 0 && !feed->ended) {
-		more = journal_rows_next(feed->rows, &row, err);
-		if (more < 0)
-			return -1;
-		feed->ended = more == 0;
-		if (give(feed, more ? &row : NULL, err) != 0)
+		if (pull_staged(feed, err) != 0)
 			return -1;
 	}
 	if (feed->n_ready == 0)
 		return 0;
-	*id = feed->ready[feed->n_pulled].id;
-	*body = buf_cstr(&feed->ready[feed->n_pulled].body);
-	*len = feed->ready[feed->n_pulled].body.len;
-	feed->n_pulled++;
+	*row = feed->ready[feed->n_pulled++].row;
 	return 1;
 }
 
-uint64_t
-agent_feed_collapsed(const struct agent_feed *feed)
+const uint64_t *
+agent_feed_changes(const struct agent_feed *feed)
 {
-	return feed->merge.collapsed;
+	return feed->convert.counts;
 }
 
 int
-agent_feed_count(struct journal *journal, const char *scope, bool merge,
-    uint64_t *rows, struct err *err)
+agent_feed_count(const struct agent_feed_source *source, uint64_t *rows,
+    uint64_t *listed, struct err *err)
 {
 	struct agent_feed *feed = NULL;
-	const char *id, *body;
-	size_t len;
+	struct af_row row;
 	int more;
 
 	*rows = 0;
-	if (agent_feed_open(journal, scope, merge, &feed, err) != 0)
+	if (listed)
+		*listed = 0;
+	if (agent_feed_open(source, &feed, err) != 0)
 		return -1;
 	do {
-		more = agent_feed_next(feed, &id, &body, &len, err);
+		more = agent_feed_next(feed, &row, err);
 		*rows += more > 0;
+		if (listed)
+			*listed += more > 0 && row.listed;
 	} while (more > 0);
 	agent_feed_close(feed);
 	return more;

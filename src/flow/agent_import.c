@@ -51,7 +51,9 @@ count_there(struct run *run, struct server *to,
 	rc = agent_read_messages(to, id, agent, "target", true, run->journal,
 	    err);
 	if (rc == 0)
-		rc = agent_feed_count(run->journal, scope, false, rows, err);
+		rc = agent_feed_count(&(struct agent_feed_source){
+		    .journal = run->journal, .scope = scope }, rows, NULL,
+		    err);
 	else if (err->kind == ERR_DATA || err->kind == ERR_FAILED ||
 	    err->kind == ERR_MISSING) {
 		log_detail("%s", err->text);
@@ -114,7 +116,9 @@ settle(struct run *run, struct server *to, const struct conf_agent *agent,
 	int rc;
 
 	*id = NULL;
-	rc = agent_feed_count(run->journal, scope, true, &want, err);
+	rc = agent_feed_count(&(struct agent_feed_source){
+	    .journal = run->journal, .scope = scope,
+	    .rules = &(struct af_rules){ 0 } }, &want, NULL, err);
 	if (rc == 0)
 		rc = wait_for_it(run, to, agent, name, want, &marked,
 		    &whole, err);
@@ -254,18 +258,18 @@ note_sending(struct run *run, struct server *to,
 /* What was sent, and everything that was changed on the way. */
 static void
 say_sent(struct plan_note *note, const char *id, const struct af_stats *stats,
-    uint64_t collapsed)
+    const uint64_t changed[static AF_CHANGES])
 {
 	const struct {
 		uint64_t count;
 		const char *what;
 	} changes[] = {
-		{ collapsed, "pairs of reasoning and reply put together" },
 		{ stats->context_missing, "ids in context without a row" },
 		{ stats->returns_dropped,
 		    "tool returns out of context, their call is" },
+		{ stats->returns_added,
+		    "tool returns taken into context, behind their call" },
 		{ stats->system_added, "system row put into context" },
-		{ stats->dates_moved, "dates moved into 1900-2999" },
 		{ stats->limits_raised,
 		    "block limits raised to the value's length" },
 	};
@@ -277,6 +281,11 @@ say_sent(struct plan_note *note, const char *id, const struct af_stats *stats,
 		if (changes[i].count > 0)
 			buf_printf(&line, "; %" PRIu64 " %s",
 			    changes[i].count, changes[i].what);
+	}
+	for (unsigned int i = 0; i < AF_CHANGES; i++) {
+		if (changed[i] > 0)
+			buf_printf(&line, "; %" PRIu64 " rows: %s",
+			    changed[i], af_change_text(i));
 	}
 	plan_say(note, '+', "%s", buf_cstr(&line));
 	buf_clear(&line);
@@ -298,7 +307,9 @@ send_file(struct run *run, struct server *to, const struct conf_agent *agent,
 
 	rc = texts_load(&texts, run, agent, err);
 	if (rc == 0)
-		rc = agent_feed_open(run->journal, scope, true, &feed, err);
+		rc = agent_feed_open(&(struct agent_feed_source){
+		    .journal = run->journal, .scope = scope,
+		    .rules = &(struct af_rules){ 0 } }, &feed, err);
 	if (rc == 0) {
 		source = (struct af_source){
 			.shell = texts.shell,
@@ -317,7 +328,7 @@ send_file(struct run *run, struct server *to, const struct conf_agent *agent,
 		rc = upload(to, writer, name, id, err);
 	if (rc == 0) {
 		af_stats(writer, &stats);
-		say_sent(note, id, &stats, agent_feed_collapsed(feed));
+		say_sent(note, id, &stats, agent_feed_changes(feed));
 	}
 	af_close(writer);
 	agent_feed_close(feed);

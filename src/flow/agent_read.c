@@ -1,366 +1,225 @@
 #include "base/base.h"
 
-#include "base/buf.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
-#include "base/progress.h"
-#include "base/stop.h"
+#include "base/str.h"
 #include "core/conf.h"
-#include "core/jdoc.h"
-#include "core/letta_answer.h"
-#include "core/turn.h"
 #include "flow/agent.h"
+#include "flow/agent_checks.h"
+#include "flow/agent_page.h"
+#include "flow/agent_raw.h"
+#include "flow/agent_shell.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/server.h"
 #include "io/journal.h"
 
-/* Stored rows of one page: 1000-5000 is fastest (0.16.2, measured). */
-#define MESSAGES_PAGE 1000
-
-/* Passages of one page; each carries 25 kB of embedding. */
-#define PASSAGES_PAGE 100
-
-/* Conversations that are counted; what is over is counted as this many. */
-#define CONVERSATIONS_MAX 1000
-
-/* One listing on its way into the journal. */
-struct listing {
+/* One side of an agent on its way into the journal. */
+struct side {
 	struct server *server;
 	struct journal *journal;
-	const char *id;		/* of the agent */
-	const char *agent_type;
-	const char *what;	/* "messages" or "passages" */
-	char *scope;
+	const struct conf_agent *agent;
+	const char *id, *word;		/* of the agent; "source" or "target" */
+	bool fresh;			/* drop what was staged first */
 };
 
+/* One listing into the scope SIDE/NAME/what. */
 static int
-stage_row(void *ctx, const char *id, const char *body, size_t len,
+read_listing(const struct side *side, enum agent_page_what kind,
+    const char *what, const char *agent_type, const char *conversation,
     struct err *err)
 {
-	struct listing *listing = ctx;
-	bool added;
-
-	if (journal_row_add(listing->journal, listing->scope, id, body, len,
-	    &added, err) != 0)
-		return -1;
-	/* A page and its cursor commit together, so no resume repeats one. */
-	if (!added)
-		return err_set(err, ERR_DATA, "the listing of %s gave %s "
-		    "twice", listing->what, id);
-	return 0;
-}
-
-/* Fetch one page and put its rows into the open transaction. */
-static int
-stage_messages(struct listing *listing, const char *after, size_t *items,
-    char last_id[static LETTA_ID_SIZE], struct err *err)
-{
-	struct buf path = BUF_INIT(LETTA_PATH_MAX);
-	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
-	struct turn_page page = { 0 };
-	int rc;
-
-	letta_path_messages(&path, listing->id, after, MESSAGES_PAGE);
-	rc = server_get(listing->server, buf_cstr(&path), &answer, err);
-	if (rc == 0)
-		rc = turn_page(listing->agent_type, buf_cstr(&answer),
-		    answer.len, stage_row, listing, &page, err);
-	*items = page.items;
-	(void)snprintf(last_id, LETTA_ID_SIZE, "%s", page.last_id);
-	buf_clear(&answer);
-	buf_clear(&path);
-	return rc;
-}
-
-static int
-stage_passages(struct listing *listing, const char *after, size_t *items,
-    char last_id[static LETTA_ID_SIZE], struct err *err)
-{
-	struct buf path = BUF_INIT(LETTA_PATH_MAX);
-	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
-	struct letta_passage_page page = { 0 };
-	int rc;
-
-	letta_path_passages(&path, listing->id, after, PASSAGES_PAGE);
-	rc = server_get(listing->server, buf_cstr(&path), &answer, err);
-	if (rc == 0)
-		rc = letta_answer_passages(buf_cstr(&answer), answer.len,
-		    stage_row, listing, &page, err);
-	*items = page.items;
-	(void)snprintf(last_id, LETTA_ID_SIZE, "%s", page.last_id);
-	buf_clear(&answer);
-	buf_clear(&path);
-	return rc;
-}
-
-typedef int stage_page(struct listing *, const char *after, size_t *items,
-    char last_id[static LETTA_ID_SIZE], struct err *);
-
-/*
- * Page until an empty page, from where the journal's cursor stands; a count
- * of items ends nothing (a page may hold fewer than its limit).  An ended
- * listing is asked for once more: rows may have been added since.
- */
-static int
-page_all(struct listing *listing, stage_page *stage, struct err *err)
-{
-	char *label = mem_printf("%s of %s", listing->what, listing->id);
-	char last_id[LETTA_ID_SIZE], *cursor = NULL;
-	uint64_t rows;
-	bool ended = false;
-	size_t items;
-	int rc;
-
-	progress_begin(label, listing->what, 0);
-	rc = journal_cursor(listing->journal, listing->scope, &cursor, &ended,
-	    err);
-	for (ended = false; rc == 0 && !ended;) {
-		rc = stop_check(err);
-		if (rc == 0)
-			rc = journal_page_begin(listing->journal, err);
-		if (rc != 0)
-			break;
-		rc = stage(listing, cursor, &items, last_id, err);
-		if (rc != 0) {
-			journal_page_abort(listing->journal);
-			break;
-		}
-		ended = items == 0;
-		if (!ended && cursor && strcmp(cursor, last_id) == 0) {
-			journal_page_abort(listing->journal);
-			rc = err_set(err, ERR_DATA, "%s: the page after %s "
-			    "ends with it: the listing goes in a circle",
-			    label, cursor);
-			break;
-		}
-		if (!ended) {
-			free(cursor);
-			cursor = mem_strdup(last_id);
-		}
-		rc = journal_page_commit(listing->journal, listing->scope,
-		    cursor ? cursor : "", ended, err);
-		if (rc == 0 && journal_count(listing->journal, listing->scope,
-		    &rows, err) == 0)
-			progress_at(rows);
-	}
-	progress_end();
-	free(cursor);
-	free(label);
-	return rc;
-}
-
-static int
-read_listing(struct server *server, const char *id,
-    const struct conf_agent *agent, const char *agent_type, const char *side,
-    const char *what, bool fresh, struct journal *journal, struct err *err)
-{
-	struct listing listing = {
-		.server = server,
-		.journal = journal,
-		.id = id,
+	char *scope = agent_scope(side->word, side->agent, what);
+	struct agent_listing listing = {
+		.what = kind,
+		.server = side->server,
+		.journal = side->journal,
+		.id = side->id,
+		.scope = scope,
 		.agent_type = agent_type,
-		.what = what,
-		.scope = agent_scope(side, agent, what),
+		.conversation = conversation,
 	};
+	struct agent_listing_info info;
 	int rc = 0;
 
-	if (fresh)
-		rc = journal_scope_drop(journal, listing.scope, err);
+	if (side->fresh)
+		rc = journal_scope_drop(side->journal, scope, err);
 	if (rc == 0)
-		rc = page_all(&listing, agent_type ? stage_messages :
-		    stage_passages, err);
-	free(listing.scope);
+		rc = agent_page_all(&listing, &info, err);
+	if (rc == 0 && info.doubled > 0)
+		log_warn("%s: %" PRIu64 " ids of %s stand for more than one "
+		    "row; each row is kept", side->server->name, info.doubled,
+		    side->id);
+	free(scope);
 	return rc;
 }
 
 int
 agent_read_passages(struct server *server, const char *id,
-    const struct conf_agent *agent, const char *side, bool fresh,
+    const struct conf_agent *agent, const char *word, bool fresh,
     struct journal *journal, struct err *err)
 {
-	return read_listing(server, id, agent, NULL, side, "passages", fresh,
-	    journal, err);
-}
+	struct side side = { server, journal, agent, id, word, fresh };
 
-/* The same names, each with the empty text. */
-static void
-blank_values(struct jdoc *agent, const char *key)
-{
-	const struct jdoc *values = jdoc_get(agent, key);
-	struct jdoc_member member = { 0 };
-	struct jdoc *blank;
-
-	if (jdoc_type(values) != JDOC_OBJECT)
-		return;
-	blank = jdoc_new_object();
-	while (jdoc_next(values, &member))
-		jdoc_set_str(blank, member.key, "");
-	jdoc_set(agent, key, blank);
-}
-
-/*
- * Servers export the variables of tools without their values (0.16.2 and
- * 0.16.8, seen); whatever another one does, they are secrets and do not get
- * into the journal.
- */
-static int
-keep_shell(const struct buf *answer, const char *key, struct journal *journal,
-    struct err *err)
-{
-	struct jdoc *shell = jdoc_parse(buf_cstr(answer), answer->len, err);
-	struct jdoc *agents, *agent;
-	struct buf text = BUF_INIT(LETTA_ANSWER_MAX);
-	int rc = -1;
-
-	if (!shell)
-		return err_ctx(err, "export");
-	agents = jdoc_edit(shell, "agents");
-	for (size_t i = 0; i < jdoc_len(agents); i++) {
-		agent = jdoc_edit_at(agents, i);
-		blank_values(agent, "tool_exec_environment_variables");
-		blank_values(agent, "secrets");
-	}
-	jdoc_write(shell, &text);
-	if (buf_check(&text, "export", err) == 0)
-		rc = journal_put(journal, key, buf_cstr(&text), err);
-	jdoc_free(shell);
-	buf_wipe(&text);
-	return rc;
-}
-
-static int
-read_shell(struct server *server, const char *id,
-    const struct conf_agent *agent, const char *side,
-    struct journal *journal, struct err *err)
-{
-	struct buf path = BUF_INIT(LETTA_PATH_MAX);
-	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
-	char *key = agent_shell_key(side, agent);
-	int rc;
-
-	letta_path_export(&path, id);
-	rc = server_get(server, buf_cstr(&path), &answer, err);
-	if (rc == 0)
-		rc = keep_shell(&answer, key, journal, err);
-	free(key);
-	buf_clear(&path);
-	buf_wipe(&answer);
-	return rc;
-}
-
-/*
- * What of the agent's state is kept: the whole of it would bring the values
- * of its tools' environment variables, which are secrets, into the journal.
- */
-static int
-keep_state(const struct letta_agent *state, const char *key,
-    struct journal *journal, struct err *err)
-{
-	struct jdoc *kept = jdoc_new_object();
-	struct buf text = BUF_INIT(LETTA_ANSWER_MAX);
-	int rc;
-
-	if (state->name)
-		jdoc_set_str(kept, "name", state->name);
-	if (state->agent_type)
-		jdoc_set_str(kept, "agent_type", state->agent_type);
-	if (state->message_ids)
-		jdoc_set(kept, "message_ids", jdoc_copy(state->message_ids));
-	jdoc_write(kept, &text);
-	rc = journal_put(journal, key, buf_cstr(&text), err);
-	jdoc_free(kept);
-	buf_clear(&text);
-	return rc;
-}
-
-/* The agent's state; *type is the caller's to free. */
-static int
-read_state(struct server *server, const char *id,
-    const struct conf_agent *agent, const char *side,
-    struct journal *journal, char **type, struct err *err)
-{
-	struct buf path = BUF_INIT(LETTA_PATH_MAX);
-	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
-	struct letta_agent state = { 0 };
-	char *key = agent_state_key(side, agent);
-	int rc;
-
-	letta_path_agent(&path, id);
-	rc = server_get(server, buf_cstr(&path), &answer, err);
-	if (rc == 0)
-		rc = letta_answer_agent(buf_cstr(&answer), answer.len, &state,
-		    err);
-	if (rc == 0)
-		rc = keep_state(&state, key, journal, err);
-	if (rc == 0)
-		*type = mem_strdup(state.agent_type ? state.agent_type : "");
-	letta_answer_agent_clear(&state);
-	free(key);
-	buf_clear(&path);
-	buf_wipe(&answer);
-	return rc;
+	return read_listing(&side, AGENT_PAGE_PASSAGES, "passages", NULL,
+	    NULL, err);
 }
 
 /* The state first: its ids in context then name rows that are listed. */
-int
-agent_read_messages(struct server *server, const char *id,
-    const struct conf_agent *agent, const char *side, bool fresh,
-    struct journal *journal, struct err *err)
+static int
+read_messages(const struct side *side, char **type, struct err *err)
 {
-	char *type = NULL;
 	int rc;
 
-	rc = read_state(server, id, agent, side, journal, &type, err);
+	*type = NULL;
+	rc = agent_state_fetch(side->server, side->id, side->agent,
+	    side->word, side->journal, type, err);
 	if (rc == 0)
-		rc = read_listing(server, id, agent, type, side, "messages",
-		    fresh, journal, err);
+		rc = read_listing(side, AGENT_PAGE_MESSAGES, "messages",
+		    *type, NULL, err);
+	return rc;
+}
+
+int
+agent_read_messages(struct server *server, const char *id,
+    const struct conf_agent *agent, const char *word, bool fresh,
+    struct journal *journal, struct err *err)
+{
+	struct side side = { server, journal, agent, id, word, fresh };
+	char *type;
+	int rc;
+
+	rc = read_messages(&side, &type, err);
 	free(type);
 	return rc;
 }
 
-/* How many conversations lie beside the agent's own history. */
-static int
-read_conversations(struct server *server, const char *id,
-    const struct conf_agent *agent, const char *side,
-    struct journal *journal, struct err *err)
+char *
+agent_conversation_scope(const char *word, const struct conf_agent *agent,
+    const char *conversation)
 {
-	struct buf path = BUF_INIT(LETTA_PATH_MAX);
-	char *key = agent_conversations_key(side, agent), *count = NULL;
-	struct jdoc *list = NULL;
+	return mem_printf("%s/%s/conversation/%s", word, agent->name,
+	    conversation);
+}
+
+/* The rows of every conversation in the scope of the list. */
+static int
+read_each_conversation(const struct side *side, const char *scope,
+    const char *type, struct err *err)
+{
+	struct journal_rows *rows = NULL;
+	struct journal_row row;
+	char *what;
+	int more = 0, rc;
+
+	rc = journal_rows_open(side->journal, scope, false, &rows, err);
+	while (rc == 0 &&
+	    (more = journal_rows_next(rows, &row, err)) > 0) {
+		what = mem_printf("conversation/%s", row.id);
+		rc = read_listing(side, AGENT_PAGE_MESSAGES, what, type,
+		    row.id, err);
+		free(what);
+	}
+	journal_rows_close(rows);
+	return rc == 0 && more == 0 ? 0 : -1;
+}
+
+/*
+ * The conversations beside the agent's own history.  An import makes none, so
+ * those of a target are only listed.
+ */
+static int
+read_conversations(const struct side *side, const char *type,
+    struct err *err)
+{
+	char *scope;
 	int rc;
 
-	letta_path_conversations(&path, id, CONVERSATIONS_MAX);
-	rc = server_get_doc(server, buf_cstr(&path), "conversations", &list,
-	    err);
-	if (rc == 0) {
-		count = mem_printf("%zu", jdoc_len(list));
-		rc = journal_put(journal, key, count, err);
-	}
-	jdoc_free(list);
-	free(count);
+	if (side->server->caps.backward)
+		return 0;
+	scope = agent_scope(side->word, side->agent, "conversations");
+	rc = read_listing(side, AGENT_PAGE_CONVERSATIONS, "conversations",
+	    NULL, NULL, err);
+	if (rc == 0 && str_eq(side->word, "source"))
+		rc = read_each_conversation(side, scope, type, err);
+	free(scope);
+	return rc;
+}
+
+/* A run that was killed may have left the source's context exchanged. */
+static int
+close_window(const struct side *side, struct err *err)
+{
+	if (!str_eq(side->word, "source"))
+		return 0;
+	return agent_raw_restore(side->server, side->id, side->agent,
+	    side->journal, err);
+}
+
+/* What the export of a target held, for agent_checks. */
+static int
+put_round_trip(const struct side *side,
+    const struct agent_raw_counts *counts, struct err *err)
+{
+	char *key = agent_round_trip_key(side->agent);
+	char *text = mem_printf("%" PRIu64 " %" PRIu64 " %" PRIu64,
+	    counts->placed, counts->left, counts->pairs);
+	int rc = journal_put(side->journal, key, text, err);
+
+	free(text);
 	free(key);
-	buf_clear(&path);
+	return rc;
+}
+
+/*
+ * The export of a source, whose rows win over the listed ones, and with
+ * raw_read all other rows as well, once: what is read afresh is compared as it
+ * is listed.
+ */
+static int
+read_raw(const struct side *side, struct err *err)
+{
+	struct agent_raw_counts counts;
+	int rc;
+
+	rc = agent_shell_fetch(side->server, side->id, side->agent,
+	    side->word, side->journal, &counts, err);
+	if (rc != 0 || !str_eq(side->word, "source"))
+		return rc != 0 ? rc : put_round_trip(side, &counts, err);
+	if (side->agent->raw_read && !side->fresh &&
+	    !side->server->caps.backward) {
+		counts = (struct agent_raw_counts){ 0 };
+		rc = agent_raw_window(side->server, side->id, side->agent,
+		    side->journal, &counts, err);
+	}
+	if (rc == 0 && counts.placed + counts.left > 0)
+		log_detail("%s: %" PRIu64 " rows of %s as they are stored, "
+		    "%" PRIu64 " of the export left as listed",
+		    side->server->name, counts.placed, side->id, counts.left);
 	return rc;
 }
 
 int
 agent_read_side(struct server *server, const char *id,
-    const struct conf_agent *agent, const char *side, bool fresh,
+    const struct conf_agent *agent, const char *word, bool fresh,
     struct journal *journal, struct err *err)
 {
+	struct side side = { server, journal, agent, id, word, fresh };
+	char *type = NULL;
 	int rc;
 
-	rc = agent_read_messages(server, id, agent, side, fresh, journal,
-	    err);
+	rc = close_window(&side, err);
 	if (rc == 0)
-		rc = agent_read_passages(server, id, agent, side, fresh,
+		rc = read_messages(&side, &type, err);
+	if (rc == 0)
+		rc = read_conversations(&side, type, err);
+	if (rc == 0)
+		rc = agent_read_passages(server, id, agent, word, fresh,
 		    journal, err);
 	if (rc == 0)
-		rc = read_conversations(server, id, agent, side, journal,
-		    err);
-	if (rc == 0)
-		rc = read_shell(server, id, agent, side, journal, err);
+		rc = read_raw(&side, err);
+	free(type);
 	return rc != 0 ? err_ctx(err, "read agent %s (%s)", agent->name, id) :
 	    0;
 }
@@ -377,6 +236,75 @@ is_imported(struct run *run, const struct conf_agent *agent, bool *out,
 	*out = id != NULL;
 	free(id);
 	return 0;
+}
+
+/* Whether a fact says that this very process did it. */
+static int
+is_ours(struct run *run, const struct conf_agent *agent, const char *what,
+    bool *out, struct err *err)
+{
+	char *key = run_key("agent", agent->name, what), *by = NULL;
+	int rc = journal_get(run->journal, key, &by, err);
+
+	*out = by && str_eq(by, run->token);
+	free(by);
+	free(key);
+	return rc;
+}
+
+static int
+note_ours(struct run *run, const struct conf_agent *agent, const char *what,
+    struct err *err)
+{
+	char *key = run_key("agent", agent->name, what);
+	int rc = journal_put(run->journal, key, run->token, err);
+
+	free(key);
+	return rc;
+}
+
+/*
+ * Read on from where the journal stands; once in a process.  Who began with
+ * nothing is noted (agent_read_again).
+ */
+static int
+read_source(struct run *run, const struct conf_agent *agent, struct err *err)
+{
+	char *scope = agent_scope("source", agent, "messages"), *cursor = NULL;
+	struct server *from;
+	bool ended, done;
+	int rc;
+
+	rc = is_ours(run, agent, "read-to-end-by", &done, err);
+	if (rc == 0 && !done)
+		rc = journal_cursor(run->journal, scope, &cursor, &ended,
+		    err);
+	if (rc == 0 && !done && !cursor)
+		rc = note_ours(run, agent, "read-from-start-by", err);
+	if (rc == 0 && !done)
+		rc = run_server(run, agent->from, &from, err);
+	if (rc == 0 && !done)
+		rc = agent_read_side(from, agent->from_id, agent, "source",
+		    false, run->journal, err);
+	if (rc == 0 && !done)
+		rc = note_ours(run, agent, "read-to-end-by", err);
+	free(cursor);
+	free(scope);
+	return rc;
+}
+
+int
+agent_read_again(struct run *run, const struct conf_agent *agent,
+    struct err *err)
+{
+	struct server *from;
+	bool ours;
+
+	if (run_server(run, agent->from, &from, err) != 0 ||
+	    is_ours(run, agent, "read-from-start-by", &ours, err) != 0)
+		return -1;
+	return agent_read_side(from, agent->from_id, agent, "source", !ours,
+	    run->journal, err);
 }
 
 static int
@@ -401,16 +329,13 @@ read_probe(struct run *run, const struct step *step, struct plan_note *note,
 {
 	const struct conf_agent *agent = step->subject;
 	uint64_t messages, passages, conversations;
-	struct server *from;
 	char beside[96] = "";
 	bool imported;
 
 	if (is_imported(run, agent, &imported, err) != 0)
 		return -1;
 	/* Staging is the journal's own: a plan does it too, and can count. */
-	if (!imported && (run_server(run, agent->from, &from, err) != 0 ||
-	    agent_read_side(from, agent->from_id, agent, "source", false,
-	    run->journal, err) != 0))
+	if (!imported && read_source(run, agent, err) != 0)
 		return -1;
 	if (count_rows(run, agent, &messages, &passages, err) != 0 ||
 	    agent_conversations(run->journal, "source", agent,
@@ -436,19 +361,37 @@ read_act(struct run *run, const struct step *step, struct plan_note *note,
 	return read_probe(run, step, note, &found, err);
 }
 
+static int
+forget(struct run *run, const struct conf_agent *agent, struct err *err)
+{
+	static const char *const facts[] = {
+		"read-from-start-by", "read-to-end-by"
+	};
+	char *key;
+	int rc = 0;
+
+	for (size_t i = 0; i < 2 && rc == 0; i++) {
+		key = run_key("agent", agent->name, facts[i]);
+		rc = journal_put(run->journal, key, "", err);
+		free(key);
+	}
+	return rc;
+}
+
 /* Everything that was read of both sides; a later apply reads it again. */
 static int
 read_undo(struct run *run, const struct step *step, struct plan_note *note,
     struct err *err)
 {
 	static const char *const sides[] = { "source", "target" };
-	static const char *const listings[] = { "messages", "passages" };
+	static const char *const listings[] = { "messages", "passages",
+	    "conversations" };
 	const struct conf_agent *agent = step->subject;
 	char *scope, *keys[2];
 	int rc = 0;
 
-	for (size_t i = 0; i < 4 && rc == 0; i++) {
-		scope = agent_scope(sides[i / 2], agent, listings[i % 2]);
+	for (size_t i = 0; i < 6 && rc == 0; i++) {
+		scope = agent_scope(sides[i / 3], agent, listings[i % 3]);
 		rc = journal_scope_drop(run->journal, scope, err);
 		free(scope);
 	}
@@ -461,6 +404,8 @@ read_undo(struct run *run, const struct step *step, struct plan_note *note,
 		free(keys[0]);
 		free(keys[1]);
 	}
+	if (rc == 0)
+		rc = forget(run, agent, err);
 	if (rc == 0)
 		plan_say(note, '-', "what was read of %s is dropped from the "
 		    "journal", agent->name);

@@ -5,6 +5,8 @@
 #include "core/conf.h"
 #include "core/verdict.h"
 #include "flow/agent.h"
+#include "flow/agent_checks.h"
+#include "flow/agent_live.h"
 #include "flow/run.h"
 #include "io/journal.h"
 
@@ -20,6 +22,17 @@ read_both(struct run *run, const struct conf_agent *agent, const char *id,
 	    scratch, err) != 0)
 		return -1;
 	return agent_read_side(to, id, agent, "target", true, scratch, err);
+}
+
+static int
+check(struct run *run, const struct conf_agent *agent, const char *id,
+    struct journal *scratch, struct verdict *verdict, struct err *err)
+{
+	struct server *to;
+
+	if (run_server(run, agent->to, &to, err) != 0)
+		return -1;
+	return agent_checks(to, id, agent, scratch, verdict, err);
 }
 
 int
@@ -42,6 +55,10 @@ agent_verify(struct run *run, const struct conf_agent *agent,
 			rc = read_both(run, agent, id, scratch, err);
 		if (rc == 0)
 			rc = agent_compare(agent, scratch, true, &own, err);
+		if (rc == 0)
+			rc = check(run, agent, id, scratch, &own, err);
+		if (rc == 0)
+			rc = agent_live_add(agent, run->journal, &own, err);
 	}
 	journal_close(scratch);
 	run_scratch_remove(path);

@@ -140,18 +140,18 @@ fetch_tokens(struct run *run, struct err *err)
 }
 
 static char *
-journal_file(const struct conf *conf, const char *state_dir)
+journal_file(const struct conf *conf, const char *state_dir, const char *file)
 {
 	const char *base = getenv("XDG_STATE_HOME");
 	const char *home = getenv("HOME");
 
 	if (state_dir)
-		return mem_printf("%s/%s/journal.db", state_dir, conf->name);
+		return mem_printf("%s/%s/%s", state_dir, conf->name, file);
 	if (base && *base == '/')
-		return mem_printf("%s/sanctumctl/%s/journal.db", base,
-		    conf->name);
-	return mem_printf("%s/.local/state/sanctumctl/%s/journal.db",
-	    home && *home ? home : "/root", conf->name);
+		return mem_printf("%s/sanctumctl/%s/%s", base, conf->name,
+		    file);
+	return mem_printf("%s/.local/state/sanctumctl/%s/%s",
+	    home && *home ? home : "/root", conf->name, file);
 }
 
 static void
@@ -259,6 +259,17 @@ find_mark(struct run *run, bool writer, struct err *err)
 	return 0;
 }
 
+static int
+draw_token(struct run *run, struct err *err)
+{
+	unsigned char random[RUN_TOKEN_BYTES];
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return err_sys(err, ERR_FAILED, "getrandom");
+	str_hex(random, sizeof(random), run->token);
+	return 0;
+}
+
 /* Remove a scratch journal whose process, by its name, is no more. */
 static void
 sweep_one(void *ctx, const char *name)
@@ -311,7 +322,8 @@ run_open(const char *path, const struct run_options *options,
 	    sizeof(struct server *));
 	run->peers->tokens = mem_zero(conf->n_lettas,
 	    sizeof(struct secret *));
-	file = journal_file(conf, options->state_dir);
+	file = journal_file(conf, options->state_dir, options->rehearsal ?
+	    "rehearsal.db" : "journal.db");
 	if (options->secrets && fetch_tokens(run, err) != 0)
 		goto out;
 	if (journal_open(file, options->writer, &run->journal, err) != 0) {
@@ -320,7 +332,8 @@ run_open(const char *path, const struct run_options *options,
 			    "applied yet: run `plan' first", conf->name);
 		goto out;
 	}
-	if (check_same_job(run, options->writer, err) != 0 ||
+	if (draw_token(run, err) != 0 ||
+	    check_same_job(run, options->writer, err) != 0 ||
 	    find_mark(run, options->writer, err) != 0)
 		goto out;
 	if (options->secrets)

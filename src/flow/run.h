@@ -22,6 +22,8 @@ struct server;
  * Hosts and servers are opened when they are first asked for and stay open;
  * they belong to the run.
  */
+#define RUN_TOKEN_BYTES 8
+
 struct run {
 	const struct conf *conf;
 	struct journal *journal;
@@ -31,6 +33,8 @@ struct run {
 	 * finished, so that the next run finds it.
 	 */
 	const char *mark;
+	/* Drawn anew by each process: what bears it was done by this one. */
+	char token[2 * RUN_TOKEN_BYTES + 1];
 	struct run_peers *peers;	/* of run.c */
 };
 
@@ -38,15 +42,16 @@ struct run_options {
 	const char *state_dir;	/* NULL: $XDG_STATE_HOME/sanctumctl, else
 				 * ~/.local/state/sanctumctl */
 	bool writer;		/* take the journal's lock */
+	bool rehearsal;		/* the journal of rehearsals */
 	bool secrets;		/* fetch the tokens; without them no server
 				 * can be asked */
 };
 
 /*
  * Read and check the job file at path, fetch the secrets if that is wanted,
- * open the journal STATE_DIR/JOB_NAME/journal.db.  Variables that held a
- * secret are not in the environment any more after.  With secrets, what a
- * killed verify has left beside the journal is removed.
+ * open the journal STATE_DIR/JOB_NAME/journal.db (or rehearsal.db).  Variables
+ * that held a secret are not in the environment any more after.  With secrets,
+ * what a killed verify has left beside the journal is removed.
  *
  * Fails with ERR_USAGE (job file, missing secret), ERR_LOCKED, ERR_STALE when
  * the journal was made by a job that moved other things (another agent id,

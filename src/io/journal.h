@@ -111,11 +111,28 @@ int journal_id_get(struct journal *, const char *kind, const char *source,
  * for "".
  */
 int journal_page_begin(struct journal *, struct err *) MUST_CHECK;
+/*
+ * The same for a listing that goes backwards: the rows of the page come before
+ * all that the scope holds, in the order in which they are added.  At most
+ * 2^20 of them; seq goes below 0 and has gaps.
+ */
+int journal_page_begin_front(struct journal *, const char *scope,
+    struct err *) MUST_CHECK;
 int journal_row_add(struct journal *, const char *scope, const char *id,
     const char *body, size_t len, bool *added, struct err *) MUST_CHECK;
 int journal_page_commit(struct journal *, const char *scope,
     const char *cursor, bool ended, struct err *) MUST_CHECK;
 void journal_page_abort(struct journal *);
+
+/*
+ * One row by its id.  *body is NULL when the scope has none such; the caller
+ * frees it.  journal_row_set replaces the body of a row that is there, within
+ * an open page.
+ */
+int journal_row_get(struct journal *, const char *scope, const char *id,
+    char **body, struct err *) MUST_CHECK;
+int journal_row_set(struct journal *, const char *scope, const char *id,
+    const char *body, size_t len, struct err *) MUST_CHECK;
 
 /* *cursor NULL: never begun.  The caller frees it. */
 int journal_cursor(struct journal *, const char *scope, char **cursor,
@@ -141,7 +158,7 @@ int journal_scope_drop(struct journal *, const char *scope, struct err *)
 struct journal_rows;
 
 struct journal_row {
-	uint64_t seq;
+	int64_t seq;
 	const char *id;
 	const char *body;
 	size_t body_len;

@@ -43,6 +43,9 @@ enum journal_sql {
 	JOURNAL_SQL_SCOPE_MAKE,
 	JOURNAL_SQL_SCOPE_FIND,
 	JOURNAL_SQL_ROW_ADD,
+	JOURNAL_SQL_ROW_GET,
+	JOURNAL_SQL_ROW_SET,
+	JOURNAL_SQL_FRONT,
 	JOURNAL_SQL_COUNT,
 	JOURNAL_SQL_CURSOR_PUT,
 	JOURNAL_SQL_CURSOR_GET,
@@ -57,6 +60,8 @@ struct journal {
 	char *path;		/* as it was given, for messages */
 	int lock_fd;		/* -1 for a reader */
 	bool in_page;		/* between page_begin and its end */
+	bool in_front;		/* of a page before all others */
+	int64_t front;		/* seq of its next row */
 	char *scope;		/* whose id is scope_id, or NULL */
 	int64_t scope_id;
 	struct sqlite3_stmt *stmts[JOURNAL_SQL_N];	/* NULL: not used yet */

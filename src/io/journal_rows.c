@@ -9,6 +9,12 @@
 #include "io/journal.h"
 #include "io/journal_db.h"
 
+/*
+ * Rows that a page before all others may have: what is left of it stays a gap
+ * between the numbers.
+ */
+#define FRONT_ROOM (1 << 20)
+
 struct journal_rows {
 	struct journal *journal;
 	sqlite3_stmt *st;
@@ -31,6 +37,30 @@ journal_page_begin(struct journal *j, struct err *err)
 	if (journal_db_write(j, JOURNAL_SQL_BEGIN, NULL, 0, err) != 0)
 		return err_ctx(err, "begin a page");
 	j->in_page = true;
+	return 0;
+}
+
+int
+journal_page_begin_front(struct journal *j, const char *scope,
+    struct err *err)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (journal_page_begin(j, err) != 0)
+		return -1;
+	rc = journal_db_bind(j, JOURNAL_SQL_FRONT, &scope, 1, &st, err);
+	if (rc == 0) {
+		rc = journal_db_step(j, st, err);
+		j->front = rc > 0 ? sqlite3_column_int64(st, 0) -
+		    FRONT_ROOM : 0;
+		(void)sqlite3_reset(st);
+	}
+	if (rc < 0) {
+		journal_page_abort(j);
+		return err_ctx(err, "begin a page before %s", scope);
+	}
+	j->in_front = true;
 	return 0;
 }
 
@@ -97,15 +127,54 @@ journal_row_add(struct journal *j, const char *scope, const char *id,
 	if (sqlite3_bind_int64(st, 1, j->scope_id) != SQLITE_OK ||
 	    sqlite3_bind_text(st, 2, id, -1, SQLITE_STATIC) != SQLITE_OK ||
 	    sqlite3_bind_text(st, 3, body, (int)len,
-	    SQLITE_STATIC) != SQLITE_OK)
+	    SQLITE_STATIC) != SQLITE_OK || (j->in_front ?
+	    sqlite3_bind_int64(st, 4, j->front) :
+	    sqlite3_bind_null(st, 4)) != SQLITE_OK)
 		rc = journal_db_fail(j, err);
 	else
 		rc = journal_db_step(j, st, err);
 	(void)sqlite3_reset(st);
 	if (rc == 0)
 		*added = sqlite3_changes(j->db) > 0;
+	j->front += *added;
 out:
 	return rc == 0 ? 0 : err_ctx(err, "stage row %s of %s", id, scope);
+}
+
+int
+journal_row_get(struct journal *j, const char *scope, const char *id,
+    char **body, struct err *err)
+{
+	const char *const texts[] = { scope, id };
+
+	if (journal_db_text(j, JOURNAL_SQL_ROW_GET, texts, 2, body,
+	    err) != 0)
+		return err_ctx(err, "row %s of %s", id, scope);
+	return 0;
+}
+
+int
+journal_row_set(struct journal *j, const char *scope, const char *id,
+    const char *body, size_t len, struct err *err)
+{
+	const char *const texts[] = { scope, id };
+	sqlite3_stmt *st;
+	int rc;
+
+	rc = check_page(j, err);
+	if (rc == 0)
+		rc = journal_db_bind(j, JOURNAL_SQL_ROW_SET, texts, 2, &st,
+		    err);
+	if (rc == 0) {
+		rc = sqlite3_bind_text(st, 3, body, (int)len,
+		    SQLITE_STATIC) == SQLITE_OK ?
+		    journal_db_step(j, st, err) : journal_db_fail(j, err);
+		(void)sqlite3_reset(st);
+	}
+	if (rc == 0 && sqlite3_changes(j->db) == 0)
+		rc = err_set(err, ERR_MISSING, "journal %s: no such row",
+		    j->path);
+	return rc == 0 ? 0 : err_ctx(err, "write row %s of %s", id, scope);
 }
 
 static int
@@ -138,7 +207,7 @@ journal_page_commit(struct journal *j, const char *scope,
 		journal_page_abort(j);
 		return err_ctx(err, "commit a page of %s", scope);
 	}
-	j->in_page = false;
+	j->in_page = j->in_front = false;
 	fault_point("journal_page");
 	return 0;
 }
@@ -155,7 +224,7 @@ journal_page_abort(struct journal *j)
 	if (!sqlite3_get_autocommit(j->db) && journal_db_write(j,
 	    JOURNAL_SQL_ROLLBACK, NULL, 0, &ignored) != 0)
 		err_clear(&ignored);
-	j->in_page = false;
+	j->in_page = j->in_front = false;
 	forget_scope(j);
 }
 
@@ -262,7 +331,7 @@ journal_rows_next(struct journal_rows *rows, struct journal_row *row,
 		rows->ended = true;
 		return 0;
 	}
-	row->seq = (uint64_t)sqlite3_column_int64(rows->st, 0);
+	row->seq = sqlite3_column_int64(rows->st, 0);
 	row->id = (const char *)sqlite3_column_text(rows->st, 1);
 	row->body = (const char *)sqlite3_column_text(rows->st, 2);
 	row->body_len = (size_t)sqlite3_column_bytes(rows->st, 2);

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "core/af.h"
+#include "core/af_row.h"
 #include "core/af_rule.h"
 #include "core/jdoc.h"
 #include "core/turn.h"
@@ -20,8 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct rows {
 	struct turn_merge merge;
+	struct af_convert convert;
 	char ids[ROWS_MAX][LETTA_ID_SIZE];
-	struct buf bodies[ROWS_MAX];
+	struct jdoc *docs[ROWS_MAX];
 	size_t n, at;
 };
 
@@ -40,20 +42,22 @@ must(bool holds)
 }
 
 static int
-keep(void *ctx, const char *id, const char *body, size_t len,
+keep(void *ctx, const char *id, struct jdoc *take, unsigned int changes,
     struct err *err)
 {
 	struct rows *rows = ctx;
 	struct buf out;
 
+	(void)changes;
 	buf_init(&out, SIZE_MAX / 4);
-	must(verdict_row_canonical(body, len, &out, err) == 0);
+	must(verdict_row_canonical(take, &out, err) == 0);
 	buf_clear(&out);
-	if (rows->n == ROWS_MAX)
+	if (rows->n == ROWS_MAX) {
+		jdoc_free(take);
 		return 0;
+	}
 	memcpy(rows->ids[rows->n], id, strlen(id) + 1);
-	buf_init(&rows->bodies[rows->n], SIZE_MAX / 4);
-	buf_add(&rows->bodies[rows->n++], body, len);
+	rows->docs[rows->n++] = take;
 	return 0;
 }
 
@@ -62,24 +66,23 @@ push(void *ctx, const char *id, const char *body, size_t len,
     struct err *err)
 {
 	struct rows *rows = ctx;
+	struct jdoc *doc = jdoc_parse(body, len, err);
 
-	return turn_merge_push(&rows->merge, id, body, len, err);
+	must(doc);
+	return turn_merge_push(&rows->merge, id, doc, af_row_look(body, len),
+	    err);
 }
 
 static int
-next(void *ctx, const char **id, const char **body, size_t *len,
-    struct err *err)
+next(void *ctx, struct af_row *row, struct err *err)
 {
 	struct rows *rows = ctx;
 	size_t i = rows->at++;
 
-	(void)err;
-	if (i > rows->n)
+	if (i >= rows->n)
 		return 0;
-	*id = i == 0 ? "first" : rows->ids[i - 1];
-	*body = i == 0 ? first : rows->bodies[i - 1].data;
-	*len = i == 0 ? strlen(first) : rows->bodies[i - 1].len;
-	return 1;
+	*row = (struct af_row){ .id = rows->ids[i], .doc = rows->docs[i] };
+	return af_row_convert(&rows->convert, row, err) == 0 ? 1 : -1;
 }
 
 static int
@@ -130,6 +133,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(rows);
 	rows->merge.each = keep;
 	rows->merge.ctx = rows;
+	rows->docs[0] = jdoc_parse(first, strlen(first), &err);
+	memcpy(rows->ids[0], "first", 6);
+	rows->n = 1;
 	if (size > 0 && turn_page(data[0] % 2 ? "letta_v1_agent" :
 	    "memgpt_v2_agent", (const char *)data + 1, size - 1, push, rows,
 	    &page, &err) == 0)
@@ -137,7 +143,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	make_file(rows);
 	turn_merge_clear(&rows->merge);
 	for (size_t i = 0; i < rows->n; i++)
-		buf_clear(&rows->bodies[i]);
+		jdoc_free(rows->docs[i]);
+	af_convert_clear(&rows->convert);
 	free(rows);
 	return 0;
 }

@@ -121,9 +121,25 @@ static const struct edit values[] = {
 	    "acme_server = https://127.0.0.1:14000/dir\n"
 	    "acme_ca_file = /etc/ssl/x.pem\nsite = ", NULL },
 	{ green, "from = cloud:agent-", "from = agent-",
-	    "j.conf:20: `from' in [agent sage] is not "
+	    "j.conf:20: `from' in [agent sage] is neither "
 	    "LETTA:agent-UUID (the id in lower case, as the server "
-	    "writes it): `agent-" UUID "'" },
+	    "writes it) nor bundle:PATH: `agent-" UUID "'" },
+	{ green, "from = cloud:agent-" UUID, "from = bundle:~/minds/sage\n"
+	    "tools = keep\ntool_errors = neutral\nlive_check = yes\n"
+	    "model = openai/gpt-4o-mini\nembedding = openai/small",
+	    "j.conf:8: nothing refers to [letta cloud]" },
+	{ green, "from = cloud:agent-" UUID, "from = bundle:minds/sage",
+	    "j.conf:20: `from' in [agent sage] is not a path that begins "
+	    "with / or ~/: `bundle:minds/sage'" },
+	{ green, "to = new", "to = new\ntools = overwrite",
+	    "j.conf:22: `tools' in [agent sage]: `overwrite' is not known "
+	    "(did you mean `override'?); known: stop, override, keep" },
+	{ green, "to = new", "to = new\nraw_read = maybe",
+	    "j.conf:22: `raw_read' in [agent sage]: `maybe' is not known; "
+	    "known: no, yes" },
+	{ green, "to = new", "to = new\nmodel = gpt-4o",
+	    "j.conf:22: `model' in [agent sage] is not a model's handle, "
+	    "PROVIDER/MODEL: `gpt-4o'" },
 	{ green, "from = cloud:", "from = clod:",
 	    "j.conf:20: `from' in [agent sage]: there is no section "
 	    "[letta clod] (did you mean `cloud'?)" },

@@ -173,7 +173,7 @@ expect_rows(struct journal *j, const char *scope, bool sorted,
 		rc = journal_rows_next(rows, &row, &err);
 		if (rc <= 0)
 			break;
-		buf_printf(&seen, "%" PRIu64 ":%s=", row.seq, row.id);
+		buf_printf(&seen, "%" PRId64 ":%s=", row.seq, row.id);
 		buf_add(&seen, row.body, row.body_len);
 		buf_char(&seen, ';');
 	}
@@ -207,6 +207,55 @@ test_walk_order(void **state)
 	expect_rows(j, "s", false, "0:v=b;1:w=\xc3\xa4;2:x=;3:y=a;4:z=B;");
 	expect_rows(j, "s", true, "2:x=;4:z=B;3:y=a;0:v=b;1:w=\xc3\xa4;");
 	expect_rows(j, "none", false, "");
+	journal_close(j);
+}
+
+/* A listing that goes backwards: the newest page comes first. */
+static void
+test_pages_in_front(void **state)
+{
+	struct journal_bed *p = *state;
+	struct err err = ERR_INIT;
+	struct journal *j = journal_bed_open(p, true);
+	struct journal_rows *rows;
+	struct journal_row row;
+	uint64_t n = 0;
+	char *body, name[32];
+	bool added;
+
+	for (int page = 2; page >= 0; page--) {
+		OK(journal_page_begin_front(j, "s", &err));
+		journal_bed_add(j, "s", "m", page * 10, 10);
+		/* What is there stays where it is. */
+		OK(journal_row_add(j, "s", "m29", "again", 5, &added, &err));
+		assert_false(added && page < 2);
+		OK(journal_page_commit(j, "s", "", page == 0, &err));
+	}
+	OK(journal_rows_open(j, "s", false, &rows, &err));
+	while (journal_rows_next(rows, &row, &err) == 1) {
+		(void)snprintf(name, sizeof(name), "m%" PRIu64, n++);
+		assert_string_equal(row.id, name);
+	}
+	journal_rows_close(rows);
+	assert_int_equal(n, 30);
+
+	OK(journal_row_get(j, "s", "m7", &body, &err));
+	assert_string_equal(body, "m7");
+	free(body);
+	OK(journal_row_get(j, "s", "m30", &body, &err));
+	assert_null(body);
+	FAILS(journal_row_set(j, "s", "m7", "x", 1, &err), ERR_FAILED,
+	    "no page is open");
+	OK(journal_page_begin(j, &err));
+	OK(journal_row_set(j, "s", "m7", "other", 5, &err));
+	OK(journal_page_commit(j, "s", "", true, &err));
+	OK(journal_row_get(j, "s", "m7", &body, &err));
+	assert_string_equal(body, "other");
+	free(body);
+	OK(journal_page_begin(j, &err));
+	FAILS(journal_row_set(j, "s", "m30", "x", 1, &err), ERR_MISSING,
+	    "no such row");
+	journal_page_abort(j);
 	journal_close(j);
 }
 
@@ -318,6 +367,7 @@ main(void)
 		TEST(test_step_needs_no_page),
 		TEST(test_pages),
 		TEST(test_walk_order),
+		TEST(test_pages_in_front),
 		TEST(test_walk_while_adding),
 		TEST(test_kill_loses_only_the_open_page),
 	};

@@ -52,15 +52,39 @@ test_caps(void **state)
 	assert_int_equal(caps.major, 0);
 	assert_int_equal(caps.minor, 16);
 	assert_int_equal(caps.patch, 2);
+	assert_false(caps.backward);
 	assert_int_equal(caps_of("0.16.8").patch, 8);
+	assert_true(caps_of("0.11.3").backward);
+	assert_true(caps_of("0.12.0").backward);
+	assert_true(caps_of("0.16.1").backward);
+}
+
+static void
+test_caps_of_a_target(void **state)
+{
+	static const char *const old[] = { "0.11.3", "0.15.9", "0.16.1" };
+	struct err err = ERR_INIT;
+	struct letta_caps caps = caps_of("0.16.2");
+
+	(void)state;
+	assert_int_equal(letta_caps_target(&caps, &err), 0);
+	caps = caps_of("0.16.8");
+	assert_int_equal(letta_caps_target(&caps, &err), 0);
+	for (size_t i = 0; i < 3; i++) {
+		caps = caps_of(old[i]);
+		assert_int_equal(letta_caps_target(&caps, &err), -1);
+		assert_int_equal(err.kind, ERR_DATA);
+		assert_non_null(strstr(err.text, old[i]));
+		err_clear(&err);
+	}
 }
 
 static void
 test_caps_refused(void **state)
 {
 	(void)state;
-	assert_no_caps("{\"version\":\"0.11.3\"}", "no order=asc");
-	assert_no_caps("{\"version\":\"0.16.1\"}", "0.16.2 to 0.16.8");
+	assert_no_caps("{\"version\":\"0.11.2\"}", "0.11.3 to 0.16.8");
+	assert_no_caps("{\"version\":\"0.10.9\"}", "Letta 0.10.9");
 	assert_no_caps("{\"version\":\"0.16.9\"}", "Letta 0.16.9");
 	assert_no_caps("{\"version\":\"1.16.2\"}", "Letta 1.16.2");
 	assert_no_caps("{\"version\":\"0.16\"}", "not of the form");
@@ -117,17 +141,25 @@ test_paths(void **state)
 	assert_path(&p, "/v1/agents/" AGENT);
 	letta_path_agent(&p, "../a?b");
 	assert_path(&p, "/v1/agents/%2E%2E%2Fa%3Fb");
-	letta_path_export(&p, AGENT);
+	letta_path_export(&p, AGENT, 0);
 	assert_path(&p, "/v1/agents/" AGENT "/export");
-	letta_path_messages(&p, AGENT, "", 1000);
-	assert_path(&p, "/v1/agents/" AGENT "/messages?order=asc&"
-	    "use_assistant_message=false&conversation_id=default&limit=1000");
-	letta_path_messages(&p, AGENT, "message-1&x", 5);
-	assert_path(&p, "/v1/agents/" AGENT "/messages?order=asc&"
-	    "use_assistant_message=false&conversation_id=default&limit=5"
-	    "&after=message-1%26x");
-	letta_path_conversations(&p, AGENT, 7);
-	assert_path(&p, "/v1/conversations/?limit=7&agent_id=" AGENT);
+	letta_path_export(&p, AGENT, 30);
+	assert_path(&p, "/v1/agents/" AGENT "/export?max_steps=30");
+	letta_path_messages(&p, AGENT, NULL, false, "", 1000);
+	assert_path(&p, "/v1/agents/" AGENT "/messages?"
+	    "use_assistant_message=false&order=asc&limit=1000"
+	    "&conversation_id=default");
+	letta_path_messages(&p, AGENT, "conv-1/", false, "message-1&x", 5);
+	assert_path(&p, "/v1/agents/" AGENT "/messages?"
+	    "use_assistant_message=false&order=asc&limit=5"
+	    "&conversation_id=conv-1%2F&after=message-1%26x");
+	letta_path_messages(&p, AGENT, NULL, true, "message-1", 5);
+	assert_path(&p, "/v1/agents/" AGENT "/messages?"
+	    "use_assistant_message=false&include_err=true&limit=5"
+	    "&before=message-1");
+	letta_path_conversations(&p, AGENT, "conv-1", 7);
+	assert_path(&p, "/v1/conversations/?limit=7&agent_id=" AGENT
+	    "&after=conv-1");
 	letta_path_passages(&p, AGENT, NULL, 100);
 	assert_path(&p, "/v1/agents/" AGENT
 	    "/archival-memory?ascending=true&limit=100");
@@ -387,6 +419,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_caps),
+		cmocka_unit_test(test_caps_of_a_target),
 		cmocka_unit_test(test_caps_refused),
 		cmocka_unit_test(test_id),
 		cmocka_unit_test(test_paths),

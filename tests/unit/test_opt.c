@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "cli/opt.h"
 
-#define WORDS_MAX 8
+#define WORDS_MAX 16
 
 /* Parse the words, of which the first is the program's name. */
 static int
@@ -51,8 +51,7 @@ test_nothing_given(void **state)
 	assert_false(opt.version);
 	assert_int_equal(opt.verbosity, 0);
 	assert_null(opt.state_dir);
-	assert_null(opt.command);
-	assert_null(opt.job);
+	assert_int_equal(opt.n_words, 0);
 }
 
 static void
@@ -67,15 +66,15 @@ test_every_option(void **state)
 	assert_true(opt.json);
 	assert_string_equal(opt.state_dir, "/x");
 	assert_int_equal(opt.verbosity, 1);
-	assert_string_equal(opt.command, "plan");
-	assert_string_equal(opt.job, "a.conf");
+	assert_string_equal(opt.words[0], "plan");
+	assert_string_equal(opt.words[1], "a.conf");
 	assert_false(opt.help);
 
 	/* Behind the command too, and with "=". */
 	assert_int_equal(PARSE(&opt, "apply", "--state=/y z", "b.conf", "-vv",
 	    "--help", NULL), 0);
-	assert_string_equal(opt.command, "apply");
-	assert_string_equal(opt.job, "b.conf");
+	assert_string_equal(opt.words[0], "apply");
+	assert_string_equal(opt.words[1], "b.conf");
 	assert_string_equal(opt.state_dir, "/y z");
 	assert_int_equal(opt.verbosity, 2);
 	assert_true(opt.help);
@@ -100,9 +99,9 @@ test_words_after_two_dashes(void **state)
 	(void)state;
 	assert_int_equal(PARSE(&opt, "plan", "--", "--json", NULL), 0);
 	assert_false(opt.json);
-	assert_string_equal(opt.job, "--json");
+	assert_string_equal(opt.words[1], "--json");
 	assert_int_equal(PARSE(&opt, "plan", "-", NULL), 0);
-	assert_string_equal(opt.job, "-");
+	assert_string_equal(opt.words[1], "-");
 }
 
 static void
@@ -121,7 +120,8 @@ test_what_is_refused(void **state)
 	REFUSED("option --state wants a value", "plan", "--state", NULL);
 	REFUSED("--state: the directory is empty", "--state=", "plan", NULL);
 	REFUSED("--state: the directory is empty", "--state", "", NULL);
-	REFUSED("one word too many: c", "plan", "b", "c", "d", NULL);
+	REFUSED("one word too many: 9", "1", "2", "3", "4", "5", "6", "7",
+	    "8", "9", NULL);
 }
 
 /* A failure keeps what stood before it, so that --json is heeded. */

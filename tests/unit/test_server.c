@@ -145,7 +145,7 @@ test_versions(void **state)
 {
 	static const struct fake_turn pinned[] = { HEALTHY, END };
 	static const struct fake_turn old[] = { ANSWER("200 OK", "", 34,
-	    "{\"version\":\"0.11.3\",\"status\":\"ok\"}"), END };
+	    "{\"version\":\"0.11.2\",\"status\":\"ok\"}"), END };
 	static const struct fake_turn unknown[] = { ANSWER("200 OK", "", 20,
 	    "{\"version\":\"0.17.0\"}"), END };
 	static const struct fake_turn later[] = { ANSWER("200 OK", "", 20,
@@ -156,8 +156,7 @@ test_versions(void **state)
 	(void)state;
 	expect_refused(pinned, "0.16.8", ERR_DATA, "runs Letta 0.16.2 and the "
 	    "job file pins 0.16.8");
-	expect_refused(old, NULL, ERR_DATA, "server is Letta 0.11.3, which");
-	expect_refused(old, "0.11.3", ERR_DATA, "0.11.3");
+	expect_refused(old, NULL, ERR_DATA, "server is Letta 0.11.2; known");
 	expect_refused(unknown, NULL, ERR_DATA, "server is Letta 0.17.0");
 	OK(try_open(&b, later, NULL, &err));
 	bed_leave(&b);

@@ -7,6 +7,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "core/af_row.h"
+#include "core/jdoc.h"
 #include "core/turn.h"
 
 #define V1 "letta_v1_agent"
@@ -93,6 +95,13 @@ test_packed_user_text(void **state)
 	    "m1 " ROW("user") "\"content\":[{\"type\":\"text\",\"text\":"
 	    "\"{\\\"type\\\":\\\"user_message\\\",\\\"message\\\":"
 	    "\\\"{\\\\\\\"type\\\\\\\":\\\\\\\"user_message\\\\\\\","
+	    "\\\\\\\"message\\\\\\\":1}\\\"}\"}]" AT "}\n");
+	/* Python takes blanks before it. */
+	assert_rows(V1, "[" ITEM("m1", "user_message") "\"content\":"
+	    "\" {\\\"type\\\":\\\"user_message\\\",\\\"message\\\":1}\"}]",
+	    "m1 " ROW("user") "\"content\":[{\"type\":\"text\",\"text\":"
+	    "\"{\\\"type\\\":\\\"user_message\\\",\\\"message\\\":"
+	    "\\\" {\\\\\\\"type\\\\\\\":\\\\\\\"user_message\\\\\\\","
 	    "\\\\\\\"message\\\\\\\":1}\\\"}\"}]" AT "}\n");
 	assert_rows(V1, "[" ITEM("m1", "user_message") "\"content\":"
 	    "\"{\\\"type\\\":\\\"heartbeat\\\"}\"}]",
@@ -249,13 +258,95 @@ test_refused(void **state)
 	assert_refused("[" ITEM("m1", "tool_call_message")
 	    "\"tool_calls\":[{\"name\":\"f\",\"arguments\":\"\"}]}]",
 	    "a tool call needs");
-	assert_refused("[" ITEM("m1", "user_message") "\"content\":\"a\"},"
-	    ITEM("m1", "assistant_message") "\"content\":\"a\"}]",
-	    "different roles");
 	assert_refused("[" ITEM("m1", "reasoning_message")
 	    "\"source\":\"new\",\"reasoning\":\"x\"}]", "unknown source");
 	assert_refused("[" ITEM("m1", "hidden_reasoning_message")
 	    "\"state\":\"new\"}]", "unknown state");
+}
+
+/* Letta Cloud gives one id to different rows. */
+static void
+test_same_id(void **state)
+{
+	static const char page[] = "["
+	    ITEM("m1", "user_message") "\"content\":\"a\"},"
+	    ITEM("m1", "user_message") "\"content\":\"b\"},"
+	    ITEM("m1", "assistant_message") "\"content\":\"c\"},"
+	    "{\"id\":\"m1\",\"message_type\":\"assistant_message\","
+	    "\"date\":\"2026-01-02T15:04:06+00:00\",\"content\":\"d\"}]";
+	struct buf out = BUF_INIT(64 * 1024);
+	struct turn_page info;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(turn_page(V1, page, strlen(page), collect, &out,
+	    &info, &err), 0);
+	assert_string_equal(buf_cstr(&out),
+	    "m1 " ROW("user") "\"content\":[" TEXT("a") "]" AT "}\n"
+	    "m1 " ROW("user") "\"content\":[" TEXT("b") "]" AT "}\n"
+	    "m1 " ROW("assistant") "\"content\":[" TEXT("c") "]" AT "}\n"
+	    "m1 " ROW("assistant") "\"content\":[" TEXT("d") "],"
+	    "\"created_at\":\"2026-01-02T15:04:06+00:00\"}\n");
+	assert_int_equal(info.rows, 4);
+	assert_int_equal(info.items, 4);
+	assert_string_equal(info.last_id, "m1");
+	buf_clear(&out);
+}
+
+/* What 0.11.3 and Cloud say of a run that failed, and what they do not. */
+static void
+test_failed_run(void **state)
+{
+	static const char page[] = "["
+	    ITEM("m1", "user_message") "\"content\":\"a\",\"is_err\":true},"
+	    ITEM("m2", "assistant_message") "\"content\":\"b\","
+	    "\"status\":\"error\"},"
+	    ITEM("m3", "assistant_message") "\"content\":\"c\","
+	    "\"is_err\":false,\"status\":\"completed\"},"
+	    ITEM("m4", "tool_return_message") "\"tool_return\":\"x\","
+	    "\"status\":\"error\",\"tool_call_id\":\"c\"}]";
+	struct buf out = BUF_INIT(64 * 1024);
+	struct turn_page info;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(turn_page(V1, page, strlen(page), collect, &out,
+	    &info, &err), 0);
+	assert_int_equal(info.errors, 2);
+	assert_non_null(strstr(buf_cstr(&out), "m1 " ROW("user")
+	    "\"content\":[" TEXT("a") "]" AT ",\"is_err\":true}\n"
+	    "m2 " ROW("assistant") "\"content\":[" TEXT("b") "]" AT
+	    ",\"is_err\":true}\n"
+	    "m3 " ROW("assistant") "\"content\":[" TEXT("c") "]" AT "}\n"));
+	buf_clear(&out);
+}
+
+/* 0.11.3 has an item for each call; 0.16.8 has returns of several parts. */
+static void
+test_versions(void **state)
+{
+	(void)state;
+	assert_rows("memgpt_v2_agent",
+	    "[" ITEM("m1", "tool_call_message") "\"tool_call\":{\"name\":"
+	    "\"f\",\"arguments\":\"{}\",\"tool_call_id\":\"c1\"}},"
+	    ITEM("m1", "tool_call_message") "\"tool_call\":{\"name\":"
+	    "\"g\",\"arguments\":\"{}\",\"tool_call_id\":\"c2\"}}]",
+	    "m1 " ROW("assistant") "\"content\":[]" AT ",\"tool_calls\":["
+	    "{\"id\":\"c1\",\"type\":\"function\",\"function\":{"
+	    "\"name\":\"f\",\"arguments\":\"{}\"}},"
+	    "{\"id\":\"c2\",\"type\":\"function\",\"function\":{"
+	    "\"name\":\"g\",\"arguments\":\"{}\"}}]}\n");
+	assert_rows(V1, "[" ITEM("m1", "tool_return_message")
+	    "\"tool_return\":\"see [image]\",\"status\":\"success\","
+	    "\"tool_call_id\":\"c\",\"tool_returns\":[{\"tool_return\":["
+	    TEXT("see") ",{\"type\":\"image\"}],\"status\":\"success\","
+	    "\"tool_call_id\":\"c\"}]}]",
+	    "m1 " ROW("tool") "\"content\":[{\"type\":\"text\",\"text\":"
+	    "\"{\\\"status\\\":\\\"OK\\\",\\\"message\\\":"
+	    "\\\"see [image]\\\",\\\"time\\\":\\\"" TIME "\\\"}\"}]" AT
+	    ",\"tool_returns\":[{\"tool_call_id\":\"c\",\"status\":"
+	    "\"success\",\"func_response\":[" TEXT("see")
+	    ",{\"type\":\"image\"}]}],\"tool_call_id\":\"c\"}\n");
 }
 
 #define REASON(more) ROW("assistant") "\"content\":[{\"type\":" \
@@ -268,18 +359,40 @@ struct pair {
 	const char *id, *body;
 };
 
+struct merged {
+	struct buf *out;
+	uint64_t pairs;
+};
+
+static int
+collect_merged(void *ctx, const char *id, struct jdoc *take,
+    unsigned int changes, struct err *err)
+{
+	struct merged *merged = ctx;
+
+	(void)err;
+	buf_printf(merged->out, "%s ", id);
+	jdoc_write(take, merged->out);
+	buf_char(merged->out, '\n');
+	merged->pairs += changes >> AF_CHANGE_MERGED & 1;
+	jdoc_free(take);
+	return 0;
+}
+
 static uint64_t
 merge(const struct pair *rows, struct buf *out)
 {
 	struct err err = ERR_INIT;
-	struct turn_merge m = { .each = collect, .ctx = out };
+	struct merged merged = { .out = out };
+	struct turn_merge m = { .each = collect_merged, .ctx = &merged };
 
 	for (; rows->id; rows++)
-		assert_int_equal(turn_merge_push(&m, rows->id, rows->body,
-		    strlen(rows->body), &err), 0);
+		assert_int_equal(turn_merge_push(&m, rows->id,
+		    jdoc_parse(rows->body, strlen(rows->body), &err), 0,
+		    &err), 0);
 	assert_int_equal(turn_merge_flush(&m, &err), 0);
 	turn_merge_clear(&m);
-	return m.collapsed;
+	return merged.pairs;
 }
 
 static void
@@ -376,6 +489,9 @@ main(void)
 		cmocka_unit_test(test_approval),
 		cmocka_unit_test(test_page_info),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_same_id),
+		cmocka_unit_test(test_failed_run),
+		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_merge),
 		cmocka_unit_test(test_merge_apart),
 		cmocka_unit_test(test_merge_across_turns),

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "core/af_shell.h"
+#include "core/jdoc.h"
 #include "core/verdict.h"
 #include "core/verdict_row.h"
 
@@ -17,9 +18,11 @@ static void
 canonical(const char *body, struct buf *out)
 {
 	struct err err = ERR_INIT;
+	struct jdoc *row = jdoc_parse(body, strlen(body), &err);
 
-	if (verdict_row_canonical(body, strlen(body), out, &err) != 0)
+	if (!row || verdict_row_canonical(row, out, &err) != 0)
 		fail_msg("%s: %s", body, err.text);
+	jdoc_free(row);
 }
 
 static void
@@ -141,6 +144,13 @@ test_row_difference(void **state)
 	    TEXT("{\\\"status\\\":\\\"Failed\\\"}") "]"),
 	    ROW("tool", ",\"tool_call_id\":\"c\",\"content\":["
 	    TEXT("{\\\"status\\\":\\\"OK\\\"}") "]"),
+	    "/returns/0/text: \"{\"status\":\"Failed\"}\" and "
+	    "\"{\"status\":\"OK\"}\"");
+	assert_difference(
+	    ROW("tool", ",\"tool_call_id\":\"c\",\"content\":["
+	    TEXT("{\\\"status\\\":\\\"Failed\\\",\\\"message\\\":1}") "]"),
+	    ROW("tool", ",\"tool_call_id\":\"c\",\"content\":["
+	    TEXT("{\\\"status\\\":\\\"OK\\\",\\\"message\\\":\\\"1\\\"}") "]"),
 	    "/returns/0/status: \"error\" and \"success\"");
 }
 
@@ -164,24 +174,73 @@ test_row_bounds(void **state)
 	buf_clear(&out);
 }
 
+#define PACKED(m) "{\\\"type\\\":\\\"user_message\\\"," \
+    "\\\"message\\\":\\\"" m "\\\"}"
+
+/* A raw row beside what a listing shows of it. */
+static void
+test_row_shown(void **state)
+{
+	(void)state;
+	assert_same(ROW("user", ",\"content\":[" TEXT(PACKED("hi")) "]"),
+	    ROW("user", ",\"content\":[" TEXT("hi") "]"));
+	/* Only once, and only when it stands alone. */
+	assert_difference(ROW("user", ",\"content\":[" TEXT("a") ","
+	    TEXT(PACKED("b")) "]"), ROW("user", ",\"content\":[" TEXT("a")
+	    "," TEXT("b") "]"), "/content/1/text: \"{\"type\":"
+	    "\"user_message\",\"message\":\"b\"}\" and \"b\"");
+	assert_same(ROW("summary", ",\"content\":[" TEXT("s") "]"),
+	    ROW("user", ",\"content\":[" TEXT("s") "]"));
+	/* Parts and members that no listing shows. */
+	assert_same(ROW("assistant", ",\"content\":[" TEXT("a") ","
+	    "{\"type\":\"tool_call\",\"id\":\"c\"}," TEXT("b") "]"),
+	    ROW("assistant", ",\"content\":[" TEXT("ab") "]"));
+	assert_same(ROW("assistant", ",\"content\":[{\"type\":"
+	    "\"reasoning\",\"reasoning\":\"r\"}],\"sender_id\":\"i\""),
+	    ROW("assistant", ",\"content\":[{\"type\":\"reasoning\","
+	    "\"reasoning\":\"r\"}]"));
+	assert_same(ROW("assistant", ",\"content\":[{\"type\":"
+	    "\"summarized_reasoning\",\"summary\":[{\"text\":\"a\"},"
+	    "{\"text\":\"b\"}],\"encrypted_content\":\"e\"}]"),
+	    ROW("assistant", ",\"content\":[{\"type\":\"reasoning\","
+	    "\"reasoning\":\"a\\n\\nb\",\"signature\":\"e\"}]"));
+	/* An image has an id of each server's own. */
+	assert_same(ROW("user", ",\"content\":[{\"type\":\"image\","
+	    "\"source\":{\"type\":\"letta\",\"file_id\":\"f\","
+	    "\"media_type\":\"image/png\",\"data\":\"AA==\"}}]"),
+	    ROW("user", ",\"content\":[{\"type\":\"image\","
+	    "\"source\":{\"type\":\"base64\",\"media_type\":"
+	    "\"image/png\",\"data\":\"AA==\"}}]"));
+	/* The request is named by its call. */
+	assert_same(ROW("approval", ",\"approve\":true,"
+	    "\"approval_request_id\":\"message-1\",\"approvals\":[{"
+	    "\"type\":\"approval\",\"tool_call_id\":\"c\","
+	    "\"approve\":true}]"), ROW("approval", ",\"approve\":true,"
+	    "\"approval_request_id\":\"c\""));
+}
+
 static void
 test_row_refused(void **state)
 {
 	static const char *const bad[] = {
-		"", "[]", "{}", "{\"role\":\"user\"}",
+		"1", "[]", "{}", "{\"role\":\"user\"}",
 		"{\"role\":\"user\",\"created_at\":\"x\"}",
 	};
 	struct err err = ERR_INIT;
 	struct buf out = BUF_INIT(4096);
+	struct jdoc *row;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(verdict_row_canonical(bad[i],
-		    strlen(bad[i]), &out, &err), -1);
-	assert_true(verdict_row_is_system(ROW("system", ""),
-	    strlen(ROW("system", ""))));
-	assert_false(verdict_row_is_system(ROW("user", ""),
-	    strlen(ROW("user", ""))));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		row = jdoc_parse(bad[i], strlen(bad[i]), &err);
+		assert_non_null(row);
+		assert_int_equal(verdict_row_canonical(row, &out, &err), -1);
+		assert_false(verdict_row_is_system(row));
+		jdoc_free(row);
+	}
+	row = jdoc_parse(ROW("system", ""), strlen(ROW("system", "")), &err);
+	assert_true(verdict_row_is_system(row));
+	jdoc_free(row);
 	buf_clear(&out);
 }
 
@@ -380,6 +439,7 @@ main(void)
 		cmocka_unit_test(test_return_same),
 		cmocka_unit_test(test_row_difference),
 		cmocka_unit_test(test_row_bounds),
+		cmocka_unit_test(test_row_shown),
 		cmocka_unit_test(test_row_refused),
 		cmocka_unit_test(test_overall),
 		cmocka_unit_test(test_written),

@@ -1,0 +1,280 @@
+#include "base/base.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/stop.h"
+#include "base/str.h"
+#include "core/af_row.h"
+#include "core/jdoc.h"
+#include "core/letta.h"
+#include "core/verdict.h"
+#include "core/verdict_aspect.h"
+#include "core/verdict_row.h"
+#include "flow/agent.h"
+#include "flow/agent_checks.h"
+#include "flow/agent_compare_rows.h"
+#include "flow/agent_feed.h"
+#include "io/journal.h"
+
+enum { SOURCE, TARGET, SIDES };
+
+/* One side of the walk, and the row of it that is at hand. */
+struct side {
+	struct agent_feed *feed;
+	uint64_t rows;
+	int more;		/* of the last pull */
+	struct jdoc *doc;	/* the feed's */
+	char id[LETTA_ID_SIZE];		/* of the row at hand, and the one */
+	char before[LETTA_ID_SIZE];	/* before it; "" for none */
+	struct buf canonical;
+};
+
+struct walk {
+	struct side sides[SIDES];
+	struct verdict_history history;
+	bool live;
+	bool system_skipped;
+	uint64_t different;	/* pairs of rows */
+	struct buf reply;	/* the last visible text of the source */
+	char before_reply[LETTA_ID_SIZE];	/* target's row before it */
+	struct buf first;	/* where the first of them differs */
+};
+
+/* Pull one side's next row that a listing shows. */
+static int
+pull(struct walk *walk, int which, struct err *err)
+{
+	struct side *side = &walk->sides[which];
+	struct af_row row;
+
+	buf_truncate(&side->canonical, 0);
+	side->doc = NULL;
+	do {
+		side->more = agent_feed_next(side->feed, &row, err);
+	} while (side->more > 0 && !row.listed);
+	if (side->more <= 0)
+		return side->more;
+	side->rows++;
+	side->doc = row.doc;
+	memcpy(side->before, side->id, sizeof(side->before));
+	(void)snprintf(side->id, sizeof(side->id), "%s", row.id);
+	if (verdict_row_canonical(row.doc, &side->canonical, err) != 0 ||
+	    buf_check(&side->canonical, row.id, err) != 0)
+		return err_ctx(err, "row %s", row.id);
+	return 0;
+}
+
+/* Two rows whose canonical texts are not the same. */
+static int
+note_difference(struct walk *walk, struct err *err)
+{
+	const char *texts[SIDES];
+	struct jdoc *docs[SIDES] = { NULL };
+	size_t lens[SIDES];
+	int rc = 0;
+
+	for (int i = 0; i < SIDES && rc == 0; i++) {
+		texts[i] = buf_cstr(&walk->sides[i].canonical);
+		lens[i] = walk->sides[i].canonical.len;
+		docs[i] = jdoc_parse(texts[i], lens[i], err);
+		rc = docs[i] ? 0 : -1;
+	}
+	if (rc == 0) {
+		verdict_history_differ(&walk->history, docs[SOURCE],
+		    docs[TARGET]);
+		if (walk->different++ == 0) {
+			buf_printf(&walk->first, "row %" PRIu64 ": ",
+			    walk->sides[SOURCE].rows);
+			verdict_row_difference(texts[SOURCE], texts[TARGET],
+			    &walk->first);
+		}
+	}
+	jdoc_free(docs[SOURCE]);
+	jdoc_free(docs[TARGET]);
+	return rc;
+}
+
+/*
+ * The first system row of an agent that has been used since is its server's:
+ * left out of a live comparison.
+ */
+static bool
+skip_system(struct walk *walk, struct verdict *verdict)
+{
+	if (!walk->live || walk->system_skipped ||
+	    !verdict_row_is_system(walk->sides[SOURCE].doc))
+		return false;
+	walk->system_skipped = true;
+	verdict_add(verdict, "first system row", VERDICT_NOT_COMPARED, 1, 1,
+	    "%s", VERDICT_ROW_SYSTEM_REASON);
+	return true;
+}
+
+/* Keep the last reply, and where the target has it. */
+static void
+keep_reply(struct walk *walk)
+{
+	struct jdoc *owned;
+	const char *text = verdict_visible_text(walk->sides[SOURCE].doc,
+	    &owned);
+
+	if (text && *text) {
+		buf_truncate(&walk->reply, 0);
+		buf_str(&walk->reply, text);
+		memcpy(walk->before_reply, walk->sides[TARGET].before,
+		    sizeof(walk->before_reply));
+	}
+	jdoc_free(owned);
+}
+
+/* Both sides until one ends. */
+static int
+walk_pairs(struct walk *walk, struct verdict *verdict, struct err *err)
+{
+	struct side *source = &walk->sides[SOURCE];
+	struct side *target = &walk->sides[TARGET];
+
+	for (;;) {
+		if (stop_check(err) != 0 || pull(walk, SOURCE, err) != 0 ||
+		    pull(walk, TARGET, err) != 0)
+			return -1;
+		if (source->more == 0 || target->more == 0)
+			return 0;
+		verdict_history_count(&walk->history, SOURCE, source->doc);
+		verdict_history_count(&walk->history, TARGET, target->doc);
+		keep_reply(walk);
+		if (!skip_system(walk, verdict) &&
+		    !str_eq(buf_cstr(&source->canonical),
+		    buf_cstr(&target->canonical)) &&
+		    note_difference(walk, err) != 0)
+			return -1;
+	}
+}
+
+/*
+ * Rows of a side whose other side has ended.  Those that a live target has
+ * more are of after the move and belong to no aspect.
+ */
+static int
+drain(struct walk *walk, int which, uint64_t *left, struct err *err)
+{
+	struct side *side = &walk->sides[which];
+
+	*left = 0;
+	while (side->more > 0) {
+		*left += 1;
+		if (which == SOURCE || !walk->live)
+			verdict_history_count(&walk->history, which,
+			    side->doc);
+		if (pull(walk, which, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+judge(const struct walk *walk, uint64_t source_left, uint64_t target_left,
+    struct verdict *verdict)
+{
+	uint64_t source = walk->sides[SOURCE].rows;
+	uint64_t target = walk->sides[TARGET].rows;
+
+	if (walk->different > 0)
+		verdict_add(verdict, "messages", VERDICT_DIFFERENT, source,
+		    target, "%" PRIu64 " rows differ; %s", walk->different,
+		    buf_cstr(&walk->first));
+	else if (source_left > 0)
+		verdict_add(verdict, "messages", VERDICT_DIFFERENT, source,
+		    target, "the target lacks the last %" PRIu64 " rows of "
+		    "the source", source_left);
+	else if (target_left > 0 && !walk->live)
+		verdict_add(verdict, "messages", VERDICT_DIFFERENT, source,
+		    target, "the target has %" PRIu64 " rows more",
+		    target_left);
+	else if (target_left > 0)
+		verdict_add(verdict, "messages", VERDICT_SAME, source,
+		    target, "in order; %" PRIu64 " rows on the target are of "
+		    "after the move", target_left);
+	else
+		verdict_add(verdict, "messages", VERDICT_SAME, source,
+		    target, "in order");
+	verdict_history_add(&walk->history, verdict);
+}
+
+static int
+open_sides(struct walk *walk, const struct conf_agent *agent,
+    struct journal *journal, struct err *err)
+{
+	char *from = agent_scope("source", agent, "messages");
+	char *to = agent_scope("target", agent, "messages");
+	struct agent_feed_source source = {
+		.journal = journal, .scope = from,
+	};
+	struct agent_feed_source target = {
+		.journal = journal, .scope = to,
+	};
+	struct af_rules rules;
+	int rc;
+
+	rc = agent_rules(agent, journal, NULL, &rules, err);
+	source.rules = &rules;
+	if (rc == 0)
+		rc = agent_feed_open(&source, &walk->sides[SOURCE].feed, err);
+	if (rc == 0)
+		rc = agent_feed_open(&target, &walk->sides[TARGET].feed, err);
+	free(from);
+	free(to);
+	return rc;
+}
+
+/* For agent_checks, which asks the target for it. */
+static int
+put_reply(const struct walk *walk, const struct conf_agent *agent,
+    struct journal *journal, struct err *err)
+{
+	char *key = agent_reply_key(agent);
+	struct jdoc *reply = jdoc_new_object();
+	struct buf text = BUF_INIT(2 * LETTA_ANSWER_MAX);
+	int rc;
+
+	jdoc_set_str(reply, "after", walk->before_reply);
+	jdoc_set_str(reply, "text", buf_cstr(&walk->reply));
+	if (walk->reply.len > 0)
+		jdoc_write(reply, &text);
+	rc = journal_put(journal, key, buf_cstr(&text), err);
+	jdoc_free(reply);
+	buf_clear(&text);
+	free(key);
+	return rc;
+}
+
+int
+agent_compare_rows(const struct conf_agent *agent, struct journal *journal,
+    bool live, struct verdict *verdict, struct err *err)
+{
+	struct walk walk = {
+		.live = live, .first = BUF_INIT(4096),
+		.reply = BUF_INIT(LETTA_ANSWER_MAX),
+	};
+	uint64_t left[SIDES] = { 0 };
+	int rc;
+
+	for (int i = 0; i < SIDES; i++)
+		buf_init(&walk.sides[i].canonical, LETTA_ANSWER_MAX);
+	rc = open_sides(&walk, agent, journal, err);
+	if (rc == 0)
+		rc = walk_pairs(&walk, verdict, err);
+	for (int i = 0; i < SIDES && rc == 0; i++)
+		rc = drain(&walk, i, &left[i], err);
+	if (rc == 0)
+		judge(&walk, left[SOURCE], left[TARGET], verdict);
+	if (rc == 0)
+		rc = put_reply(&walk, agent, journal, err);
+	for (int i = 0; i < SIDES; i++) {
+		agent_feed_close(walk.sides[i].feed);
+		buf_clear(&walk.sides[i].canonical);
+	}
+	buf_clear(&walk.first);
+	buf_clear(&walk.reply);
+	return rc;
+}
