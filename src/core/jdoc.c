@@ -379,17 +379,19 @@ jdoc_edit_at(struct jdoc *array, size_t index)
 
 /* Bytes of s that can stand in a JSON string as they are. */
 static size_t
-plain_run(const unsigned char *s, size_t len)
+plain_run(const char *s, size_t len)
 {
 	size_t at = 0, n;
 
-	while (at < len && s[at] >= 0x20 && s[at] != '"' && s[at] != '\\') {
-		n = str_utf8_char((const char *)s + at, len - at);
+	for (;;) {
+		at += jscan_plain(s + at, len - at);
+		if (at == len || (unsigned char)s[at] < 0x80)
+			return at;
+		n = str_utf8_char(s + at, len - at);
 		if (n == 0)
-			break;
+			return at;
 		at += n;
 	}
-	return at;
 }
 
 static void
@@ -411,18 +413,17 @@ write_escape(unsigned char c, struct buf *out)
 void
 jdoc_write_str(const char *s, size_t len, struct buf *out)
 {
-	const unsigned char *p = (const unsigned char *)s;
 	size_t n;
 
 	buf_char(out, '"');
 	while (len > 0) {
-		n = plain_run(p, len);
-		buf_add(out, p, n);
-		p += n;
+		n = plain_run(s, len);
+		buf_add(out, s, n);
+		s += n;
 		len -= n;
 		if (len > 0) {
-			write_escape(*p, out);
-			p++;
+			write_escape((unsigned char)*s, out);
+			s++;
 			len--;
 		}
 	}

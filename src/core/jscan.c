@@ -33,6 +33,10 @@ struct scan {
 	struct err *err;
 };
 
+/* A byte in each byte of a word. */
+#define EACH(byte) ((uint64_t)0x0101010101010101 * (byte))
+#define HIGH_BITS EACH(0x80)
+
 static int
 fail(const struct scan *s, const char *what)
 {
@@ -43,6 +47,43 @@ static int
 fail_here(const struct scan *s)
 {
 	return fail(s, s->at < s->len ? "unexpected character" : "cut short");
+}
+
+/*
+ * Nonzero if one of eight bytes is zero.  What a borrow adds stands behind
+ * such a byte, so the question "any?" is answered right.
+ */
+static uint64_t
+zero_byte(uint64_t word)
+{
+	return (word - EACH(1)) & ~word & HIGH_BITS;
+}
+
+static bool
+is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+/* Eight bytes at a time: most of a page is such text. */
+size_t
+jscan_plain(const char *data, size_t len)
+{
+	size_t at = 0;
+	uint64_t word;
+
+	while (len - at >= sizeof(word)) {
+		memcpy(&word, data + at, sizeof(word));
+		if ((word & HIGH_BITS) != 0 ||
+		    ((word - EACH(0x20)) & HIGH_BITS) != 0 ||
+		    zero_byte(word ^ EACH('"')) != 0 ||
+		    zero_byte(word ^ EACH('\\')) != 0)
+			break;
+		at += sizeof(word);
+	}
+	while (at < len && is_plain((unsigned char)data[at]))
+		at++;
+	return at;
 }
 
 static bool
@@ -82,15 +123,16 @@ scan_escape(struct scan *s, bool *nul)
 static int
 scan_string(struct scan *s, bool *nul)
 {
+	const char *text = (const char *)s->p;
 	size_t n;
 
 	*nul = false;
-	for (s->at++; s->at < s->len; s->at += n) {
-		if (s->p[s->at] == '"') {
-			s->at++;
-			return 0;
-		}
-		n = 0;
+	for (s->at++;;) {
+		s->at += jscan_plain(text + s->at, s->len - s->at);
+		if (s->at >= s->len)
+			return fail(s, "string without end");
+		if (s->p[s->at] == '"')
+			break;
 		if (s->p[s->at] == '\\') {
 			s->at++;
 			if (scan_escape(s, nul) != 0)
@@ -99,12 +141,13 @@ scan_string(struct scan *s, bool *nul)
 		}
 		if (s->p[s->at] < 0x20)
 			return fail(s, "control character in a string");
-		n = str_utf8_char((const char *)s->p + s->at,
-		    s->len - s->at);
+		n = str_utf8_char(text + s->at, s->len - s->at);
 		if (n == 0)
 			return fail(s, "not UTF-8");
+		s->at += n;
 	}
-	return fail(s, "string without end");
+	s->at++;
+	return 0;
 }
 
 static bool
@@ -116,8 +159,11 @@ is_digit(const struct scan *s)
 static void
 skip_digits(struct scan *s)
 {
-	while (is_digit(s))
-		s->at++;
+	size_t at = s->at;
+
+	while (at < s->len && s->p[at] >= '0' && s->p[at] <= '9')
+		at++;
+	s->at = at;
 }
 
 static bool

@@ -45,4 +45,10 @@ struct jscan_count {
 int jscan_check(const char *text, size_t len, const char *without,
     struct buf *cut, struct jscan_count *count, struct err *) MUST_CHECK;
 
+/*
+ * How many bytes at the beginning of data are ASCII and may stand in a JSON
+ * string as they are.
+ */
+size_t jscan_plain(const char *data, size_t len);
+
 #endif /* !CORE_JSCAN_H */
