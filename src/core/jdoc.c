@@ -77,13 +77,14 @@ count_members(struct json_object *object, unsigned int depth)
 
 /* text has passed jscan_check: what fails here is a limit of json-c. */
 static struct json_object *
-build(const char *text, size_t len, enum json_tokener_error *code)
+build(const char *text, size_t len, unsigned int depth,
+    enum json_tokener_error *code)
 {
 	struct json_tokener *tokener;
 	struct json_object *object;
 
 	/* Its count of levels includes the leaves'. */
-	tokener = json_tokener_new_ex(JSCAN_DEPTH + 2);
+	tokener = json_tokener_new_ex((int)depth + 2);
 	if (!tokener)
 		abort();
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
@@ -99,22 +100,22 @@ build(const char *text, size_t len, enum json_tokener_error *code)
 }
 
 static struct jdoc *
-parse(const char *text, size_t len, const char *without, struct buf *cut,
+parse(const char *text, size_t len, const struct jscan_less *less,
     struct err *err)
 {
 	enum json_tokener_error code;
 	struct jscan_count count;
 	struct json_object *object;
 
-	if (jscan_check(text, len, without, cut, &count, err) != 0)
+	if (jscan_check(text, len, less, &count, err) != 0)
 		return NULL;
-	if (without) {
-		if (buf_check(cut, "JSON", err) != 0)
+	if (less) {
+		if (buf_check(less->out, "JSON", err) != 0)
 			return NULL;
-		text = cut->data;
-		len = cut->len;
+		text = less->out->data;
+		len = less->out->len;
 	}
-	object = build(text, len, &code);
+	object = build(text, len, count.depth, &code);
 	if (code != json_tokener_success) {
 		json_object_put(object);
 		err_set(err, ERR_DATA, "JSON: %s",
@@ -130,11 +131,12 @@ parse(const char *text, size_t len, const char *without, struct buf *cut,
 	return owned(object);
 }
 
-struct jdoc *
-jdoc_parse_without(const char *text, size_t len, const char *key,
+static struct jdoc *
+parse_less(const char *text, size_t len, const char *key, bool nulls,
     struct err *err)
 {
-	struct buf cut;
+	struct buf left;
+	struct jscan_less less = { .key = key, .nulls = nulls, .out = &left };
 	struct jdoc *result;
 
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
@@ -145,16 +147,30 @@ jdoc_parse_without(const char *text, size_t len, const char *key,
 		err_set(err, ERR_DATA, "JSON: more than 1 GiB of text");
 		return NULL;
 	}
-	buf_init(&cut, len + 4);
-	result = parse(text, len, key, &cut, err);
-	buf_clear(&cut);
+	buf_init(&left, len + 4);
+	result = parse(text, len, key || nulls ? &less : NULL, err);
+	buf_clear(&left);
 	return result;
+}
+
+struct jdoc *
+jdoc_parse_without(const char *text, size_t len, const char *key,
+    struct err *err)
+{
+	return parse_less(text, len, key, false, err);
+}
+
+struct jdoc *
+jdoc_parse_set(const char *text, size_t len, const char *key,
+    struct err *err)
+{
+	return parse_less(text, len, key, true, err);
 }
 
 struct jdoc *
 jdoc_parse(const char *text, size_t len, struct err *err)
 {
-	return jdoc_parse_without(text, len, NULL, err);
+	return parse_less(text, len, NULL, false, err);
 }
 
 void

@@ -24,12 +24,13 @@ struct scan {
 	unsigned char open[JSCAN_DEPTH];	/* '{' or '[' of each level */
 	struct jscan_count count;
 
-	const char *without;
-	struct buf *cut;
-	bool key_matches;	/* the key just read is `without` */
+	const struct jscan_less *less;	/* NULL: all is kept */
+	size_t key_at;		/* the key just read, if its value is next */
+	bool key_matches;	/* it is less->key */
 	bool cutting;		/* inside a value that is left out */
+	bool dropped;		/* a whole member was, and no mark since */
 	unsigned int cut_depth;
-	size_t copied;		/* bytes that are in cut already */
+	size_t copied;		/* bytes that are in less->out, or left out */
 	struct err *err;
 };
 
@@ -241,18 +242,38 @@ scan_word(struct scan *s)
 	return fail_here(s);
 }
 
+static bool
+is_blank(unsigned char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Whether the value at hand is left out. */
+static bool
+is_cut(const struct scan *s, bool in_object)
+{
+	return s->less && in_object && (s->key_matches ||
+	    (s->less->nulls && s->p[s->at] == 'n'));
+}
+
 static void
 value_begins(struct scan *s)
 {
-	if (s->key_matches && !s->cutting) {
-		buf_add(s->cut, s->p + s->copied, s->at - s->copied);
-		buf_str(s->cut, "null");
+	bool in_object = s->depth > 0 && s->open[s->depth - 1] == '{';
+	size_t from;
+
+	if (!s->cutting && is_cut(s, in_object)) {
+		from = s->less->nulls ? s->key_at : s->at;
+		buf_add(s->less->out, s->p + s->copied, from - s->copied);
+		if (!s->less->nulls)
+			buf_str(s->less->out, "null");
 		s->cutting = true;
 		s->cut_depth = s->depth;
+	} else if (!s->cutting) {
+		s->count.values++;
+		s->count.members += in_object;
 	}
 	s->key_matches = false;
-	if (!s->cutting)
-		s->count.values++;
 }
 
 /* A value, or a whole array or object, lies behind us. */
@@ -261,9 +282,29 @@ value_ended(struct scan *s)
 {
 	if (s->cutting && s->depth == s->cut_depth) {
 		s->cutting = false;
+		s->dropped = s->less->nulls;
+		s->count.members += !s->dropped;
 		s->copied = s->at;
 	}
 	s->want = s->depth > 0 ? WANT_COMMA_OR_END : WANT_NOTHING;
+}
+
+/* The mark behind a member that is gone: its comma goes with it. */
+static void
+drop_comma(struct scan *s, bool last)
+{
+	struct buf *out = s->less->out;
+	size_t n = out->len;
+
+	s->dropped = false;
+	if (!last) {
+		s->copied = s->at + 1;
+		return;
+	}
+	while (n > 0 && is_blank((unsigned char)out->data[n - 1]))
+		n--;
+	if (n > 0 && out->data[n - 1] == ',')
+		buf_truncate(out, n - 1);
 }
 
 static int
@@ -274,6 +315,8 @@ open_level(struct scan *s)
 	if (!s->cutting)
 		s->count.containers++;
 	s->open[s->depth++] = s->p[s->at];
+	if (s->depth > s->count.depth)
+		s->count.depth = s->depth;
 	s->want = s->p[s->at] == '{' ? WANT_KEY_OR_END : WANT_VALUE_OR_END;
 	s->at++;
 	return 0;
@@ -286,6 +329,8 @@ close_level(struct scan *s)
 
 	if (s->depth == 0 || s->open[s->depth - 1] != open)
 		return fail_here(s);
+	if (s->dropped)
+		drop_comma(s, true);
 	s->depth--;
 	s->at++;
 	value_ended(s);
@@ -330,10 +375,10 @@ scan_key(struct scan *s)
 	if (nul)
 		return fail(s, "key with U+0000 that ends");
 	n = s->at - 1 - first;
-	s->key_matches = s->without && n == strlen(s->without) &&
-	    memcmp(s->p + first, s->without, n) == 0;
-	if (!s->cutting)
-		s->count.members++;
+	s->key_at = first - 1;
+	s->key_matches = s->less && s->less->key &&
+	    n == strlen(s->less->key) &&
+	    memcmp(s->p + first, s->less->key, n) == 0;
 	s->want = WANT_COLON;
 	return 0;
 }
@@ -352,6 +397,8 @@ scan_mark(struct scan *s)
 	}
 	if (c != ',')
 		return close_level(s);
+	if (s->dropped)
+		drop_comma(s, false);
 	s->at++;
 	s->want = s->open[s->depth - 1] == '{' ? WANT_KEY : WANT_VALUE;
 	return 0;
@@ -379,21 +426,14 @@ scan_step(struct scan *s)
 	}
 }
 
-static bool
-is_blank(unsigned char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 int
-jscan_check(const char *text, size_t len, const char *without,
-    struct buf *cut, struct jscan_count *count, struct err *err)
+jscan_check(const char *text, size_t len, const struct jscan_less *less,
+    struct jscan_count *count, struct err *err)
 {
 	struct scan s = {
 		.p = (const unsigned char *)text,
 		.len = len,
-		.without = without,
-		.cut = cut,
+		.less = less,
 		.err = err,
 	};
 
@@ -410,8 +450,8 @@ jscan_check(const char *text, size_t len, const char *without,
 	}
 	if (s.want != WANT_NOTHING)
 		return fail(&s, len == 0 ? "empty" : "cut short");
-	if (without)
-		buf_add(cut, s.p + s.copied, len - s.copied);
+	if (less)
+		buf_add(less->out, s.p + s.copied, len - s.copied);
 	*count = s.count;
 	return 0;
 }

@@ -109,7 +109,7 @@ turn_page(const char *agent_type, const char *text, size_t len,
     size_t body_len, struct err *), void *ctx, struct turn_page *info,
     struct err *err)
 {
-	struct jdoc *doc = jdoc_parse(text, len, err);
+	struct jdoc *doc = jdoc_parse_set(text, len, "otid", err);
 	struct page p = {
 		.items = doc,
 		.v1 = str_eq(agent_type, AGENT_TYPE_V1),
