@@ -2,8 +2,11 @@
 
 #include "cli/cmd.h"
 
+extern const struct cmd cmd_agent_lint;
+
 /* The agent path by hand, on servers and files, without a job file. */
 static const struct cmd *const verbs[] = {
+	&cmd_agent_lint,
 	NULL
 };
 

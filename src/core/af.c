@@ -6,6 +6,8 @@
 #include "base/str.h"
 #include "core/af.h"
 #include "core/af_context.h"
+#include "core/af_mark.h"
+#include "core/af_model.h"
 #include "core/af_row.h"
 #include "core/af_rule.h"
 #include "core/af_shell.h"
@@ -84,10 +86,32 @@ fix_tools(struct jdoc *file)
 	}
 }
 
+/* A configuration, and the handle beside it where the file names one. */
+static void
+put_config(struct jdoc *agent, const char *config_key,
+    const char *handle_key, const struct jdoc *config)
+{
+	const char *handle = af_model_handle(config);
+
+	if (!config)
+		return;
+	jdoc_set(agent, config_key, jdoc_copy(config));
+	if (jdoc_get_str(agent, handle_key) && handle)
+		jdoc_set_str(agent, handle_key, handle);
+}
+
 static void
 fix_agent(struct jdoc *agent, const struct af_source *source)
 {
 	jdoc_set_str(agent, "name", source->name);
+	if (source->mark)
+		jdoc_set(agent, "metadata", af_mark_put(jdoc_get(agent,
+		    "metadata"), source->mark));
+	if (source->agent_type)
+		jdoc_set_str(agent, "agent_type", source->agent_type);
+	put_config(agent, "llm_config", "model", source->llm_config);
+	put_config(agent, "embedding_config", "embedding",
+	    source->embedding_config);
 	jdoc_remove(agent, "messages");
 	jdoc_remove(agent, "in_context_message_ids");
 }
@@ -133,8 +157,11 @@ read_shell(struct af_writer *w, struct jdoc *file, struct err *err)
 	if (jdoc_len(file) < 2)
 		return err_set(err, ERR_DATA, "agent file: nothing but "
 		    "agents in it");
+	if (af_shell_labels(file, err) != 0)
+		return -1;
 	w->agent_id = mem_strdup(id);
 	fix_agent(jdoc_edit_at(jdoc_edit(file, "agents"), 0), &w->source);
+	jdoc_set(file, "mcp_servers", jdoc_new_array());
 	fix_tools(file);
 	fix_blocks(file, &w->stats);
 	return write_ends(w, file, err);
@@ -168,6 +195,9 @@ af_open(const struct af_source *source, struct af_writer **out,
 	/* What was borrowed ends here. */
 	w->source.shell = w->source.name = NULL;
 	w->source.in_context = NULL;
+	w->source.mark = NULL;
+	w->source.agent_type = NULL;
+	w->source.llm_config = w->source.embedding_config = NULL;
 	*out = w;
 	return 0;
 }
@@ -189,6 +219,8 @@ stop_at_finding(void *ctx, const struct af_rule_finding *finding,
     struct err *err)
 {
 	(void)ctx;
+	if (finding->effect < AF_RULE_LISTING)
+		return 0;
 	return err_set(err, ERR_DATA, "%s%s%s", finding->at,
 	    *finding->at ? ": " : "", finding->what);
 }

@@ -7,6 +7,7 @@
 
 #include "base/attr.h"
 
+struct af_mark;
 struct af_row;
 struct err;
 struct jdoc;
@@ -33,8 +34,9 @@ struct jdoc;
  * What is changed on the way, because an import refuses or spoils it (Letta
  * 0.16.2, seen): the shell's own messages are dropped (an export holds 50);
  * messages are numbered message-0.. in order; created_at, updated_at and
- * metadata_ inside tools[] are left out (400 extra_forbidden); a block whose
- * value is longer than its limit gets that length as limit (af_shell_limit);
+ * metadata_ inside tools[] are left out (400 extra_forbidden); mcp_servers is
+ * empty (af_shell_mcp); a block whose value is longer than its limit gets
+ * that length as limit (af_shell_limit);
  * keys of a row that a file does not have (step_id, run_id, merged_id, otid)
  * are left out.  Rows come converted (core/af_row.h); one that still breaks a
  * rule of core/af_rule.h is refused.
@@ -56,6 +58,11 @@ struct af_source {
 	size_t shell_len;
 	const char *name;		/* the agent's, in the file */
 	const struct jdoc *in_context;	/* ids at the source, in order */
+	const struct af_mark *mark;	/* into its metadata, or NULL */
+	const char *agent_type;		/* NULL: the shell's */
+	/* Instead of the shell's (core/af_model.h); NULL: as they are. */
+	const struct jdoc *llm_config;
+	const struct jdoc *embedding_config;
 
 	/*
 	 * The next row, converted (core/af_row.h): 1, 0 after the last, -1.
@@ -81,7 +88,8 @@ struct af_writer;
 /*
  * Read the shell and make the file's head; the source's texts are not needed
  * afterwards.  Fails with ERR_DATA: not an export of core/af_shell.h, more
- * than one agent in it, a name that the server would refuse.
+ * than one agent in it, a name that the server would refuse, two blocks of
+ * one label.
  */
 int af_open(const struct af_source *, struct af_writer **out, struct err *)
     MUST_CHECK;

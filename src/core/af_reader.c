@@ -330,6 +330,8 @@ begin_value(struct af_reader *r, char c, struct err *err)
 {
 	enum level level = level_within(r, c);
 
+	if (r->bom % 3 != 0)		/* part of a mark is none */
+		return fail_top(r, '\0', err);
 	if (level != LEVEL_FILE)
 		return enter(r, level, err);
 	if (r->level == LEVEL_FILE)
@@ -416,7 +418,8 @@ token_span(struct af_reader *r, const char *data, size_t len, bool *ended)
 			*ended = !r->in_string && r->depth == 0;
 			continue;
 		}
-		if (r->token == TOKEN_WORD && strchr(",]}: \t\r\n\"", data[i])) {
+		if (r->token == TOKEN_WORD &&
+		    strchr(",]}: \t\r\n\"", data[i])) {
 			*ended = true;
 			break;
 		}

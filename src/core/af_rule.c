@@ -1,285 +1,279 @@
 #include "base/base.h"
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "core/af.h"
+#include "core/af_ids.h"
+#include "core/af_reader.h"
+#include "core/af_row.h"
 #include "core/af_rule.h"
-#include "core/af_shell.h"
+#include "core/af_rule_context.h"
+#include "core/af_rule_link.h"
+#include "core/af_rule_part.h"
+#include "core/af_rule_repair.h"
+#include "core/af_rule_table.h"
+#include "core/af_rule_type.h"
 #include "core/jdoc.h"
-#include "core/letta.h"
 
-struct file {
-	const struct jdoc *doc, *agent;
-	const struct af_rule_report *report;
-	struct err *err;
+/* Lists at the top of a file that an import wants. */
+static const char *const wanted[] = {
+	"agents", "groups", "blocks", "files", "sources", "tools",
+	"mcp_servers"
 };
 
-static int
-found(const struct file *f, const char *at, enum af_rule_effect effect,
-    bool repaired, const char *what)
-{
-	struct af_rule_finding finding = {
-		.at = at, .what = what, .effect = effect,
-		.repaired = repaired,
-	};
+#define WANTED (sizeof(wanted) / sizeof(wanted[0]))
 
-	return f->report->found(f->report->ctx, &finding, f->err);
+struct af_rule {
+	struct af_rule_report report;
+	struct af_ids ids;		/* of everything in the file */
+	struct af_rule_links links;
+	bool seen[WANTED];		/* list or not */
+	uint64_t agents;
+
+	/* Of the agent at hand. */
+	struct af_rule_context context;
+	struct af_convert convert;
+	bool has_id, has_llm, has_embedding;
+	bool is_voice, has_sleeptime;
+};
+
+struct af_rule *
+af_rule_new(const struct af_rule_report *report)
+{
+	struct af_rule *rule = mem_zero(1, sizeof(*rule));
+
+	rule->report = *report;
+	if (rule->report.targets == 0)
+		rule->report.targets = AF_RULE_BOTH;
+	return rule;
 }
 
-static int
-check_top(const struct file *f)
+void
+af_rule_free(struct af_rule *rule)
 {
-	static const char *const lists[] = {
-		"groups", "blocks", "files", "sources", "tools", "mcp_servers"
-	};
-	char at[32];
-	size_t i;
-
-	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-		(void)snprintf(at, sizeof(at), "/%s", lists[i]);
-		if (jdoc_type(jdoc_get(f->doc, lists[i])) != JDOC_ARRAY &&
-		    found(f, at, AF_RULE_REFUSED, false,
-		    "missing, or not a list") != 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-check_agent(const struct file *f)
-{
-	const char *name = jdoc_get_str(f->agent, "name");
-	const char *id = jdoc_get_str(f->agent, "id");
-
-	if ((!name || !letta_name_may_pass(name)) &&
-	    found(f, "/agents/0/name", AF_RULE_REFUSED, true, "a name may "
-	    "hold letters, digits, blank, \"-\", \"_\" and \"'\"") != 0)
-		return -1;
-	if ((!id || !str_starts(id, "agent-")) &&
-	    found(f, "/agents/0/id", AF_RULE_REFUSED, false,
-	    "id should be agent-0") != 0)
-		return -1;
-	if (jdoc_type(jdoc_get(f->agent, "llm_config")) != JDOC_OBJECT &&
-	    found(f, "/agents/0/llm_config", AF_RULE_REFUSED, false,
-	    "llm_config is missing") != 0)
-		return -1;
-	return 0;
-}
-
-static int
-check_tools(const struct file *f)
-{
-	static const char *const extra[] = {
-		"created_at", "updated_at", "metadata_"
-	};
-	const struct jdoc *tools = jdoc_get(f->doc, "tools");
-	char at[64];
-	size_t i, k;
-
-	for (i = 0; i < jdoc_len(tools); i++) {
-		for (k = 0; k < sizeof(extra) / sizeof(extra[0]); k++) {
-			(void)snprintf(at, sizeof(at), "/tools/%zu/%s", i,
-			    extra[k]);
-			if (jdoc_has(jdoc_at(tools, i), extra[k]) &&
-			    found(f, at, AF_RULE_REFUSED, true,
-			    "a key that the import forbids in a tool") != 0)
-				return -1;
-		}
-	}
-	return 0;
-}
-
-static bool
-label_taken(const struct jdoc *blocks, size_t before, const char *label)
-{
-	const char *other;
-	size_t i;
-
-	for (i = 0; i < before; i++) {
-		other = jdoc_get_str(jdoc_at(blocks, i), "label");
-		if (other && str_eq(other, label))
-			return true;
-	}
-	return false;
-}
-
-static int
-check_blocks(const struct file *f)
-{
-	const struct jdoc *blocks = jdoc_get(f->doc, "blocks"), *block;
-	const char *label;
-	char at[64];
-	size_t i;
-
-	for (i = 0; i < jdoc_len(blocks); i++) {
-		block = jdoc_at(blocks, i);
-		label = jdoc_get_str(block, "label");
-		(void)snprintf(at, sizeof(at), "/blocks/%zu", i);
-		if (!label || !jdoc_get_str(block, "value")) {
-			if (found(f, at, AF_RULE_REFUSED, false,
-			    "a block needs label and value") != 0)
-				return -1;
-		} else if (i < 1000 && label_taken(blocks, i, label) &&
-		    found(f, at, AF_RULE_SPOILED, false, "two blocks of one "
-		    "label: only one of them is attached") != 0) {
-			return -1;
-		}
-	}
-	return 0;
-}
-
-static bool
-is_numbered(const char *id)
-{
-	uint64_t number;
-
-	return id && str_starts(id, "message-") &&
-	    str_u64(id + strlen("message-"), UINT64_MAX, &number);
-}
-
-static int
-by_text(const void *a, const void *b)
-{
-	const char *const *x = a, *const *y = b;
-
-	return strcmp(*x, *y);
+	if (!rule)
+		return;
+	af_ids_clear(&rule->ids);
+	af_rule_links_clear(&rule->links);
+	af_rule_context_clear(&rule->context);
+	af_convert_clear(&rule->convert);
+	free(rule);
 }
 
 /*
- * Ids of rows and of those in context.  *ids gets the n sorted ids, which
- * belong to the document.
+ * An id that is text, of whatever form, at member below the place: is it the
+ * only one?
  */
 static int
-check_ids(const struct file *f, const char **ids)
+add_id(struct af_rule *rule, const char *id, unsigned int flags,
+    enum af_rule_id twice, const struct af_rule_place *place,
+    const char *member)
 {
-	const struct jdoc *rows = jdoc_get(f->agent, "messages");
-	size_t i, n = jdoc_len(rows);
-	char at[64];
-
-	for (i = 0; i < n; i++) {
-		ids[i] = jdoc_get_str(jdoc_at(rows, i), "id");
-		(void)snprintf(at, sizeof(at), "/agents/0/messages/%zu/id",
-		    i);
-		if (!is_numbered(ids[i]) && found(f, at, AF_RULE_REFUSED,
-		    true, "id should be message-<number>") != 0)
-			return -1;
-		if (!ids[i])
-			ids[i] = "";
-	}
-	qsort(ids, n, sizeof(*ids), by_text);
-	for (i = 1; i < n; i++) {
-		if (str_eq(ids[i - 1], ids[i]) &&
-		    found(f, "/agents/0/messages", AF_RULE_REFUSED, false,
-		    "two messages have the same id") != 0)
-			return -1;
-	}
-	return 0;
+	if (!id)
+		return 0;
+	if (rule->ids.n == AF_RULE_IDS_MAX)
+		return err_set(place->err, ERR_DATA, "agent file: %s: more "
+		    "than %d ids", place->at, AF_RULE_IDS_MAX);
+	if (af_ids_add(&rule->ids, af_ids_key(id), flags))
+		return 0;
+	return af_rule_say_at(place, twice, "%s", member);
 }
 
-static const struct jdoc *
-row_with_id(const struct jdoc *rows, const char *id)
+static int
+check_row(struct af_rule *rule, const struct af_part *part, struct jdoc *row,
+    const struct af_rule_place *place)
 {
-	const char *other;
-	size_t i;
-
-	for (i = 0; i < jdoc_len(rows); i++) {
-		other = jdoc_get_str(jdoc_at(rows, i), "id");
-		if (other && str_eq(other, id))
-			return jdoc_at(rows, i);
-	}
-	return NULL;
-}
-
-static bool
-is_system(const struct jdoc *row)
-{
+	const char *id = jdoc_get_str(row, "id");
 	const char *role = jdoc_get_str(row, "role");
+	bool is_system = role && str_eq(role, "system");
 
-	return role && str_eq(role, "system");
-}
-
-static bool
-has_system(const struct jdoc *rows)
-{
-	size_t i;
-
-	for (i = 0; i < jdoc_len(rows); i++) {
-		if (is_system(jdoc_at(rows, i)))
-			return true;
-	}
-	return false;
+	if (jdoc_type(row) != JDOC_OBJECT)
+		return af_rule_message(row, place);
+	if (!af_rule_is_id(jdoc_get(row, "id"), "message") &&
+	    af_rule_say_at(place, RULE_ROW_ID, "/id") != 0)
+		return -1;
+	if (add_id(rule, id, is_system ? AF_IDS_SYSTEM : 0,
+	    RULE_ROW_ID_TWICE, place, "/id") != 0)
+		return -1;
+	af_rule_context_row(&rule->context, id ? af_ids_key(id) : 0, row);
+	return af_rule_repair(&rule->convert, row,
+	    af_row_look(part->text, part->len), place);
 }
 
 static int
-check_context(const struct file *f, const char **ids)
+check_member(struct af_rule *rule, const struct af_part *part,
+    const struct jdoc *value, const struct af_rule_place *place)
 {
-	const struct jdoc *rows = jdoc_get(f->agent, "messages");
-	const struct jdoc *list = jdoc_get(f->agent,
-	    "in_context_message_ids");
-	static const char place[] = "/agents/0/in_context_message_ids";
-	bool system_row = has_system(rows);
-	const char *id, *first;
-	char at[64];
-	size_t i;
+	const char *key = part->key;
 
-	for (i = 0; i < jdoc_len(list); i++) {
-		id = jdoc_str(jdoc_at(list, i));
-		(void)snprintf(at, sizeof(at), "%s/%zu", place, i);
-		if ((!id || !bsearch(&id, ids, jdoc_len(rows), sizeof(*ids),
-		    by_text)) && found(f, at, AF_RULE_REFUSED, true,
-		    "no message has this id") != 0)
-			return -1;
+	if (af_rule_member(key, value, place) != 0 ||
+	    af_rule_links_member(&rule->links, key, part->agent, value,
+	    place->err) != 0)
+		return -1;
+	if (str_eq(key, "in_context_message_ids"))
+		af_rule_context_ids(&rule->context, value);
+	rule->has_llm = rule->has_llm || str_eq(key, "llm_config");
+	rule->has_embedding = rule->has_embedding ||
+	    str_eq(key, "embedding_config");
+	rule->has_sleeptime = rule->has_sleeptime ||
+	    (str_eq(key, "enable_sleeptime") && jdoc_bool(value));
+	rule->is_voice = rule->is_voice || (str_eq(key, "agent_type") &&
+	    jdoc_str(value) && str_eq(jdoc_str(value), "voice_convo_agent"));
+	if (!str_eq(key, "id"))
+		return 0;
+	rule->has_id = true;
+	return add_id(rule, jdoc_str(value), 0, RULE_ID_TWICE, place, "");
+}
+
+static int
+check_item(struct af_rule *rule, const struct af_part *part,
+    const struct jdoc *item, const struct af_rule_place *place)
+{
+	if (str_eq(part->key, "agents"))	/* an object would be cut */
+		return af_rule_say(place, RULE_AGENT_TYPE);
+	if (!af_rule_kind(part->key) && !str_eq(part->key, "skills"))
+		return 0;
+	if (af_rule_item(part->key, item, place) != 0 ||
+	    af_rule_links_item(&rule->links, part->key, part->item, item,
+	    place->err) != 0)
+		return -1;
+	return add_id(rule, jdoc_get_str(item, "id"), 0, RULE_ID_TWICE,
+	    place, "/id");
+}
+
+static int
+check_value(struct af_rule *rule, const struct af_part *part,
+    const struct af_rule_place *place, struct err *err)
+{
+	struct jdoc *value = af_part_parse(part, err);
+	int rc = -1;
+
+	if (!value)
+		return -1;
+	if (af_rule_text(part, place) != 0) {
+		jdoc_free(value);
+		return -1;
 	}
-	if (jdoc_len(list) == 0)
-		return found(f, place, AF_RULE_SPOILED, system_row,
-		    "no message in context: every chat fails");
-	first = jdoc_str(jdoc_at(list, 0));
-	if (first && !is_system(row_with_id(rows, first)))
-		return found(f, place, AF_RULE_SPOILED, system_row,
-		    "the first message in context is not a system row: the "
-		    "first chat overwrites it");
+	switch (part->place) {
+	case AF_PLACE_TOP:
+		rc = af_rule_top(part->key, value, place);
+		break;
+	case AF_PLACE_ITEM:
+		rc = check_item(rule, part, value, place);
+		break;
+	case AF_PLACE_AGENT:
+		rc = check_member(rule, part, value, place);
+		break;
+	case AF_PLACE_ROW:
+		rc = check_row(rule, part, value, place);
+		break;
+	}
+	jdoc_free(value);
+	return rc;
+}
+
+static void
+begin_agent(struct af_rule *rule)
+{
+	rule->agents++;
+	rule->has_id = rule->has_llm = rule->has_embedding = false;
+	rule->is_voice = rule->has_sleeptime = false;
+	rule->convert.rules.no_summary = rule->report.targets &
+	    AF_RULE_0_16_2;
+}
+
+/* What only the end of an agent tells. */
+static int
+end_agent(struct af_rule *rule, const struct af_part *part, struct err *err)
+{
+	char at[AF_POINTER_MAX];
+	struct af_rule_place place = {
+		.at = part->at, .report = &rule->report, .err = err,
+	};
+	int rc;
+
+	if (!rule->has_id && af_rule_say_at(&place, RULE_ID, "/id") != 0)
+		return -1;
+	if (!rule->has_llm && af_rule_say_at(&place, RULE_LLM_MISSING,
+	    "/llm_config") != 0)
+		return -1;
+	if (!rule->has_embedding && af_rule_say_at(&place,
+	    RULE_EMBEDDING_NONE, "/embedding_config") != 0)
+		return -1;
+	if (rule->is_voice && !rule->has_sleeptime &&
+	    af_rule_say_at(&place, RULE_AGENT_KIND, "/agent_type") != 0)
+		return -1;
+	(void)snprintf(at, sizeof(at), "%s/in_context_message_ids",
+	    part->at);
+	place.at = at;
+	rc = af_rule_context_end(&rule->context, &rule->ids, &place);
+	af_rule_context_clear(&rule->context);
+	af_convert_clear(&rule->convert);
+	return rc;
+}
+
+/* Remember a member of the file that it must have. */
+static void
+see_top(struct af_rule *rule, const char *key)
+{
+	for (size_t i = 0; i < WANTED; i++)
+		rule->seen[i] = rule->seen[i] || str_eq(wanted[i], key);
+}
+
+int
+af_rule_part(void *ctx, const struct af_part *part, struct err *err)
+{
+	struct af_rule *rule = ctx;
+	struct af_rule_place place = {
+		.at = part->at, .report = &rule->report, .err = err,
+	};
+	bool is_agent = part->place == AF_PLACE_ITEM &&
+	    str_eq(part->key, "agents");
+
+	if (part->place == AF_PLACE_TOP)
+		see_top(rule, part->key);
+	if (part->event == AF_PART_VALUE)
+		return check_value(rule, part, &place, err);
+	if (is_agent && part->event == AF_PART_BEGIN)
+		begin_agent(rule);
+	if (is_agent && part->event == AF_PART_END)
+		return end_agent(rule, part, err);
 	return 0;
 }
 
-static int
-check_rows(const struct file *f)
+int
+af_rule_end(struct af_rule *rule, struct err *err)
 {
-	const struct jdoc *rows = jdoc_get(f->agent, "messages");
-	const char **ids = mem_zero(jdoc_len(rows) + 1, sizeof(*ids));
-	char at[64];
-	int rc;
+	struct af_rule_place place = {
+		.at = "", .report = &rule->report, .err = err,
+	};
 	size_t i;
 
-	rc = check_ids(f, ids);
-	if (rc == 0)
-		rc = check_context(f, ids);
-	for (i = 0; rc == 0 && i < jdoc_len(rows); i++) {
-		(void)snprintf(at, sizeof(at), "/agents/0/messages/%zu", i);
-		rc = af_rule_row(jdoc_at(rows, i), at, f->report, f->err);
+	for (i = 0; i < WANTED; i++) {
+		if (!rule->seen[i] && af_rule_say_at(&place, RULE_TOP_LIST,
+		    "/%s", wanted[i]) != 0)
+			return -1;
 	}
-	free(ids);
-	return rc;
+	if (rule->agents != 1 && af_rule_say_at(&place, rule->agents == 0 ?
+	    RULE_AGENTS_NONE : RULE_AGENTS_MANY, "/agents") != 0)
+		return -1;
+	return af_rule_links_end(&rule->links, &rule->ids, &rule->report,
+	    err);
 }
 
 int
 af_rule_file(const char *text, size_t len,
     const struct af_rule_report *report, struct err *err)
 {
-	struct file f = { .report = report, .err = err };
-	struct jdoc *doc;
+	struct af_rule *rule = af_rule_new(report);
+	struct af_reader_each each = { .part = af_rule_part, .ctx = rule };
+	struct af_reader *r = af_reader_new(&each);
 	int rc = -1;
 
-	doc = jdoc_parse(text, len, err);
-	if (!doc)
-		return err_ctx(err, "agent file");
-	f.doc = doc;
-	f.agent = af_shell_agent(doc, err);
-	if (f.agent && check_top(&f) == 0 && check_agent(&f) == 0 &&
-	    check_tools(&f) == 0 && check_blocks(&f) == 0 &&
-	    check_rows(&f) == 0)
-		rc = 0;
-	jdoc_free(doc);
+	if (af_reader_feed(r, text, len, err) == 0 &&
+	    af_reader_end(r, err) == 0)
+		rc = af_rule_end(rule, err);
+	af_reader_free(r);
+	af_rule_free(rule);
 	return rc;
 }

@@ -1,37 +1,19 @@
 #include "base/base.h"
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "core/af_rule.h"
+#include "core/af_rule_part.h"
+#include "core/af_rule_return.h"
+#include "core/af_rule_table.h"
+#include "core/af_rule_type.h"
 #include "core/jdoc.h"
-#include "core/stamp.h"
 
 struct row {
 	const struct jdoc *doc;
 	const char *role;
-	const char *at;
-	const struct af_rule_report *report;
-	struct err *err;
+	const struct af_rule_place *place;
 };
-
-static int
-found(const struct row *r, const char *key, enum af_rule_effect effect,
-    bool repaired, const char *what)
-{
-	struct af_rule_finding finding = {
-		.what = what, .effect = effect, .repaired = repaired,
-	};
-	struct buf at = BUF_INIT(512);
-	int rc;
-
-	buf_str(&at, r->at);
-	buf_str(&at, key);
-	finding.at = buf_cstr(&at);
-	rc = r->report->found(r->report->ctx, &finding, r->err);
-	buf_clear(&at);
-	return rc;
-}
 
 static bool
 is_role(const struct row *r, const char *role)
@@ -39,93 +21,146 @@ is_role(const struct row *r, const char *role)
 	return str_eq(r->role, role);
 }
 
-bool
-af_rule_return_ok(const char *text, size_t len)
+/* Whether an image's source is whole. */
+static bool
+image_is_whole(const struct jdoc *part)
 {
-	struct err ignored = ERR_INIT;
-	struct jdoc *doc = jdoc_parse(text, len, &ignored);
-	const char *status = jdoc_get_str(doc, "status");
-	bool ok = jdoc_type(doc) == JDOC_OBJECT &&
-	    (!jdoc_has(doc, "status") || (status &&
-	    (str_eq(status, "OK") || str_eq(status, "Failed"))));
+	const struct jdoc *source = jdoc_get(part, "source");
 
-	jdoc_free(doc);
-	return ok;
+	if (af_rule_is_a(source, "url"))
+		return jdoc_get_str(source, "url");
+	if (af_rule_is_a(source, "base64"))
+		return jdoc_get_str(source, "media_type") &&
+		    jdoc_get_str(source, "data");
+	return af_rule_is_a(source, "letta") &&
+	    jdoc_get_str(source, "file_id");
+}
+
+/* Whether a part of content is of a known type and has what that wants. */
+static bool
+part_is_whole(const struct jdoc *part)
+{
+	static const struct {
+		const char *type;
+		const char *texts[3];	/* members that must be text */
+	} types[] = {
+		{ "text", { "text" } },
+		{ "reasoning", { "reasoning" } },
+		{ "redacted_reasoning", { "data" } },
+		{ "omitted_reasoning", { NULL } },
+		{ "summarized_reasoning", { "id", "encrypted_content" } },
+		{ "tool_call", { "id", "name" } },
+		{ "tool_return", { "tool_call_id", "content" } }
+	};
+
+	if (af_rule_is_a(part, "image"))
+		return image_is_whole(part);
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (!af_rule_is_a(part, types[i].type))
+			continue;
+		for (size_t k = 0; k < 3 && types[i].texts[k]; k++) {
+			if (!jdoc_get_str(part, types[i].texts[k]))
+				return false;
+		}
+		if (af_rule_is_a(part, "reasoning"))
+			return jdoc_type(jdoc_get(part, "is_native")) !=
+			    JDOC_NULL;
+		return true;
+	}
+	return false;
 }
 
 static int
-check_return(const struct row *r, const char *key, const struct jdoc *text)
+check_parts(const struct row *r, const struct jdoc *content)
 {
-	if (!jdoc_str(text))
-		return found(r, key, AF_RULE_LISTING, false,
-		    "a tool's return without text");
-	if (af_rule_return_ok(jdoc_str(text), jdoc_str_len(text)))
-		return 0;
-	return found(r, key, AF_RULE_LISTING, true, "a tool's return must be "
-	    "a JSON object whose status is OK or Failed");
-}
+	const struct jdoc *part;
 
-static int
-check_tool(const struct row *r)
-{
-	const struct jdoc *returns = jdoc_get(r->doc, "tool_returns");
-	const struct jdoc *content = jdoc_get(r->doc, "content");
-	bool has_id = jdoc_get_str(r->doc, "tool_call_id");
-	size_t i, n = jdoc_len(returns);
-
-	for (i = 0; i < n; i++) {
-		if (!jdoc_get_str(jdoc_at(returns, i), "tool_call_id") &&
-		    !(n == 1 && has_id) &&
-		    found(r, "/tool_returns", AF_RULE_LISTING, false,
-		    "a tool's return without tool_call_id") != 0)
+	for (size_t i = 0; i < jdoc_len(content); i++) {
+		part = jdoc_at(content, i);
+		if (!part_is_whole(part) && af_rule_say_at(r->place,
+		    RULE_CONTENT_PART, "/content/%zu", i) != 0)
 			return -1;
-		if (check_return(r, "/tool_returns",
-		    jdoc_get(jdoc_at(returns, i), "func_response")) != 0)
+		if (af_rule_is_a(part, "image") &&
+		    af_rule_is_a(jdoc_get(part, "source"), "url") &&
+		    af_rule_say_at(r->place, RULE_IMAGE_URL,
+		    "/content/%zu", i) != 0)
 			return -1;
 	}
-	if (n > 0)
-		return 0;
-	if (!has_id && found(r, "", AF_RULE_LISTING, false,
-	    "a tool's row without tool_call_id") != 0)
-		return -1;
-	if (jdoc_str(content))		/* reported as such */
-		return 0;
-	if (jdoc_len(content) != 1)
-		return found(r, "/content", AF_RULE_LISTING, false,
-		    "a tool's row needs exactly one text, or tool_returns");
-	return check_return(r, "/content/0",
-	    jdoc_get(jdoc_at(content, 0), "text"));
+	return 0;
+}
+
+static bool
+user_can_list(const struct jdoc *content)
+{
+	for (size_t i = 0; i < jdoc_len(content); i++) {
+		if (!af_rule_is_a(jdoc_at(content, i), "text") &&
+		    !af_rule_is_a(jdoc_at(content, i), "image"))
+			return false;
+	}
+	return jdoc_len(content) > 0;
+}
+
+static int
+check_role_content(const struct row *r, const struct jdoc *content)
+{
+	if (is_role(r, "system") && !af_rule_is_one_text(content))
+		return af_rule_say_at(r->place, RULE_CONTENT_SYSTEM,
+		    "/content");
+	if (is_role(r, "summary") && !af_rule_is_one_text(content))
+		return af_rule_say_at(r->place, RULE_CONTENT_SUMMARY,
+		    "/content");
+	if (is_role(r, "user") && !user_can_list(content))
+		return af_rule_say_at(r->place, RULE_CONTENT_USER,
+		    "/content");
+	if (is_role(r, "assistant") && jdoc_len(content) == 0 &&
+	    jdoc_len(jdoc_get(r->doc, "tool_calls")) == 0)
+		return af_rule_say_at(r->place, RULE_CONTENT_EMPTY,
+		    "/content");
+	return 0;
 }
 
 static int
 check_content(const struct row *r)
 {
 	const struct jdoc *content = jdoc_get(r->doc, "content");
-	size_t i;
 
-	if (jdoc_type(content) == JDOC_NULL)
-		return found(r, "/content", AF_RULE_REFUSED, true,
-		    "content is null or missing");
-	if (jdoc_str(content))
-		return found(r, "/content", AF_RULE_REFUSED, true,
-		    "content is text and should be a list");
-	if (jdoc_type(content) != JDOC_ARRAY)
-		return found(r, "/content", AF_RULE_REFUSED, false,
-		    "content is not a list");
-	for (i = 0; i < jdoc_len(content); i++) {
-		if (!jdoc_get_str(jdoc_at(content, i), "type") &&
-		    found(r, "/content", AF_RULE_REFUSED, false,
-		    "a part of content has no type") != 0)
+	switch (jdoc_type(content)) {
+	case JDOC_NULL:
+		return af_rule_say_at(r->place, RULE_CONTENT_NONE,
+		    "/content");
+	case JDOC_STRING:
+		return af_rule_say_at(r->place, RULE_CONTENT_TEXT,
+		    "/content");
+	case JDOC_ARRAY:
+		if (check_parts(r, content) != 0)
 			return -1;
+		return check_role_content(r, content);
+	default:
+		return af_rule_say_at(r->place, RULE_CONTENT_TYPE,
+		    "/content");
 	}
-	if (is_role(r, "system") && (jdoc_len(content) != 1 ||
-	    !jdoc_get_str(jdoc_at(content, 0), "text")))
-		return found(r, "/content", AF_RULE_LISTING, false,
-		    "a system row must be exactly one text");
-	if (is_role(r, "user") && jdoc_len(content) == 0)
-		return found(r, "/content", AF_RULE_LISTING, false,
-		    "a user row without content");
-	return 0;
+}
+
+/* The default listing looks for the message of a send_message call. */
+static int
+check_send(const struct row *r, size_t i, const struct jdoc *function)
+{
+	const struct jdoc *text = jdoc_get(function, "arguments");
+	struct err ignored = ERR_INIT;
+	struct jdoc *arguments;
+	int rc = 0;
+
+	if (!str_eq(jdoc_get_str(function, "name"), "send_message"))
+		return 0;
+	arguments = jdoc_parse(jdoc_str(text), jdoc_str_len(text), &ignored);
+	if (jdoc_type(arguments) != JDOC_OBJECT)
+		rc = af_rule_say_at(r->place, RULE_CALL_SEND,
+		    "/tool_calls/%zu/function/arguments", i);
+	else if (!jdoc_has(arguments, "message"))
+		rc = af_rule_say_at(r->place, RULE_CALL_SEND_KEY,
+		    "/tool_calls/%zu/function/arguments", i);
+	jdoc_free(arguments);
+	return rc;
 }
 
 static int
@@ -134,20 +169,24 @@ check_calls(const struct row *r)
 	const struct jdoc *calls = jdoc_get(r->doc, "tool_calls"), *call;
 	const struct jdoc *function;
 	size_t i;
+	int rc;
 
 	if (jdoc_type(calls) != JDOC_NULL && jdoc_type(calls) != JDOC_ARRAY)
-		return found(r, "/tool_calls", AF_RULE_REFUSED, false,
-		    "tool_calls is not a list");
+		return af_rule_say_at(r->place, RULE_CALL_SHAPE,
+		    "/tool_calls");
 	for (i = 0; i < jdoc_len(calls); i++) {
 		call = jdoc_at(calls, i);
 		function = jdoc_get(call, "function");
-		if ((!jdoc_get_str(call, "id") ||
+		if (!jdoc_get_str(call, "id") ||
+		    !af_rule_is_a(call, "function") ||
 		    !jdoc_get_str(function, "name") ||
-		    !jdoc_get_str(function, "arguments")) &&
-		    found(r, "/tool_calls", AF_RULE_REFUSED, false,
-		    "a tool call needs id, function.name and "
-		    "function.arguments, as text") != 0)
-			return -1;
+		    !jdoc_get_str(function, "arguments"))
+			rc = af_rule_say_at(r->place, RULE_CALL_SHAPE,
+			    "/tool_calls/%zu", i);
+		else
+			rc = check_send(r, i, function);
+		if (rc != 0)
+			return rc;
 	}
 	return 0;
 }
@@ -155,42 +194,84 @@ check_calls(const struct row *r)
 static int
 check_date(const struct row *r)
 {
-	const struct jdoc *date = jdoc_get(r->doc, "created_at");
-	struct stamp stamp;
+	static const enum af_rule_id rules[] = {
+		[AF_RULE_DATE_FAR] = RULE_DATE_FAR,
+		[AF_RULE_DATE_EDGE] = RULE_DATE_EDGE,
+		[AF_RULE_DATE_NULL] = RULE_DATE_NULL,
+		[AF_RULE_DATE_BAD] = RULE_DATE
+	};
+	enum af_rule_date date;
 
-	if (jdoc_type(date) == JDOC_NULL)
+	if (!jdoc_has(r->doc, "created_at"))	/* now, then */
 		return 0;
-	if (jdoc_type(date) == JDOC_NUMBER)	/* seconds since 1970 */
+	date = af_rule_date(jdoc_get(r->doc, "created_at"));
+	if (date == AF_RULE_DATE_GOOD)
 		return 0;
-	if (!jdoc_str(date) || !stamp_parse(jdoc_str(date), &stamp))
-		return found(r, "/created_at", AF_RULE_REFUSED, false,
-		    "created_at is not a date");
-	if (!stamp_is_sane(&stamp))
-		return found(r, "/created_at", AF_RULE_LISTING, true,
-		    "created_at is outside the years 1900 to 2999");
+	return af_rule_say_at(r->place, rules[date], "/created_at");
+}
+
+static int
+check_members(const struct row *r)
+{
+	static const char *const texts[] = {
+		"name", "otid", "sender_id", "batch_item_id", "group_id",
+		"model", "agent_id", "tool_call_id", "approval_request_id",
+		"denial_reason"
+	};
+	const struct jdoc *type = jdoc_get(r->doc, "type");
+	size_t i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (!af_rule_is_text_or_null(jdoc_get(r->doc, texts[i])) &&
+		    af_rule_say_at(r->place, RULE_ROW_MEMBER, "/%s",
+		    texts[i]) != 0)
+			return -1;
+	}
+	if (jdoc_type(type) != JDOC_NULL && !af_rule_is_a(r->doc, "message"))
+		return af_rule_say_at(r->place, RULE_ROW_TYPE, "/type");
 	return 0;
+}
+
+static int
+check_role(const struct row *r)
+{
+	static const char *const roles[] = {
+		"system", "user", "assistant", "tool", "approval", NULL
+	};
+
+	if (str_eq(r->role, "summary"))
+		return af_rule_say_at(r->place, RULE_ROLE_SUMMARY, "/role");
+	if (!af_rule_is_one_of(jdoc_get(r->doc, "role"), roles))
+		return af_rule_say_at(r->place, RULE_ROLE, "/role");
+	return 0;
+}
+
+int
+af_rule_message(const struct jdoc *row, const struct af_rule_place *place)
+{
+	struct row r = { .doc = row, .place = place };
+
+	if (jdoc_type(row) != JDOC_OBJECT)
+		return af_rule_say(place, RULE_ROW_SHAPE);
+	r.role = jdoc_get_str(row, "role");
+	if (!r.role)
+		r.role = "";
+	if (check_role(&r) != 0 || check_members(&r) != 0 ||
+	    check_content(&r) != 0 || check_calls(&r) != 0 ||
+	    check_date(&r) != 0)
+		return -1;
+	if (is_role(&r, "tool"))
+		return af_rule_return(row, place);
+	return is_role(&r, "approval") ? af_rule_approval(row, place) : 0;
 }
 
 int
 af_rule_row(const struct jdoc *row, const char *at,
     const struct af_rule_report *report, struct err *err)
 {
-	static const char *const roles[] = {
-		"system", "user", "assistant", "tool", "approval"
+	struct af_rule_place place = {
+		.at = at, .report = report, .err = err,
 	};
-	struct row r = {
-		.doc = row, .at = at, .report = report, .err = err,
-		.role = jdoc_get_str(row, "role"),
-	};
-	size_t i, n = sizeof(roles) / sizeof(roles[0]);
 
-	for (i = 0; r.role && i < n && !str_eq(r.role, roles[i]); i++)
-		;
-	if (!r.role || i == n)
-		return found(&r, "/role", AF_RULE_REFUSED, false, "role is "
-		    "none of system, user, assistant, tool, approval");
-	if (check_content(&r) != 0 || check_calls(&r) != 0 ||
-	    check_date(&r) != 0)
-		return -1;
-	return is_role(&r, "tool") ? check_tool(&r) : 0;
+	return af_rule_message(row, &place);
 }

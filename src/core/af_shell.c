@@ -1,12 +1,19 @@
 #include "base/base.h"
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "core/af.h"
 #include "core/af_shell.h"
 #include "core/jdoc.h"
+#include "core/shown.h"
 
 #define LIST_MAX 100000
+#define MCP_TAG "mcp:"
+/* Of a list of names in a message, and of one of them. */
+#define NAMES_MAX 200
+#define NAME_SHOWN 64
 
 const struct jdoc *
 af_shell_agent(const struct jdoc *file, struct err *err)
@@ -44,6 +51,16 @@ static const struct jdoc *
 object_or_null(const struct jdoc *value)
 {
 	return jdoc_type(value) == JDOC_OBJECT ? value : NULL;
+}
+
+/* Names of tool variables: under either key (0.16.2 has the second). */
+static const struct jdoc *
+variables(const struct jdoc *agent)
+{
+	const struct jdoc *names = jdoc_get(agent, "secrets");
+
+	return jdoc_len(names) > 0 ? names :
+	    jdoc_get(agent, "tool_exec_environment_variables");
 }
 
 static int
@@ -95,6 +112,7 @@ read_tools(const struct jdoc *list, struct af_shell *shell, struct err *err)
 		t->type = or_empty(jdoc_get_str(item, "tool_type"));
 		t->source_code = jdoc_get_str(item, "source_code");
 		t->id = or_empty(jdoc_get_str(item, "id"));
+		t->doc = item;
 		shell->n_tools++;
 	}
 	return 0;
@@ -116,6 +134,9 @@ read_agent(const struct jdoc *agent, struct af_shell *shell, struct err *err)
 	shell->metadata = object_or_null(jdoc_get(agent, "metadata"));
 	shell->tags = jdoc_type(tags) == JDOC_ARRAY ? tags : NULL;
 	shell->messages = jdoc_len(jdoc_get(agent, "messages"));
+	shell->llm_config = object_or_null(jdoc_get(agent, "llm_config"));
+	shell->embedding_config = object_or_null(jdoc_get(agent,
+	    "embedding_config"));
 	return 0;
 }
 
@@ -143,11 +164,128 @@ af_shell_read(const char *text, size_t len, struct af_shell *shell,
 		af_shell_clear(shell);
 		return -1;
 	}
-	shell->secrets = jdoc_len(jdoc_get(agent, "secrets"));
-	if (shell->secrets == 0)
-		shell->secrets = jdoc_len(jdoc_get(agent,
-		    "tool_exec_environment_variables"));
+	shell->secrets = jdoc_len(variables(agent));
 	return 0;
+}
+
+/* Append ", NAME" while there is room, then ", ..." once. */
+static void
+list_name(struct buf *out, size_t start, const char *name)
+{
+	bool full = out->len - start > NAMES_MAX - NAME_SHOWN;
+
+	if (full && str_ends(buf_cstr(out), "..."))
+		return;
+	buf_str(out, out->len > start ? ", " : "");
+	if (full)
+		buf_str(out, "...");
+	else
+		shown_text(out, name, strlen(name), NAME_SHOWN);
+}
+
+void
+af_shell_secrets(const struct af_shell *shell, struct buf *out)
+{
+	const struct jdoc *names = variables(jdoc_at(jdoc_get(shell->doc,
+	    "agents"), 0));
+	struct jdoc_member member = { 0 };
+	size_t start = out->len;
+
+	while (jdoc_next(names, &member))
+		list_name(out, start, member.key);
+}
+
+/* The server of a tool: in its metadata, else in a tag "mcp:NAME". */
+static const char *
+mcp_of_tool(const struct jdoc *tool)
+{
+	const struct jdoc *tags = jdoc_get(tool, "tags");
+	const char *tag, *name;
+
+	name = jdoc_get_str(jdoc_get(jdoc_get(tool, "metadata_"), "mcp"),
+	    "server_name");
+	for (size_t i = 0; i < jdoc_len(tags) && !name; i++) {
+		tag = jdoc_str(jdoc_at(tags, i));
+		if (tag && str_starts(tag, MCP_TAG))
+			name = tag + strlen(MCP_TAG);
+	}
+	return name;
+}
+
+/* Add a name that is not in the list yet. */
+static void
+note_name(struct jdoc *names, const char *name)
+{
+	if (!name)
+		return;
+	for (size_t i = 0; i < jdoc_len(names); i++) {
+		if (str_eq(jdoc_str(jdoc_at(names, i)), name))
+			return;
+	}
+	jdoc_push(names, jdoc_new_str(name));
+}
+
+size_t
+af_shell_mcp(const struct af_shell *shell, struct buf *out)
+{
+	const struct jdoc *servers = jdoc_get(shell->doc, "mcp_servers");
+	struct jdoc *names = jdoc_new_array();
+	size_t start = out->len, n;
+
+	for (size_t i = 0; i < jdoc_len(servers); i++)
+		note_name(names, jdoc_get_str(jdoc_at(servers, i),
+		    "server_name"));
+	for (size_t i = 0; i < shell->n_tools; i++)
+		note_name(names, mcp_of_tool(shell->tools[i].doc));
+	n = jdoc_len(names);
+	for (size_t i = 0; i < n; i++)
+		list_name(out, start, jdoc_str(jdoc_at(names, i)));
+	jdoc_free(names);
+	return n;
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return strcmp(*x, *y);
+}
+
+static int
+refuse_label(const char *label, struct err *err)
+{
+	struct buf shown = BUF_INIT(512);
+
+	shown_text(&shown, label, strlen(label), NAME_SHOWN);
+	(void)err_set(err, ERR_DATA, "agent file: two blocks have the label "
+	    "\"%s\", and a server would attach one of them; rename one",
+	    buf_cstr(&shown));
+	buf_clear(&shown);
+	return -1;
+}
+
+int
+af_shell_labels(const struct jdoc *file, struct err *err)
+{
+	const struct jdoc *blocks = jdoc_get(file, "blocks");
+	size_t n = jdoc_len(blocks);
+	const char **labels;
+	int rc = 0;
+
+	if (n > LIST_MAX)
+		return err_set(err, ERR_DATA, "agent file: %zu blocks", n);
+	labels = mem_zero(n + 1, sizeof(*labels));
+	for (size_t i = 0; i < n; i++)
+		labels[i] = or_empty(jdoc_get_str(jdoc_at(blocks, i),
+		    "label"));
+	qsort(labels, n, sizeof(*labels), by_text);
+	for (size_t i = 1; i < n && rc == 0; i++) {
+		if (str_eq(labels[i - 1], labels[i]))
+			rc = refuse_label(labels[i], err);
+	}
+	free(labels);
+	return rc;
 }
 
 int64_t

@@ -7,6 +7,7 @@
 
 #include "base/attr.h"
 
+struct buf;
 struct err;
 struct jdoc;
 
@@ -31,6 +32,7 @@ struct af_tool {
 	const char *type;		/* "custom", "letta_core", ... or "" */
 	const char *source_code;	/* NULL: none (built in) */
 	const char *id;
+	const struct jdoc *doc;		/* all of it */
 };
 
 struct af_shell {
@@ -45,6 +47,8 @@ struct af_shell {
 					 * are (the oldest 50 on 0.16.2) */
 	size_t secrets;			/* names of tool variables: their
 					 * values are in no file */
+	const struct jdoc *llm_config;	/* object or NULL; and so is: */
+	const struct jdoc *embedding_config;
 	struct af_block *blocks;
 	size_t n_blocks;
 	struct af_tool *tools;
@@ -67,6 +71,27 @@ void af_shell_clear(struct af_shell *);
  * that is more, since a server refuses a value beyond its limit.
  */
 int64_t af_shell_limit(int64_t limit, const char *value, size_t value_len);
+
+/*
+ * Append the names of the tool variables, "A, B, C", printable, at most 200
+ * bytes.  The values must be supplied again: no file holds them.
+ */
+void af_shell_secrets(const struct af_shell *, struct buf *out);
+
+/*
+ * The same of the MCP servers that its tools come from, by their names alone
+ * (a server's address or environment may hold a secret); returns how many.
+ * None of them rides in a file that we make: an import would give one that
+ * the target has by the same name another address and no token (0.16.8,
+ * read in its source).
+ */
+size_t af_shell_mcp(const struct af_shell *, struct buf *out);
+
+/*
+ * Fails with ERR_DATA when two blocks of a parsed file have one label: a
+ * server takes both, attaches one, and says nothing (0.16.2 and 0.16.8, seen).
+ */
+int af_shell_labels(const struct jdoc *file, struct err *) MUST_CHECK;
 
 /*
  * The agents[0] of a parsed export, or NULL with err: the checks of

@@ -107,6 +107,12 @@ enum conf_tool_errors {
 	CONF_TOOL_ERRORS_NEUTRAL	/* {"ok":false,"message":...} */
 };
 
+/* Passages that the target refuses for what they are. */
+enum conf_rejects {
+	CONF_REJECTS_STOP,	/* the agent is not the same without them */
+	CONF_REJECTS_ACCEPT	/* listed, and the move goes on */
+};
+
 /* [agent NAME] */
 struct conf_agent {
 	const char *name;
@@ -119,6 +125,7 @@ struct conf_agent {
 	const char *target_name;	/* NULL: the name it has at from */
 	enum conf_tools tools;
 	enum conf_tool_errors tool_errors;
+	enum conf_rejects rejects;
 	bool raw_read;			/* may open the window in which the
 					 * source's context is exchanged */
 	bool live_check;		/* let a copy take a turn at the end */

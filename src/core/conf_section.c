@@ -37,9 +37,10 @@ struct conf_type {
 #define YES_NO(type, member) .set = conf_set_yes_no, FIELD(type, member)
 #define REQUIRED .required = true
 
-/* In the order of enum conf_tools and enum conf_tool_errors. */
+/* In the order of enum conf_tools, conf_tool_errors and conf_rejects. */
 static const char *const tools_words[] = { "stop", "override", "keep", NULL };
 static const char *const tool_errors_words[] = { "failed", "neutral", NULL };
+static const char *const rejects_words[] = { "stop", "accept", NULL };
 
 static const struct conf_type types[CONF_TYPES] = {
 	{ "job", CONF_TYPE_JOB, {
@@ -80,6 +81,7 @@ static const struct conf_type types[CONF_TYPES] = {
 		{ "tools", WORD(conf_agent, tools, tools_words) },
 		{ "tool_errors", WORD(conf_agent, tool_errors,
 		    tool_errors_words) },
+		{ "rejects", WORD(conf_agent, rejects, rejects_words) },
 		{ "raw_read", YES_NO(conf_agent, raw_read) },
 		{ "live_check", YES_NO(conf_agent, live_check) },
 		{ "model", TEXT(conf_agent, model, handle) },

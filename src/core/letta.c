@@ -50,7 +50,7 @@ before(const struct letta_caps *caps, unsigned int minor, unsigned int patch)
 static int
 judge(const struct letta_caps *caps, struct err *err)
 {
-	if (before(caps, 11, 3) || !before(caps, 16, 9))
+	if (before(caps, 11, 3))
 		return err_set(err, ERR_DATA, "server is Letta %s; known are "
 		    "0.11.3 to 0.16.8", caps->version);
 	return 0;
@@ -67,9 +67,9 @@ letta_caps_of(const char *version, struct letta_caps *caps)
 int
 letta_caps_target(const struct letta_caps *caps, struct err *err)
 {
-	if (before(caps, 16, 2))
+	if (before(caps, 16, 2) || caps->untried)
 		return err_set(err, ERR_DATA, "Letta %s can be a source only: "
-		    "agents go to 0.16.2 and later", caps->version);
+		    "agents go to 0.16.2 to 0.16.8", caps->version);
 	return 0;
 }
 
@@ -96,6 +96,7 @@ letta_caps_read(const char *text, size_t len, struct letta_caps *caps,
 	} else {
 		rc = judge(caps, err);
 		caps->backward = before(caps, 16, 2);
+		caps->untried = !before(caps, 16, 9);
 	}
 	buf_clear(&shown);
 	jdoc_free(doc);

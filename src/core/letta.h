@@ -45,12 +45,16 @@ struct letta_caps {
 	 * it is read backwards.  No conversations either.
 	 */
 	bool backward;
+	/*
+	 * After 0.16.8, as hosted servers may be: may be read, since whatever
+	 * is not understood there is an error, but not written to.
+	 */
+	bool untried;
 };
 
 /*
  * Read the answer of LETTA_PATH_HEALTH.  Fails with ERR_DATA when it is none
- * ("is this a Letta server?"), and for a version outside 0.11.3 ... 0.16.8,
- * naming it and these bounds.
+ * ("is this a Letta server?"), and for a version before 0.11.3.
  */
 int letta_caps_read(const char *text, size_t len, struct letta_caps *,
     struct err *) MUST_CHECK;
@@ -59,8 +63,9 @@ int letta_caps_read(const char *text, size_t len, struct letta_caps *,
 void letta_caps_of(const char *version, struct letta_caps *);
 
 /*
- * Whether an agent can go to a server of this version, 0.16.2 or later: what
- * is older imports another file.  ERR_DATA if not.
+ * Whether an agent can go to a server of this version, 0.16.2 to 0.16.8: what
+ * is older imports another file, what is newer has not been tried.  ERR_DATA
+ * if not.
  */
 int letta_caps_target(const struct letta_caps *, struct err *) MUST_CHECK;
 

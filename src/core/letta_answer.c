@@ -211,9 +211,8 @@ by_text(const void *a, const void *b)
 	return strcmp(*x, *y);
 }
 
-/* Tags sorted, each once: as the server stores them. */
-static int
-stage_tags(const struct jdoc *tags, const char *where, struct jdoc *out,
+int
+letta_answer_tags(const struct jdoc *tags, const char *where, struct jdoc *out,
     struct err *err)
 {
 	size_t n = jdoc_len(tags), i;
@@ -261,7 +260,7 @@ stage_passage(const struct jdoc *item, const char *where, struct buf *out,
 	jdoc_set_str(body, "created_at", buf_cstr(&stamp_text));
 	jdoc_set(body, "tags", tags);
 	jdoc_set(body, "text", jdoc_copy(text));
-	if (stage_tags(jdoc_get(item, "tags"), where, tags, err) == 0) {
+	if (letta_answer_tags(jdoc_get(item, "tags"), where, tags, err) == 0) {
 		jdoc_write_canonical(body, out);
 		rc = buf_check(out, where, err);
 	}

@@ -79,4 +79,11 @@ int letta_answer_conversations(const char *text, size_t len,
     size_t body_len, struct err *), void *ctx, size_t *items, struct err *)
     MUST_CHECK;
 
+/*
+ * Append tags to out, a list: sorted, each once, as a server keeps those of a
+ * passage.  NULL and null are none.
+ */
+int letta_answer_tags(const struct jdoc *tags, const char *where,
+    struct jdoc *out, struct err *) MUST_CHECK;
+
 #endif /* !CORE_LETTA_ANSWER_H */

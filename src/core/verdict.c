@@ -11,14 +11,8 @@
 #define NAME_WIDTH_MAX 60	/* a longer name moves its line only */
 
 const struct verdict_blind verdict_blind[] = {
-	{ "identities",
-	  "no export holds them; attach them again by hand" },
 	{ "secret values",
 	  "exports hold the names of tool variables with empty values" },
-	{ "block sharing",
-	  "an import makes a private copy of every block" },
-	{ "block tags and metadata",
-	  "the file carries them; only values, limits and flags are compared" },
 	{ "model settings",
 	  "the file carries them; the target's server may resolve them anew" },
 	{ "tool rules",

@@ -101,6 +101,31 @@ void verdict_blocks(struct verdict *, const struct af_shell *source,
 void verdict_tools(struct verdict *, const struct af_shell *source,
     const struct af_shell *target);
 
+/*
+ * The same for a job with `tools = keep': a custom tool of another source is
+ * no difference, and check "tools kept" (NOT_COMPARED) names these.
+ */
+void verdict_tools_kept(struct verdict *, const struct af_shell *source,
+    const struct af_shell *target);
+
+/*
+ * Checks "model" and "embedding": the handles.  A handle that the job file
+ * asked for (NULL: none) is NOT_COMPARED, since it is another on purpose.
+ * The reason says when the context window has become another one.
+ */
+void verdict_models(struct verdict *, const struct af_shell *source,
+    const struct af_shell *target, const char *asked_model,
+    const char *asked_embedding);
+
+/*
+ * What the source has and no import can bring, by name, each NOT_COMPARED and
+ * only when there is something: "secrets" (tool variables whose values must
+ * be supplied again), "mcp servers", "tool schemas" (a tool of the same
+ * source that the target describes otherwise to the model).
+ */
+void verdict_losses(struct verdict *, const struct af_shell *source,
+    const struct af_shell *target);
+
 /* Check "agent": agent_type, system prompt, description, tags, metadata. */
 void verdict_agent(struct verdict *, const struct af_shell *source,
     const struct af_shell *target);

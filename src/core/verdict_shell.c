@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "core/af.h"
+#include "core/af_mark.h"
 #include "core/af_shell.h"
 #include "core/jdoc.h"
 #include "core/shown.h"
@@ -139,16 +140,53 @@ tool_difference(const struct af_tool *a, const struct af_tool *b)
 	return NULL;
 }
 
-void
-verdict_tools(struct verdict *v, const struct af_shell *source,
+/* Whether a tool is there, and not ours because the job file says so. */
+static bool
+is_kept(const struct af_tool *a, const struct af_tool *b)
+{
+	return b && str_eq(a->type, b->type) && str_eq(a->type, "custom") &&
+	    !same_text(a->source_code, b->source_code);
+}
+
+/*
+ * Kept tools are a check of their own, so that the rest can be compared;
+ * their names are in its reason.
+ */
+static void
+add_kept(struct verdict *v, const struct af_shell *source,
     const struct af_shell *target)
 {
+	struct buf names = BUF_INIT(1024);
+	const struct af_tool *a;
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < source->n_tools; i++) {
+		a = &source->tools[i];
+		if (!is_kept(a, tool_by_name(target, a->name)))
+			continue;
+		buf_str(&names, n++ > 0 ? ", " : "");
+		shown_text(&names, a->name, strlen(a->name), 64);
+	}
+	if (n > 0)
+		verdict_add(v, "tools kept", VERDICT_NOT_COMPARED, n, n,
+		    "another source at the target, kept as asked: %s",
+		    buf_cstr(&names));
+	buf_clear(&names);
+}
+
+static void
+compare_tools(struct verdict *v, const struct af_shell *source,
+    const struct af_shell *target, bool keep)
+{
+	const struct af_tool *there;
 	const char *what;
 	size_t i;
 
 	for (i = 0; i < source->n_tools; i++) {
-		what = tool_difference(&source->tools[i],
-		    tool_by_name(target, source->tools[i].name));
+		there = tool_by_name(target, source->tools[i].name);
+		if (keep && is_kept(&source->tools[i], there))
+			continue;
+		what = tool_difference(&source->tools[i], there);
 		if (what) {
 			different(v, "tools", source->n_tools,
 			    target->n_tools, source->tools[i].name, what);
@@ -165,6 +203,21 @@ verdict_tools(struct verdict *v, const struct af_shell *source,
 	}
 	verdict_add(v, "tools", VERDICT_SAME, source->n_tools,
 	    target->n_tools, NULL);
+}
+
+void
+verdict_tools(struct verdict *v, const struct af_shell *source,
+    const struct af_shell *target)
+{
+	compare_tools(v, source, target, false);
+}
+
+void
+verdict_tools_kept(struct verdict *v, const struct af_shell *source,
+    const struct af_shell *target)
+{
+	compare_tools(v, source, target, true);
+	add_kept(v, source, target);
 }
 
 /* Order and repetition mean nothing. */
@@ -185,18 +238,22 @@ holds_all(const struct jdoc *list, const struct jdoc *of)
 	return true;
 }
 
-/* Order of keys means nothing; none is the same as an empty object. */
+/*
+ * Order of keys means nothing; none is the same as an empty object; what an
+ * agent on its way carries of ours is not its own.
+ */
 static bool
 same_metadata(const struct jdoc *a, const struct jdoc *b)
 {
 	struct buf x = BUF_INIT(AF_SHELL_MAX), y = BUF_INIT(AF_SHELL_MAX);
+	struct jdoc *own_a = af_mark_own(a), *own_b = af_mark_own(b);
 	bool same;
 
-	if (jdoc_len(a) == 0 || jdoc_len(b) == 0)
-		return jdoc_len(a) == jdoc_len(b);
-	jdoc_write_canonical(a, &x);
-	jdoc_write_canonical(b, &y);
+	jdoc_write_canonical(own_a, &x);
+	jdoc_write_canonical(own_b, &y);
 	same = !x.full && !y.full && str_eq(buf_cstr(&x), buf_cstr(&y));
+	jdoc_free(own_a);
+	jdoc_free(own_b);
 	buf_clear(&x);
 	buf_clear(&y);
 	return same;

@@ -9,6 +9,8 @@
 #include "core/jdoc.h"
 #include "core/letta.h"
 #include "flow/agent.h"
+#include "flow/agent_blocks.h"
+#include "flow/agent_identities.h"
 #include "flow/agent_live.h"
 #include "flow/edge.h"
 #include "flow/plan.h"
@@ -21,6 +23,9 @@ agent_plan_rehearsal(struct plan *plan, const struct conf_agent *agent)
 {
 	plan_add(plan, "agent", agent->name, &agent_read_kind, agent);
 	plan_add(plan, "agent", agent->name, &agent_import_kind, agent);
+	plan_add(plan, "agent", agent->name, &agent_attach_kind, agent);
+	plan_add(plan, "agent", agent->name, &agent_blocks_kind, agent);
+	plan_add(plan, "agent", agent->name, &agent_identities_kind, agent);
 	plan_add(plan, "agent", agent->name, &agent_archival_kind, agent);
 	plan_add(plan, "agent", agent->name, &agent_compare_kind, agent);
 	if (agent->live_check)

@@ -51,6 +51,7 @@ int agent_verify(struct run *, const struct conf_agent *, struct verdict *,
 
 extern const struct step_kind agent_read_kind;
 extern const struct step_kind agent_import_kind;
+extern const struct step_kind agent_attach_kind;	/* the step "tools" */
 extern const struct step_kind agent_archival_kind;
 extern const struct step_kind agent_compare_kind;
 extern const struct step_kind agent_promote_kind;

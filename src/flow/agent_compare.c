@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/af_mark.h"
 #include "core/af_row.h"
 #include "core/af_shell.h"
 #include "core/conf.h"
@@ -11,41 +12,15 @@
 #include "core/letta.h"
 #include "core/verdict.h"
 #include "flow/agent.h"
+#include "flow/agent_blocks.h"
 #include "flow/agent_checks.h"
 #include "flow/agent_compare_rows.h"
+#include "flow/agent_identities.h"
 #include "flow/agent_passages.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/server.h"
 #include "io/journal.h"
-
-static int
-compare_passages(const struct conf_agent *agent, struct journal *journal,
-    bool live, struct verdict *verdict, struct err *err)
-{
-	struct agent_passages_diff diff;
-
-	if (agent_passages_compare(journal, agent, NULL, NULL, &diff,
-	    err) != 0)
-		return -1;
-	if (diff.twice > 0)
-		verdict_add(verdict, "archival passages", VERDICT_DIFFERENT,
-		    diff.source, diff.target, "%" PRIu64 " of the source's "
-		    "are on the target once too often", diff.twice);
-	else if (diff.only_source > 0 || (diff.only_target > 0 && !live))
-		verdict_add(verdict, "archival passages", VERDICT_DIFFERENT,
-		    diff.source, diff.target, "%" PRIu64 " only at the "
-		    "source, %" PRIu64 " only on the target",
-		    diff.only_source, diff.only_target);
-	else if (diff.only_target > 0)
-		verdict_add(verdict, "archival passages", VERDICT_SAME,
-		    diff.source, diff.target, "%" PRIu64 " on the target are "
-		    "of after the move", diff.only_target);
-	else
-		verdict_add(verdict, "archival passages", VERDICT_SAME,
-		    diff.source, diff.target, NULL);
-	return 0;
-}
 
 static int
 load_shell(const struct conf_agent *agent, const char *side,
@@ -82,12 +57,28 @@ expect_type(const struct conf_agent *agent, struct journal *journal,
 	return 0;
 }
 
+/* The name it has, or the one that a server takes instead of it. */
+static void
+compare_name(const struct conf_agent *agent, const struct af_shell *source,
+    const struct af_shell *target, struct verdict *verdict)
+{
+	struct buf name = BUF_INIT(4096);
+
+	af_mark_name(agent->target_name ? agent->target_name : source->name,
+	    &name);
+	if (str_eq(buf_cstr(&name), target->name))
+		verdict_add(verdict, "name", VERDICT_SAME, 1, 1, NULL);
+	else
+		verdict_add(verdict, "name", VERDICT_DIFFERENT, 1, 1,
+		    "the target's is %s", target->name);
+	buf_clear(&name);
+}
+
 static int
 compare_shells(const struct conf_agent *agent, struct journal *journal,
     bool live, struct verdict *verdict, struct err *err)
 {
 	struct af_shell source = { 0 }, target = { 0 };
-	const char *name;
 	int rc;
 
 	rc = load_shell(agent, "source", journal, &source, err);
@@ -97,19 +88,18 @@ compare_shells(const struct conf_agent *agent, struct journal *journal,
 		rc = expect_type(agent, journal, &source, err);
 	if (rc == 0) {
 		verdict_agent(verdict, &source, &target);
+		verdict_models(verdict, &source, &target, agent->model,
+		    agent->embedding);
 		verdict_blocks(verdict, &source, &target);
-		verdict_tools(verdict, &source, &target);
+		if (agent->tools == CONF_TOOLS_KEEP)
+			verdict_tools_kept(verdict, &source, &target);
+		else
+			verdict_tools(verdict, &source, &target);
+		verdict_losses(verdict, &source, &target);
 	}
 	/* Until it is promoted the agent has a temporary name. */
-	if (rc == 0 && live) {
-		name = agent->target_name ? agent->target_name : source.name;
-		if (str_eq(name, target.name))
-			verdict_add(verdict, "name", VERDICT_SAME, 1, 1,
-			    NULL);
-		else
-			verdict_add(verdict, "name", VERDICT_DIFFERENT, 1, 1,
-			    "the target's is %s", target.name);
-	}
+	if (rc == 0 && live)
+		compare_name(agent, &source, &target, verdict);
 	af_shell_clear(&source);
 	af_shell_clear(&target);
 	return rc;
@@ -186,10 +176,12 @@ agent_compare(const struct conf_agent *agent, struct journal *journal,
     bool live, struct verdict *verdict, struct err *err)
 {
 	if (agent_compare_rows(agent, journal, live, verdict, err) != 0 ||
-	    compare_passages(agent, journal, live, verdict, err) != 0 ||
+	    agent_passages_judge(agent, journal, live, verdict, err) != 0 ||
 	    compare_context(agent, journal, verdict, err) != 0 ||
 	    compare_conversations(agent, journal, verdict, err) != 0 ||
-	    compare_shells(agent, journal, live, verdict, err) != 0)
+	    compare_shells(agent, journal, live, verdict, err) != 0 ||
+	    agent_blocks_compare(agent, journal, verdict, err) != 0 ||
+	    agent_identities_compare(agent, journal, verdict, err) != 0)
 		return err_ctx(err, "compare agent %s", agent->name);
 	verdict_add_blind(verdict);
 	return 0;

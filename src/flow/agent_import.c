@@ -1,339 +1,63 @@
 #include "base/base.h"
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/err.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "base/progress.h"
-#include "base/stop.h"
 #include "base/str.h"
-#include "core/af.h"
+#include "core/af_mark.h"
 #include "core/af_shell.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
 #include "core/letta_answer.h"
+#include "core/shown.h"
 #include "flow/agent.h"
-#include "flow/agent_feed.h"
 #include "flow/agent_marked.h"
+#include "flow/agent_model.h"
+#include "flow/agent_orphans.h"
+#include "flow/agent_send.h"
+#include "flow/agent_settle.h"
 #include "flow/agent_tools.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/server.h"
-#include "io/http.h"
 #include "io/journal.h"
 
-#define IMPORT_TIMEOUT_MS 3600000
-
-/*
- * A server goes on with an import after its client is gone.  A resumed run
- * waits for one that was sent before to show, and then for as long as its
- * rows grow: 15 s, and a second more per 2,000 rows (a file of 100,000 took
- * 33 s on 0.16.8).
- */
-#define SETTLE_MS 15000
-#define SETTLE_ROWS_A_SECOND 2000
-#define SETTLE_PAUSE_MS 250
-
-/*
- * How many rows an agent on the target has, by listing them all.  One that is
- * half made may not even be listed: then it has none yet.
- */
-static int
-count_there(struct run *run, struct server *to,
-    const struct conf_agent *agent, const char *id, uint64_t *rows,
-    struct err *err)
-{
-	char *scope = agent_scope("target", agent, "messages");
-	int rc;
-
-	*rows = 0;
-	rc = agent_read_messages(to, id, agent, "target", true, run->journal,
-	    err);
-	if (rc == 0)
-		rc = agent_feed_count(&(struct agent_feed_source){
-		    .journal = run->journal, .scope = scope }, rows, NULL,
-		    err);
-	else if (err->kind == ERR_DATA || err->kind == ERR_FAILED ||
-	    err->kind == ERR_MISSING) {
-		log_detail("%s", err->text);
-		err_clear(err);
-		rc = 0;
-	}
-	free(scope);
-	return rc;
-}
-
-/*
- * Wait for an import that an earlier run has sent.  marked is what there is
- * in the end; *whole: it is one agent with all want rows.
- */
-static int
-wait_for_it(struct run *run, struct server *to,
-    const struct conf_agent *agent, const char *name, uint64_t want,
-    struct agent_marked *marked, bool *whole, struct err *err)
-{
-	uint64_t patience_ms, deadline_ms, rows, before = 0;
-
-	patience_ms = SETTLE_MS + want * 1000 / SETTLE_ROWS_A_SECOND;
-	deadline_ms = clock_ms() + patience_ms;
-	*whole = false;
-	while (clock_left_ms(deadline_ms) > 0) {
-		if (stop_check(err) != 0 ||
-		    agent_marked_find(to, name, marked, err) != 0)
-			return -1;
-		if (marked->n > 1)
-			return 0;
-		if (marked->n == 1) {
-			if (count_there(run, to, agent, marked->ids[0], &rows,
-			    err) != 0)
-				return -1;
-			*whole = rows == want;
-			if (*whole)
-				return 0;
-			if (rows != before)
-				deadline_ms = clock_ms() + patience_ms;
-			before = rows;
-		}
-		clock_sleep_ms(SETTLE_PAUSE_MS);
-	}
-	return 0;
-}
-
-/*
- * An import was sent by an earlier run and its answer was not recorded.
- * *id is the agent that it made, when that is whole; else NULL, and nothing
- * of it is left on the target.
- */
-static int
-settle(struct run *run, struct server *to, const struct conf_agent *agent,
-    const char *name, char **id, struct err *err)
-{
-	char *scope = agent_scope("source", agent, "messages");
-	struct agent_marked marked = { 0 };
-	uint64_t want;
-	bool whole = false;
-	int rc;
-
-	*id = NULL;
-	rc = agent_feed_count(&(struct agent_feed_source){
-	    .journal = run->journal, .scope = scope,
-	    .rules = &(struct af_rules){ 0 } }, &want, NULL, err);
-	if (rc == 0)
-		rc = wait_for_it(run, to, agent, name, want, &marked,
-		    &whole, err);
-	if (rc == 0 && whole)
-		*id = mem_strdup(marked.ids[0]);
-	else if (rc == 0) {
-		if (marked.n > 0)
-			log_info("removing what an earlier import of %s left",
-			    agent->name);
-		rc = agent_marked_remove(to, &marked, NULL, err);
-	}
-	free(scope);
-	return rc;
-}
-
-/* The file on its way: what curl asks for comes from the journal. */
-struct sending {
-	struct af_writer *writer;
-	uint64_t bytes;
+/* What is done before the first byte of the file goes. */
+struct before {
+	struct run *run;
+	struct server *to;
+	const struct conf_agent *agent;
 };
 
-static ptrdiff_t
-send_more(void *ctx, char *data, size_t size, struct err *err)
-{
-	struct sending *sending = ctx;
-	ptrdiff_t n = af_read(sending->writer, data, size, err);
-
-	if (n > 0) {
-		sending->bytes += (uint64_t)n;
-		progress_at(sending->bytes);
-	}
-	return n;
-}
-
-static int
-upload(struct server *to, struct af_writer *writer, const char *name,
-    char id[static LETTA_ID_SIZE], struct err *err)
-{
-	struct http_field fields[LETTA_IMPORT_FIELDS];
-	struct http_reply reply = { .body = BUF_INIT(LETTA_ANSWER_MAX) };
-	struct sending sending = { .writer = writer };
-	char *filename = mem_printf("%s.af", name);
-	int rc;
-
-	for (size_t i = 0; i < LETTA_IMPORT_FIELDS; i++)
-		fields[i] = (struct http_field){
-			.name = letta_import_fields[i].name,
-			.value = letta_import_fields[i].value,
-		};
-	progress_begin("import", "bytes", 0);
-	rc = http_upload(to->http, LETTA_PATH_IMPORT, fields,
-	    LETTA_IMPORT_FIELDS, filename, send_more, &sending,
-	    IMPORT_TIMEOUT_MS, &reply, err);
-	progress_end();
-	if (rc == 0)
-		rc = server_status(to, "POST", LETTA_PATH_IMPORT,
-		    reply.status, &reply.body, err);
-	if (rc == 0)
-		rc = letta_answer_import(buf_cstr(&reply.body),
-		    reply.body.len, id, err);
-	free(filename);
-	buf_clear(&reply.body);
-	return rc;
-}
-
-/* What the journal holds of the source, as the writer of a file wants it. */
-struct source_texts {
-	char *shell;
-	char *state;
-	struct jdoc *state_doc;
-};
-
-static int
-texts_load(struct source_texts *texts, struct run *run,
-    const struct conf_agent *agent, struct err *err)
-{
-	char *shell_key = agent_shell_key("source", agent);
-	char *state_key = agent_state_key("source", agent);
-	int rc;
-
-	rc = journal_get(run->journal, shell_key, &texts->shell, err);
-	if (rc == 0)
-		rc = journal_get(run->journal, state_key, &texts->state, err);
-	if (rc == 0 && (!texts->shell || !*texts->shell || !texts->state))
-		rc = err_set(err, ERR_FAILED, "agent %s has not been read "
-		    "from its source", agent->name);
-	if (rc == 0) {
-		texts->state_doc = jdoc_parse(texts->state,
-		    strlen(texts->state), err);
-		rc = texts->state_doc ? 0 : -1;
-	}
-	free(shell_key);
-	free(state_key);
-	return rc;
-}
-
-static void
-texts_clear(struct source_texts *texts)
-{
-	free(texts->shell);
-	free(texts->state);
-	jdoc_free(texts->state_doc);
-}
-
 /*
- * Before the first byte goes the journal knows that it went, and which tools
- * it brings.  An import that was sent before may have brought them already:
- * what was noted then stands.
+ * The journal knows first what is there now (tools, blocks), so that what
+ * comes can be told from it, then that the file went.  An import that was
+ * sent before may have brought things already: what was noted then stands.
  */
 static int
-note_sending(struct run *run, struct server *to,
-    const struct conf_agent *agent, const char *shell_text, struct err *err)
+note_sending(void *ctx, const struct af_shell *shell, struct err *err)
 {
-	char *sent_key = run_key("agent", agent->name, "sent");
-	char *tools_key = run_key("agent", agent->name, "tools-brought");
-	struct af_shell shell = { 0 };
+	const struct before *before = ctx;
+	struct journal *journal = before->run->journal;
+	char *key = run_key("agent", before->agent->name, "sent");
 	char *sent = NULL;
 	int rc;
 
-	rc = journal_get(run->journal, sent_key, &sent, err);
+	rc = journal_get(journal, key, &sent, err);
 	if (rc == 0 && !(sent && str_eq(sent, "yes"))) {
-		rc = af_shell_read(shell_text, strlen(shell_text), &shell,
-		    err);
+		rc = agent_tools_note(before->to, before->agent, shell,
+		    journal, err);
 		if (rc == 0)
-			rc = agent_tools_note(to, &shell, run->journal,
-			    tools_key, err);
+			rc = agent_orphans_note(before->to, before->agent,
+			    journal, err);
 		if (rc == 0)
-			rc = journal_put(run->journal, sent_key, "yes", err);
+			rc = journal_put(journal, key, "yes", err);
 	}
-	af_shell_clear(&shell);
+	if (rc == 0)
+		rc = agent_tools_override(before->to, before->agent, shell,
+		    journal, err);
 	free(sent);
-	free(tools_key);
-	free(sent_key);
-	return rc;
-}
-
-/* What was sent, and everything that was changed on the way. */
-static void
-say_sent(struct plan_note *note, const char *id, const struct af_stats *stats,
-    const uint64_t changed[static AF_CHANGES])
-{
-	const struct {
-		uint64_t count;
-		const char *what;
-	} changes[] = {
-		{ stats->context_missing, "ids in context without a row" },
-		{ stats->returns_dropped,
-		    "tool returns out of context, their call is" },
-		{ stats->returns_added,
-		    "tool returns taken into context, behind their call" },
-		{ stats->system_added, "system row put into context" },
-		{ stats->limits_raised,
-		    "block limits raised to the value's length" },
-	};
-	struct buf line = BUF_INIT(1024);
-
-	buf_printf(&line, "%s: %" PRIu64 " rows, %" PRIu64 " in context", id,
-	    stats->rows, stats->context_kept);
-	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
-		if (changes[i].count > 0)
-			buf_printf(&line, "; %" PRIu64 " %s",
-			    changes[i].count, changes[i].what);
-	}
-	for (unsigned int i = 0; i < AF_CHANGES; i++) {
-		if (changed[i] > 0)
-			buf_printf(&line, "; %" PRIu64 " rows: %s",
-			    changed[i], af_change_text(i));
-	}
-	plan_say(note, '+', "%s", buf_cstr(&line));
-	buf_clear(&line);
-}
-
-/* Make the file while it is sent, once. */
-static int
-send_file(struct run *run, struct server *to, const struct conf_agent *agent,
-    const char *name, struct plan_note *note, char id[static LETTA_ID_SIZE],
-    struct err *err)
-{
-	char *scope = agent_scope("source", agent, "messages");
-	struct source_texts texts = { 0 };
-	struct agent_feed *feed = NULL;
-	struct af_writer *writer = NULL;
-	struct af_source source;
-	struct af_stats stats;
-	int rc;
-
-	rc = texts_load(&texts, run, agent, err);
-	if (rc == 0)
-		rc = agent_feed_open(&(struct agent_feed_source){
-		    .journal = run->journal, .scope = scope,
-		    .rules = &(struct af_rules){ 0 } }, &feed, err);
-	if (rc == 0) {
-		source = (struct af_source){
-			.shell = texts.shell,
-			.shell_len = strlen(texts.shell),
-			.name = name,
-			.in_context = jdoc_get(texts.state_doc,
-			    "message_ids"),
-			.next = agent_feed_next,
-			.ctx = feed,
-		};
-		rc = af_open(&source, &writer, err);
-	}
-	if (rc == 0)
-		rc = note_sending(run, to, agent, texts.shell, err);
-	if (rc == 0)
-		rc = upload(to, writer, name, id, err);
-	if (rc == 0) {
-		af_stats(writer, &stats);
-		say_sent(note, id, &stats, agent_feed_changes(feed));
-	}
-	af_close(writer);
-	agent_feed_close(feed);
-	texts_clear(&texts);
-	free(scope);
+	free(key);
 	return rc;
 }
 
@@ -342,15 +66,18 @@ send_file(struct run *run, struct server *to, const struct conf_agent *agent,
  * made (0.16.2, seen); take them away and keep the first failure.
  */
 static void
-clean_up(struct server *to, const char *name, struct err *err)
+clean_up(struct run *run, struct server *to, const struct conf_agent *agent,
+    struct err *err)
 {
 	struct err second = ERR_INIT;
-	struct agent_marked marked;
 
-	if (agent_marked_find(to, name, &marked, &second) != 0 ||
-	    agent_marked_remove(to, &marked, NULL, &second) != 0)
+	if (agent_settle_remove(run, to, agent, &second) != 0)
 		(void)err_ctx(err, "(and what the import left behind could "
-		    "not be looked for: the next apply does)");
+		    "not be taken away: the next apply does)");
+	else
+		(void)err_ctx(err, "the import failed and nothing of it is "
+		    "left; put right what follows and run the same command "
+		    "again");
 }
 
 /*
@@ -367,7 +94,7 @@ not_answered(struct err *err)
 }
 
 /*
- * The agent is ours when it has our temporary name, whatever the answer to
+ * The agent is ours when it has our name and mark, whatever the answer to
  * the import says.  The journal has its id, and which blocks came with it,
  * from here on.
  */
@@ -376,13 +103,14 @@ take_id(struct run *run, struct server *to, const struct conf_agent *agent,
     const char *name, const char *id, struct err *err)
 {
 	char *key = run_key("agent", agent->name, "blocks-made");
+	char *before_key = run_key("agent", agent->name, "blocks-before");
 	struct buf text = BUF_INIT(LETTA_ANSWER_MAX);
 	struct agent_marked marked;
 	struct jdoc *made = NULL;
 	bool ours = false;
 	int rc;
 
-	rc = agent_marked_find(to, name, &marked, err);
+	rc = agent_marked_find(to, name, run->mark, &marked, err);
 	for (size_t i = 0; rc == 0 && i < marked.n; i++)
 		ours |= str_eq(marked.ids[i], id);
 	if (rc == 0 && !ours)
@@ -398,9 +126,37 @@ take_id(struct run *run, struct server *to, const struct conf_agent *agent,
 	if (rc == 0)
 		rc = journal_id_put(run->journal, "agent", agent->from_id, id,
 		    err);
+	/* From here on a block without an agent may be anybody's. */
+	if (rc == 0)
+		rc = journal_put(run->journal, before_key, "", err);
 	jdoc_free(made);
 	buf_clear(&text);
+	free(before_key);
 	free(key);
+	return rc;
+}
+
+/* Send the file; a failure is settled as far as it can be at once. */
+static int
+send_it(struct run *run, struct server *to, const struct conf_agent *agent,
+    const char *name, struct plan_note *note, char id[static LETTA_ID_SIZE],
+    struct err *err)
+{
+	struct before before = { .run = run, .to = to, .agent = agent };
+	const struct agent_send send = {
+		.agent = agent,
+		.name = name,
+		.before = note_sending,
+		.ctx = &before,
+	};
+	int rc;
+
+	rc = agent_send(run, to, &send, note, id, err);
+	if (rc != 0 && (err->kind == ERR_UNREACHABLE ||
+	    err->kind == ERR_AGAIN))
+		rc = not_answered(err);
+	else if (rc != 0 && err->kind != ERR_INTERRUPTED)
+		clean_up(run, to, agent, err);
 	return rc;
 }
 
@@ -420,17 +176,12 @@ import_act(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = journal_get(run->journal, sent_key, &sent, err);
 	if (rc == 0 && sent && str_eq(sent, "yes"))
-		rc = settle(run, to, agent, name, &found, err);
+		rc = agent_settle(run, to, agent, &found, err);
 	if (rc == 0 && found) {
 		(void)snprintf(id, sizeof(id), "%s", found);
 		plan_say(note, '+', "%s, which an earlier run had sent", id);
 	} else if (rc == 0) {
-		rc = send_file(run, to, agent, name, note, id, err);
-		if (rc != 0 && (err->kind == ERR_UNREACHABLE ||
-		    err->kind == ERR_AGAIN))
-			rc = not_answered(err);
-		else if (rc != 0 && err->kind != ERR_INTERRUPTED)
-			clean_up(to, name, err);
+		rc = send_it(run, to, agent, name, note, id, err);
 	}
 	if (rc == 0)
 		rc = take_id(run, to, agent, name, id, err);
@@ -441,14 +192,68 @@ import_act(struct run *run, const struct step *step, struct plan_note *note,
 	return rc;
 }
 
-/* What can be told before the file is sent: name and tools. */
+/* What the agent has that no import brings, by name. */
+static void
+show_losses(const struct af_shell *shell, struct buf *lines)
+{
+	struct buf names = BUF_INIT(1024);
+
+	if (shell->secrets > 0) {
+		af_shell_secrets(shell, &names);
+		buf_printf(lines, "secrets to be supplied again: %s\n",
+		    buf_cstr(&names));
+	}
+	buf_clear(&names);
+	if (af_shell_mcp(shell, &names) > 0)
+		buf_printf(lines, "MCP servers to be set up by hand: %s\n",
+		    buf_cstr(&names));
+	buf_clear(&names);
+}
+
+/* An agent with our temporary name that is not ours. */
+static int
+show_foreign(struct run *run, struct server *to,
+    const struct conf_agent *agent, struct buf *lines, struct err *err)
+{
+	char *name = agent_temporary_name(run, agent);
+	struct agent_marked marked;
+	int rc;
+
+	rc = agent_marked_find(to, name, run->mark, &marked, err);
+	if (rc == 0 && marked.foreign > 0)
+		buf_printf(lines, "%zu agents are called %s and are not of "
+		    "this job: they are left alone\n", marked.foreign, name);
+	free(name);
+	return rc;
+}
+
+/* What only the target can tell: tools, model, strangers. */
+static int
+ask_target(struct run *run, const struct conf_agent *agent,
+    const struct af_shell *shell, struct buf *lines, struct err *err)
+{
+	struct agent_model model = { 0 };
+	struct server *to;
+	int rc;
+
+	rc = run_server(run, agent->to, &to, err);
+	if (rc == 0)
+		rc = show_foreign(run, to, agent, lines, err);
+	if (rc == 0)
+		rc = agent_model_choose(to, agent, shell, &model, lines, err);
+	if (rc == 0)
+		rc = agent_tools_check(to, agent, shell, lines, err);
+	agent_model_clear(&model);
+	return rc;
+}
+
+/* What can be told before the file is sent. */
 static int
 look_ahead(struct run *run, const struct conf_agent *agent,
     struct plan_note *note, enum plan_found *found, struct err *err)
 {
 	char *shell_key = agent_shell_key("source", agent), *text = NULL;
 	struct af_shell shell = { 0 };
-	struct server *to;
 	bool ready = false;
 	int rc;
 
@@ -458,16 +263,16 @@ look_ahead(struct run *run, const struct conf_agent *agent,
 	if (rc == 0)
 		rc = af_shell_read(text, strlen(text), &shell, err);
 	if (rc == 0)
-		rc = agent_target_ready(run, agent, &ready, err);
-	if (rc == 0 && ready) {
-		rc = run_server(run, agent->to, &to, err);
-		if (rc == 0)
-			rc = agent_tools_check(to, &shell, err);
-	}
-	if (rc == 0)
+		rc = af_shell_labels(shell.doc, err);
+	if (rc == 0) {
 		plan_say(note, '+', "import %s into %s: %zu blocks, %zu "
 		    "tools, type %s", agent->name, agent->to->name,
 		    shell.n_blocks, shell.n_tools, shell.agent_type);
+		show_losses(&shell, &note->diff);
+		rc = agent_target_ready(run, agent, &ready, err);
+	}
+	if (rc == 0 && ready)
+		rc = ask_target(run, agent, &shell, &note->diff, err);
 	*found = ready ? PLAN_TODO : PLAN_WAITS;
 	af_shell_clear(&shell);
 	free(text);
@@ -520,29 +325,6 @@ import_probe(struct run *run, const struct step *step, struct plan_note *note,
 }
 
 static int
-remove_tools(struct run *run, struct server *to,
-    const struct conf_agent *agent, struct err *err)
-{
-	char *shell_key = agent_shell_key("source", agent), *text = NULL;
-	char *tools_key = run_key("agent", agent->name, "tools-brought");
-	struct af_shell shell = { 0 };
-	int rc;
-
-	rc = journal_get(run->journal, shell_key, &text, err);
-	if (rc == 0 && text && *text) {
-		rc = af_shell_read(text, strlen(text), &shell, err);
-		if (rc == 0)
-			rc = agent_tools_remove(to, &shell, run->journal,
-			    tools_key, err);
-	}
-	af_shell_clear(&shell);
-	free(text);
-	free(tools_key);
-	free(shell_key);
-	return rc;
-}
-
-static int
 remove_ours(struct run *run, struct server *to,
     const struct conf_agent *agent, const char *id, struct err *err)
 {
@@ -568,10 +350,7 @@ import_undo(struct run *run, const struct step *step, struct plan_note *note,
     struct err *err)
 {
 	const struct conf_agent *agent = step->subject;
-	char *name = agent_temporary_name(run, agent);
-	char *sent_key = run_key("agent", agent->name, "sent");
 	char *id = NULL;
-	struct agent_marked marked;
 	struct server *to;
 	int rc;
 
@@ -581,22 +360,14 @@ import_undo(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0 && id)
 		rc = remove_ours(run, to, agent, id, err);
 	if (rc == 0)
-		rc = agent_marked_find(to, name, &marked, err);
-	if (rc == 0)
-		rc = agent_marked_remove(to, &marked, NULL, err);
-	if (rc == 0)
-		rc = remove_tools(run, to, agent, err);
+		rc = agent_settle_remove(run, to, agent, err);
 	if (rc == 0)
 		rc = journal_id_put(run->journal, "agent", agent->from_id, "",
 		    err);
 	if (rc == 0)
-		rc = journal_put(run->journal, sent_key, "no", err);
-	if (rc == 0)
 		plan_say(note, '-', "%s is off %s, with its blocks and the "
 		    "tools it brought", agent->name, agent->to->name);
 	free(id);
-	free(sent_key);
-	free(name);
 	return rc;
 }
 

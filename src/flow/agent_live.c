@@ -162,7 +162,7 @@ remove_copies(struct run *run, const struct conf_agent *agent,
 	struct agent_marked marked;
 	int rc;
 
-	rc = agent_marked_find(to, name, &marked, err);
+	rc = agent_marked_find(to, name, NULL, &marked, err);
 	if (rc == 0)
 		rc = agent_marked_remove(to, &marked, NULL, err);
 	free(name);

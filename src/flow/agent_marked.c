@@ -2,7 +2,9 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/str.h"
+#include "core/af_mark.h"
 #include "core/letta_answer.h"
 #include "flow/agent.h"
 #include "flow/agent_marked.h"
@@ -10,6 +12,7 @@
 
 struct search {
 	const char *name;
+	const char *mark;
 	struct agent_marked *marked;
 };
 
@@ -19,9 +22,14 @@ note_agent(void *ctx, const struct letta_agent *agent, struct err *err)
 {
 	struct search *search = ctx;
 	struct agent_marked *marked = search->marked;
+	const char *mark = af_mark_of(agent->metadata);
 
 	if (!agent->name || !str_eq(agent->name, search->name))
 		return 0;
+	if (search->mark && (!mark || !str_eq(mark, search->mark))) {
+		marked->foreign++;
+		return 0;
+	}
 	if (!agent->id || !letta_id_ok(agent->id, "agent-"))
 		return err_set(err, ERR_DATA, "an agent without a proper id");
 	if (marked->n < AGENT_MARKED_MAX)
@@ -31,10 +39,12 @@ note_agent(void *ctx, const struct letta_agent *agent, struct err *err)
 }
 
 int
-agent_marked_find(struct server *server, const char *name,
+agent_marked_find(struct server *server, const char *name, const char *mark,
     struct agent_marked *marked, struct err *err)
 {
-	struct search search = { .name = name, .marked = marked };
+	struct search search = {
+		.name = name, .mark = mark, .marked = marked
+	};
 	struct buf path = BUF_INIT(LETTA_PATH_MAX);
 	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
 	int rc;
@@ -45,6 +55,10 @@ agent_marked_find(struct server *server, const char *name,
 	if (rc == 0)
 		rc = letta_answer_agents(buf_cstr(&answer), answer.len,
 		    note_agent, &search, err);
+	if (rc == 0 && marked->foreign > 0)
+		log_debug("%s: %zu agents are called %s and do not carry the "
+		    "mark of this job; they are left alone", server->name,
+		    marked->foreign, name);
 	buf_clear(&path);
 	buf_wipe(&answer);
 	return rc;

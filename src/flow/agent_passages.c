@@ -1,10 +1,90 @@
 #include "base/base.h"
 
 #include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "core/conf.h"
+#include "core/jdoc.h"
 #include "core/letta.h"
+#include "core/letta_memory.h"
+#include "core/verdict.h"
 #include "flow/agent.h"
+#include "flow/agent_page.h"
 #include "flow/agent_passages.h"
+#include "flow/agent_rejects.h"
+#include "flow/server.h"
 #include "io/journal.h"
+
+#define CHECK "archival passages"
+
+/* Whether the newest passage of an agent is staged, or there is none. */
+static int
+has_newest(struct server *server, const char *id, struct journal *journal,
+    const char *scope, bool *out, struct err *err)
+{
+	struct buf path = BUF_INIT(LETTA_PATH_MAX);
+	struct jdoc *newest = NULL;
+	char *body = NULL;
+	const char *one;
+	int rc;
+
+	letta_path_passage_newest(&path, id);
+	rc = server_get_doc(server, buf_cstr(&path), "newest passage",
+	    &newest, err);
+	one = jdoc_get_str(jdoc_at(newest, 0), "id");
+	if (rc == 0 && one)
+		rc = journal_row_get(journal, scope, one, &body, err);
+	*out = !one || body;
+	free(body);
+	jdoc_free(newest);
+	buf_clear(&path);
+	return rc;
+}
+
+/*
+ * What to do about a newest passage that was not listed: it may have come
+ * after the last page, or the listing's cursor has gone.
+ */
+static const bool begin_anew[] = { false, false, true, false, true };
+
+int
+agent_passages_read(struct server *server, const char *id,
+    const struct conf_agent *agent, const char *side, bool fresh,
+    struct journal *journal, struct err *err)
+{
+	char *scope = agent_scope(side, agent, "passages");
+	struct agent_listing listing = {
+		.what = AGENT_PAGE_PASSAGES,
+		.server = server,
+		.journal = journal,
+		.id = id,
+		.scope = scope,
+	};
+	struct agent_listing_info info;
+	bool whole = false;
+	int rc = 0;
+
+	if (fresh)
+		rc = journal_scope_drop(journal, scope, err);
+	for (size_t i = 0; i < sizeof(begin_anew) && rc == 0 && !whole; i++) {
+		if (begin_anew[i])
+			rc = journal_scope_drop(journal, scope, err);
+		if (rc == 0)
+			rc = agent_page_all(&listing, &info, err);
+		if (rc == 0)
+			rc = has_newest(server, id, journal, scope, &whole,
+			    err);
+		if (rc == 0 && !whole)
+			log_detail("%s: the newest passage of %s was not "
+			    "listed", server->name, id);
+	}
+	if (rc == 0 && !whole)
+		rc = err_set(err, ERR_AGAIN, "%s: the passages of %s change "
+		    "while they are listed; run the same command again when "
+		    "the agent is idle", server->name, id);
+	free(scope);
+	return rc;
+}
 
 /* The source's passage before, to know a surplus of the same text. */
 static void
@@ -80,4 +160,89 @@ agent_passages_compare(struct journal *journal,
 	free(from);
 	free(to);
 	return rc;
+}
+
+/* Of the source's passages that the target lacks: which it refused. */
+struct judging {
+	const struct conf_agent *agent;
+	struct journal *journal;
+	uint64_t rejected;
+};
+
+static int
+count_rejected(void *ctx, const struct journal_row *row, bool at_source,
+    struct err *err)
+{
+	struct judging *judging = ctx;
+	bool is_reject = false;
+
+	if (at_source && agent_rejects_has(judging->agent, judging->journal,
+	    row->id, &is_reject, err) != 0)
+		return -1;
+	judging->rejected += is_reject;
+	return 0;
+}
+
+/* Rejects alone keep the sides apart. */
+static void
+add_rejected(struct verdict *verdict, const struct judging *judging,
+    const struct agent_passages_diff *diff)
+{
+	char *path = agent_rejects_path(judging->agent, judging->journal);
+
+	if (judging->agent->rejects == CONF_REJECTS_ACCEPT) {
+		verdict_add(verdict, CHECK, VERDICT_SAME,
+		    diff->source - judging->rejected, diff->target, NULL);
+		verdict_add(verdict, "rejected passages",
+		    VERDICT_NOT_COMPARED, judging->rejected, 0,
+		    "refused by the target and left out, as the job file "
+		    "accepts: see %s", path);
+	} else {
+		verdict_add(verdict, CHECK, VERDICT_DIFFERENT, diff->source,
+		    diff->target, "%" PRIu64 " rejected by the target, see "
+		    "%s; `rejects = accept' in the job file goes on without "
+		    "them", judging->rejected, path);
+	}
+	free(path);
+}
+
+static void
+add_others(struct verdict *verdict, const struct judging *judging,
+    const struct agent_passages_diff *diff, bool live)
+{
+	if (diff->twice > 0)
+		verdict_add(verdict, CHECK, VERDICT_DIFFERENT, diff->source,
+		    diff->target, "%" PRIu64 " of the source's are on the "
+		    "target once too often", diff->twice);
+	else if (diff->only_source > 0 || (diff->only_target > 0 && !live))
+		verdict_add(verdict, CHECK, VERDICT_DIFFERENT, diff->source,
+		    diff->target, "%" PRIu64 " only at the source (%" PRIu64
+		    " rejected), %" PRIu64 " only on the target",
+		    diff->only_source, judging->rejected, diff->only_target);
+	else if (diff->only_target > 0)
+		verdict_add(verdict, CHECK, VERDICT_SAME, diff->source,
+		    diff->target, "%" PRIu64 " on the target are of after "
+		    "the move", diff->only_target);
+	else
+		verdict_add(verdict, CHECK, VERDICT_SAME, diff->source,
+		    diff->target, NULL);
+}
+
+int
+agent_passages_judge(const struct conf_agent *agent, struct journal *journal,
+    bool live, struct verdict *verdict, struct err *err)
+{
+	struct judging judging = { .agent = agent, .journal = journal };
+	struct agent_passages_diff diff;
+
+	if (agent_passages_compare(journal, agent, count_rejected, &judging,
+	    &diff, err) != 0)
+		return -1;
+	if (diff.twice == 0 && diff.only_source > 0 &&
+	    diff.only_source == judging.rejected &&
+	    (live || diff.only_target == 0))
+		add_rejected(verdict, &judging, &diff);
+	else
+		add_others(verdict, &judging, &diff, live);
+	return 0;
 }

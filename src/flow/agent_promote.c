@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/af_mark.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
 #include "core/letta_answer.h"
@@ -14,17 +15,55 @@
 #include "flow/server.h"
 #include "io/journal.h"
 
-/* The name it shall have: of the job file, else the one at its source. */
+#define NAME_BYTES_MAX 4096
+
+/* The name it shall have. */
+struct wanted {
+	char *name;
+	char *original;		/* the one at its source, where no server
+				 * would take that; else NULL */
+};
+
+static void
+wanted_clear(struct wanted *wanted)
+{
+	free(wanted->name);
+	free(wanted->original);
+	*wanted = (struct wanted){ 0 };
+}
+
+/*
+ * A PATCH takes any name, and the agent can then never be exported again
+ * (0.16.2, seen), so one that a file may not have is mapped.
+ */
 static int
-wanted_name(struct run *run, const struct conf_agent *agent, char **name,
-    struct err *err)
+choose_name(const struct conf_agent *agent, const char *there,
+    struct wanted *wanted, struct err *err)
+{
+	const char *name = agent->target_name ? agent->target_name : there;
+	struct buf mapped = BUF_INIT(NAME_BYTES_MAX);
+
+	af_mark_name(name, &mapped);
+	if (buf_check(&mapped, "name of the agent", err) != 0) {
+		buf_clear(&mapped);
+		return -1;
+	}
+	if (!str_eq(buf_cstr(&mapped), name))
+		wanted->original = mem_strdup(name);
+	wanted->name = buf_take(&mapped);
+	return 0;
+}
+
+/* Of the job file, else the one at its source. */
+static int
+wanted_name(struct run *run, const struct conf_agent *agent,
+    struct wanted *wanted, struct err *err)
 {
 	char *key = agent_state_key("source", agent), *text = NULL;
 	struct jdoc *state = NULL;
 	const char *there;
 	int rc;
 
-	*name = NULL;
 	rc = journal_get(run->journal, key, &text, err);
 	if (rc == 0 && (!text || !*text))
 		rc = err_set(err, ERR_FAILED, "agent %s has not been read "
@@ -35,8 +74,7 @@ wanted_name(struct run *run, const struct conf_agent *agent, char **name,
 	}
 	if (rc == 0) {
 		there = jdoc_get_str(state, "name");
-		*name = mem_strdup(agent->target_name ? agent->target_name :
-		    there ? there : "");
+		rc = choose_name(agent, there ? there : "", wanted, err);
 	}
 	jdoc_free(state);
 	free(text);
@@ -45,49 +83,26 @@ wanted_name(struct run *run, const struct conf_agent *agent, char **name,
 }
 
 static int
-has_name(struct server *to, const char *id, const char *name, bool *out,
+fetch_agent(struct server *to, const char *id, struct letta_agent *state,
     struct err *err)
 {
 	struct buf path = BUF_INIT(LETTA_PATH_MAX);
 	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
-	struct letta_agent state = { 0 };
 	int rc;
 
 	letta_path_agent(&path, id);
 	rc = server_get(to, buf_cstr(&path), &answer, err);
 	if (rc == 0)
-		rc = letta_answer_agent(buf_cstr(&answer), answer.len, &state,
+		rc = letta_answer_agent(buf_cstr(&answer), answer.len, state,
 		    err);
-	if (rc == 0)
-		*out = state.name && str_eq(state.name, name);
-	letta_answer_agent_clear(&state);
 	buf_clear(&path);
 	buf_wipe(&answer);
 	return rc;
 }
 
-/*
- * A PATCH takes any name, and the agent can then never be exported again
- * (0.16.2, seen).
- */
-static int
-check_name(const struct conf_agent *agent, const char *name, struct err *err)
-{
-	struct buf shown = BUF_INIT(4096);
-
-	if (letta_name_may_pass(name))
-		return 0;
-	str_printable(&shown, name, strlen(name));
-	(void)err_set(err, ERR_DATA, "the name \"%s\" of agent %s would make "
-	    "it impossible to export; give it another one with `name =' in "
-	    "[agent %s]", buf_cstr(&shown), agent->from_id, agent->name);
-	buf_clear(&shown);
-	return -1;
-}
-
 /* What is so on the target already. */
 struct standing {
-	bool named;		/* the agent has its name */
+	bool named;		/* the agent has its name, and no mark */
 	bool strays;		/* another agent has the temporary one */
 };
 
@@ -96,19 +111,38 @@ look(struct run *run, const struct conf_agent *agent, const char *id,
     const char *name, struct standing *standing, struct err *err)
 {
 	char *temporary = agent_temporary_name(run, agent);
+	struct letta_agent state = { 0 };
 	struct agent_marked marked;
 	struct server *to;
 	int rc;
 
 	rc = run_server(run, agent->to, &to, err);
 	if (rc == 0)
-		rc = has_name(to, id, name, &standing->named, err);
-	if (rc == 0)
-		rc = agent_marked_find(to, temporary, &marked, err);
+		rc = fetch_agent(to, id, &state, err);
+	if (rc == 0) {
+		standing->named = state.name && str_eq(state.name, name) &&
+		    !af_mark_of(state.metadata);
+		rc = agent_marked_find(to, temporary, run->mark, &marked,
+		    err);
+	}
 	for (size_t i = 0; rc == 0 && i < marked.n; i++)
 		standing->strays |= !str_eq(marked.ids[i], id);
+	letta_answer_agent_clear(&state);
 	free(temporary);
 	return rc;
+}
+
+/* "name" -> "name it gets", where these differ. */
+static void
+say_name(struct plan_note *note, const struct wanted *wanted)
+{
+	if (wanted->original)
+		plan_say(note, '~', "give it its name once the verdict is "
+		    "`same': \"%s\" -> \"%s\", as a server takes it",
+		    wanted->original, wanted->name);
+	else
+		plan_say(note, '~', "give it its name, \"%s\", once the "
+		    "verdict is `same'", wanted->name);
 }
 
 static int
@@ -117,21 +151,20 @@ promote_probe(struct run *run, const struct step *step,
 {
 	const struct conf_agent *agent = step->subject;
 	struct standing standing = { 0 };
+	struct wanted wanted = { 0 };
 	enum journal_state state;
-	char *id = NULL, *name = NULL;
+	char *id = NULL;
 	int rc;
 
 	*found = PLAN_TODO;
-	rc = wanted_name(run, agent, &name, err);
-	if (rc == 0)
-		rc = check_name(agent, name, err);
+	rc = wanted_name(run, agent, &wanted, err);
 	if (rc == 0)
 		rc = journal_step_state(run->journal, step->name, &state,
 		    err);
 	if (rc == 0)
 		rc = agent_target_id(run, agent, &id, err);
 	if (rc == 0 && id)
-		rc = look(run, agent, id, name, &standing, err);
+		rc = look(run, agent, id, wanted.name, &standing, err);
 	if (rc == 0 && standing.strays) {
 		plan_say(note, '-', "remove what a late import left under the "
 		    "temporary name");
@@ -139,11 +172,11 @@ promote_probe(struct run *run, const struct step *step,
 		/* Once it was given, the name is the operator's. */
 		plan_say(note, '~', "%s has its name", id);
 		*found = PLAN_DONE;
-	} else if (rc == 0)
-		plan_say(note, '~', "give it its name, \"%s\", once the "
-		    "verdict is `same'", name);
+	} else if (rc == 0) {
+		say_name(note, &wanted);
+	}
 	free(id);
-	free(name);
+	wanted_clear(&wanted);
 	return rc;
 }
 
@@ -159,10 +192,46 @@ remove_strays(struct run *run, const struct conf_agent *agent,
 	struct agent_marked marked;
 	int rc;
 
-	rc = agent_marked_find(to, name, &marked, err);
+	rc = agent_marked_find(to, name, run->mark, &marked, err);
 	if (rc == 0)
 		rc = agent_marked_remove(to, &marked, id, err);
 	free(name);
+	return rc;
+}
+
+/*
+ * Name and metadata in one request, so that no stop lies between.  A name
+ * that somebody has given it meanwhile stays.
+ */
+static int
+give_name(struct server *to, const char *id, const char *temporary,
+    const struct wanted *wanted, struct err *err)
+{
+	struct buf path = BUF_INIT(LETTA_PATH_MAX);
+	struct buf body = BUF_INIT(LETTA_ANSWER_MAX);
+	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
+	struct letta_agent state = { 0 };
+	struct jdoc *metadata = NULL;
+	bool waits;
+	int rc;
+
+	rc = fetch_agent(to, id, &state, err);
+	waits = rc == 0 && str_eq(state.name, temporary);
+	if (rc == 0 && (waits || af_mark_of(state.metadata))) {
+		metadata = af_mark_final(state.metadata, wanted->original);
+		letta_path_agent(&path, id);
+		letta_body_agent(&body, waits ? wanted->name : NULL,
+		    metadata);
+		rc = buf_check(&body, "metadata of the agent", err);
+		if (rc == 0)
+			rc = server_send(to, "PATCH", buf_cstr(&path),
+			    buf_cstr(&body), &answer, err);
+	}
+	jdoc_free(metadata);
+	letta_answer_agent_clear(&state);
+	buf_clear(&path);
+	buf_clear(&body);
+	buf_wipe(&answer);
 	return rc;
 }
 
@@ -171,16 +240,13 @@ promote_act(struct run *run, const struct step *step, struct plan_note *note,
     struct err *err)
 {
 	const struct conf_agent *agent = step->subject;
-	struct buf path = BUF_INIT(LETTA_PATH_MAX);
-	struct buf body = BUF_INIT(4096);
-	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
 	char *temporary = agent_temporary_name(run, agent);
-	char *id = NULL, *name = NULL;
+	struct wanted wanted = { 0 };
+	char *id = NULL;
 	struct server *to;
-	bool waits = false;
 	int rc;
 
-	rc = wanted_name(run, agent, &name, err);
+	rc = wanted_name(run, agent, &wanted, err);
 	if (rc == 0)
 		rc = agent_target_id(run, agent, &id, err);
 	if (rc == 0)
@@ -188,23 +254,12 @@ promote_act(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = remove_strays(run, agent, to, id, err);
 	if (rc == 0)
-		rc = has_name(to, id, temporary, &waits, err);
-	if (rc == 0 && waits) {
-		letta_path_agent(&path, id);
-		letta_body_agent(&body, name, NULL);
-		rc = buf_check(&body, "name", err);
-		if (rc == 0)
-			rc = server_send(to, "PATCH", buf_cstr(&path),
-			    buf_cstr(&body), &answer, err);
-	}
+		rc = give_name(to, id, temporary, &wanted, err);
 	if (rc == 0)
-		plan_say(note, '~', "%s is \"%s\"", id, name);
+		plan_say(note, '~', "%s is \"%s\"", id, wanted.name);
 	free(id);
-	free(name);
+	wanted_clear(&wanted);
 	free(temporary);
-	buf_clear(&path);
-	buf_clear(&body);
-	buf_wipe(&answer);
 	return rc;
 }
 

@@ -6,8 +6,11 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "flow/agent.h"
+#include "flow/agent_blocks.h"
 #include "flow/agent_checks.h"
+#include "flow/agent_identities.h"
 #include "flow/agent_page.h"
+#include "flow/agent_passages.h"
 #include "flow/agent_raw.h"
 #include "flow/agent_shell.h"
 #include "flow/plan.h"
@@ -60,10 +63,8 @@ agent_read_passages(struct server *server, const char *id,
     const struct conf_agent *agent, const char *word, bool fresh,
     struct journal *journal, struct err *err)
 {
-	struct side side = { server, journal, agent, id, word, fresh };
-
-	return read_listing(&side, AGENT_PAGE_PASSAGES, "passages", NULL,
-	    NULL, err);
+	return agent_passages_read(server, id, agent, word, fresh, journal,
+	    err);
 }
 
 /* The state first: its ids in context then name rows that are listed. */
@@ -217,6 +218,11 @@ agent_read_side(struct server *server, const char *id,
 	if (rc == 0)
 		rc = agent_read_passages(server, id, agent, word, fresh,
 		    journal, err);
+	if (rc == 0)
+		rc = agent_blocks_read(server, id, agent, word, journal, err);
+	if (rc == 0)
+		rc = agent_identities_read(server, id, agent, word, journal,
+		    err);
 	if (rc == 0)
 		rc = read_raw(&side, err);
 	free(type);
@@ -385,13 +391,14 @@ read_undo(struct run *run, const struct step *step, struct plan_note *note,
 {
 	static const char *const sides[] = { "source", "target" };
 	static const char *const listings[] = { "messages", "passages",
-	    "conversations" };
+	    "conversations", "blocks", "identities" };
+	const size_t n = sizeof(listings) / sizeof(*listings);
 	const struct conf_agent *agent = step->subject;
 	char *scope, *keys[2];
 	int rc = 0;
 
-	for (size_t i = 0; i < 6 && rc == 0; i++) {
-		scope = agent_scope(sides[i / 3], agent, listings[i % 3]);
+	for (size_t i = 0; i < 2 * n && rc == 0; i++) {
+		scope = agent_scope(sides[i / n], agent, listings[i % n]);
 		rc = journal_scope_drop(run->journal, scope, err);
 		free(scope);
 	}

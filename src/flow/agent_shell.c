@@ -2,7 +2,11 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
+#include "core/af_mark.h"
+#include "core/af_state.h"
 #include "core/conf.h"
 #include "core/export.h"
 #include "core/jdoc.h"
@@ -112,6 +116,42 @@ get_export(struct server *server, const char *id, struct buf *answer,
 	return rc;
 }
 
+/*
+ * An agent whose name a file may not have cannot be exported: its state takes
+ * the place of the answer.  Any other failure stays the one that it is.
+ */
+static int
+use_state(struct server *server, const char *id, struct buf *answer,
+    struct err *err)
+{
+	struct buf path = BUF_INIT(LETTA_PATH_MAX);
+	struct buf name = BUF_INIT(LETTA_ANSWER_MAX);
+	struct err second = ERR_INIT;
+	struct jdoc *state = NULL, *shell;
+	const char *own;
+	int rc = -1;
+
+	letta_path_agent(&path, id);
+	if (server_get_doc(server, buf_cstr(&path), "agent", &state,
+	    &second) == 0) {
+		own = jdoc_get_str(state, "name");
+		af_mark_name(own ? own : "", &name);
+		if (!str_eq(own ? own : "", buf_cstr(&name))) {
+			log_detail("%s", err->text);
+			err_clear(err);
+			shell = af_state_shell(state);
+			buf_clear(answer);
+			jdoc_write(shell, answer);
+			jdoc_free(shell);
+			rc = buf_check(answer, "state of the agent", err);
+		}
+	}
+	jdoc_free(state);
+	buf_clear(&name);
+	buf_clear(&path);
+	return rc;
+}
+
 static int
 place_rows(const struct conf_agent *agent, const char *side,
     struct journal *journal, const struct buf *answer,
@@ -144,6 +184,8 @@ agent_shell_fetch(struct server *server, const char *id,
 
 	*counts = (struct agent_raw_counts){ 0 };
 	rc = get_export(server, id, &answer, err);
+	if (rc != 0 && err->kind == ERR_FAILED && !server->caps.backward)
+		rc = use_state(server, id, &answer, err);
 	if (rc == 0)
 		rc = agent_shell_of(&answer, &shell, &legacy, err);
 	if (rc == 0)

@@ -5,8 +5,11 @@
 #include "core/conf.h"
 #include "core/verdict.h"
 #include "flow/agent.h"
+#include "flow/agent_blocks.h"
 #include "flow/agent_checks.h"
+#include "flow/agent_identities.h"
 #include "flow/agent_live.h"
+#include "flow/agent_rejects.h"
 #include "flow/run.h"
 #include "io/journal.h"
 
@@ -35,6 +38,17 @@ check(struct run *run, const struct conf_agent *agent, const char *id,
 	return agent_checks(to, id, agent, scratch, verdict, err);
 }
 
+/* What a comparison needs of the job beside both sides. */
+static int
+carry(struct journal *from, const struct conf_agent *agent,
+    struct journal *scratch, struct err *err)
+{
+	if (agent_rejects_carry(agent, from, scratch, err) != 0 ||
+	    agent_blocks_carry(agent, from, scratch, err) != 0)
+		return -1;
+	return agent_identities_carry(agent, from, scratch, err);
+}
+
 int
 agent_verify(struct run *run, const struct conf_agent *agent,
     struct verdict *verdict, struct err *err)
@@ -53,6 +67,8 @@ agent_verify(struct run *run, const struct conf_agent *agent,
 		rc = journal_open(path, true, &scratch, err);
 		if (rc == 0)
 			rc = read_both(run, agent, id, scratch, err);
+		if (rc == 0)
+			rc = carry(run->journal, agent, scratch, err);
 		if (rc == 0)
 			rc = agent_compare(agent, scratch, true, &own, err);
 		if (rc == 0)

@@ -88,6 +88,7 @@ plan_look(struct run *run, const struct plan *plan,
 		step = &plan->steps[i];
 		event.step = step->name;
 		note_init(&note);
+		event.found = PLAN_WAITS;
 		rc = stop_check(err);
 		if (rc == 0)
 			rc = step->kind->probe(run, step, &note, &event.found,
@@ -95,8 +96,12 @@ plan_look(struct run *run, const struct plan *plan,
 		if (rc == 0) {
 			tell(watch, &event);
 			*todo += event.found != PLAN_DONE;
-		} else
+		} else {
+			/* What was found shows why. */
+			if (note.diff.len > 0)
+				tell(watch, &event);
 			(void)err_ctx(err, "plan %s", step->name);
+		}
 		note_clear(&note);
 	}
 	return rc;

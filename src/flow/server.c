@@ -163,6 +163,21 @@ server_send(struct server *server, const char *method, const char *path,
 	return exchange(server, method, path, json, answer, &asked_ms, err);
 }
 
+int
+server_delete(struct server *server, const char *path, struct err *err)
+{
+	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
+	int rc;
+
+	rc = server_send(server, "DELETE", path, NULL, &answer, err);
+	if (rc != 0 && err->kind == ERR_MISSING) {
+		err_clear(err);
+		rc = 0;
+	}
+	buf_clear(&answer);
+	return rc;
+}
+
 static int
 look(struct server *server, const char *pinned, struct err *err)
 {
@@ -181,6 +196,11 @@ look(struct server *server, const char *pinned, struct err *err)
 		rc = err_set(err, ERR_DATA, "%s: %s runs Letta %s and the job "
 		    "file pins %s; nothing was changed", server->name,
 		    http_url(server->http), server->caps.version, pinned);
+	if (rc == 0 && server->caps.untried)
+		log_warn("%s: %s runs Letta %s, which is newer than any that "
+		    "was tried (0.16.8); it is read, and what is not "
+		    "understood is an error", server->name,
+		    http_url(server->http), server->caps.version);
 	/* Health answers without a token; this does not. */
 	if (rc == 0)
 		rc = server_get(server, "/v1/agents/?limit=1", &answer, err);

@@ -54,6 +54,10 @@ int server_get_doc(struct server *, const char *path, const char *what,
 int server_send(struct server *, const char *method, const char *path,
     const char *json, struct buf *answer, struct err *) MUST_CHECK;
 
+/* DELETE; what is gone already is a success.  The answer is dropped. */
+int server_delete(struct server *, const char *path, struct err *)
+    MUST_CHECK;
+
 /* As server_send's failures, for an answer that was fetched otherwise. */
 int server_status(struct server *, const char *method, const char *path,
     long status, const struct buf *body, struct err *) MUST_CHECK;

@@ -81,6 +81,21 @@ def agent_job(path, source, target, agent_id, *, name="sage"):
         agent(name, agent_id)])
 
 
+def agents_job(path, source, target, agents, *, job_name="minds",
+               **keys):
+    """The same with several agents: {name in the job: id}.
+
+    keys   further keys of each [agent]
+    """
+    sections = [job("agent", job_name),
+                letta("cloud", source, SOURCE_TOKEN),
+                letta("new", target, TARGET_TOKEN)]
+    for one, agent_id in agents.items():
+        title, found = agent(one, agent_id)
+        sections.append((title, {**found, **keys}))
+    return write(path, sections)
+
+
 def workers_job(path, bed, made, agent_id, *, server_url, **host_options):
     """Job of kind workers: from src to dst, for the agent `agent_id`.
 

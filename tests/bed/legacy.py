@@ -33,13 +33,15 @@ def legacy_file(agent_file, version):
                                   "return_char_limit", "source_code",
                                   "source_type", "tags", "tool_type")}}
             for t in agent_file["tools"]],
-        "tool_rules": [], "tool_exec_environment_variables": [],
+        "tool_rules": agent["tool_rules"],
+        "tool_exec_environment_variables": [],
         "message_buffer_autoclear": False, "multi_agent_group": None}
 
 
 def legacy_row(row):
     return {"role": row["role"], "content": row["content"],
             "tool_calls": row.get("tool_calls") or [],
-            "tool_call_id": row.get("tool_call_id"), "tool_returns": [],
+            "tool_call_id": row.get("tool_call_id"),
+            "tool_returns": row.get("tool_returns") or [],
             "created_at": row["created_at"], "updated_at": row["created_at"],
-            "group_id": None, "model": None, "name": None}
+            "group_id": None, "model": None, "name": row.get("name")}

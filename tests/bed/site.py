@@ -38,6 +38,7 @@ class Bed:
     source     bed.letta.LettaServer on this machine, without a password
     second     the same, with TARGET_PASSWORD: a target within easy reach
     target     one on dst, with TARGET_PASSWORD, reached by dst alone
+    lettas()   servers of any versions, as second is
     acme       bed.acme.Acme, for which the name `site` is dst's address
     stub_port  of the model's stand-in, on both loopback addresses
     """
@@ -51,7 +52,7 @@ class Bed:
         self.bad_nonces, self.rtt_ms = bad_nonces, rtt_ms
         self.site = SITE
         self._wanted_dir, self._number = state_dir, number
-        self._stops = []
+        self._stops, self._lettas = [], {}
         self.src = self.dst = self.acme = None
         self.source = self.second = self.target = None
         self.space = self.client_key = self.state_dir = None
@@ -169,6 +170,26 @@ class Bed:
             stub_port=self.stub_port, name="target")
         self._stops.append(self.target.stop)
         return self.target
+
+    def lettas(self, *versions):
+        """Return a server of each version, for the time of the bed.
+
+        They are on this machine's loopback, with TARGET_PASSWORD, and are
+        started, all at the same time, when they are first asked for.
+        """
+        new = [v for v in dict.fromkeys(versions) if v not in self._lettas]
+        if self.target_version in new:
+            self.need("second")
+            self._lettas[self.target_version] = self.second
+            new.remove(self.target_version)
+        made = {v: self.new_server(f"letta-{v}", version=v, start=False,
+                                   password=TARGET_PASSWORD) for v in new}
+        run_all([server.start for server in made.values()])
+        self._lettas.update(made)
+        return [self._lettas[v] for v in versions]
+
+    def letta(self, version):
+        return self.lettas(version)[0]
 
     def new_server(self, name, *, version=None, password=None, start=True):
         """Return a further Letta server on this machine's loopback."""

@@ -5,8 +5,9 @@
 It answers GET /v1/models, POST /v1/chat/completions (whole or as a stream)
 and POST /v1/embeddings.  Its answers depend on nothing but the request:
 
-  chat        one sentence that quotes the user; if the last user message
-              holds "use the tool" and tools are offered, a call of the
+  chat        one sentence that quotes the user, given to send_message if
+              that tool is offered; if the last message is a user's with
+              "use the tool" in it and tools are offered, a call of the
               first offered tool named in the message (else the first one)
   embeddings  1536 numbers of unit length made from the text's SHA-256
 """
@@ -24,6 +25,7 @@ DIMENSIONS = 1536
 CHAT_MODEL = "gpt-4o-mini"
 EMBEDDING_MODEL = "text-embedding-3-small"
 TRIGGER = "use the tool"
+SPEAKER = "send_message"
 NOTICE = "stand-in for a language model"
 
 
@@ -71,18 +73,23 @@ def choose_tool(messages, tools):
 
 def answer(request):
     """Return the assistant's message for a chat request."""
-    messages = request.get("messages") or []
+    messages, tools = request.get("messages") or [], request.get("tools")
+    said = [text_of(m) for m in messages if m.get("role") == "user"]
+    words = f"I am a {NOTICE}. You said: {said[-1][:200] if said else ''}"
+    tool, more = choose_tool(messages, tools), {}
+    if tool is None:
+        # Agents of older versions speak by this tool and in no other way.
+        tool = next((t for t in tools or []
+                     if t["function"]["name"] == SPEAKER), None)
+        more = {"message": words}
+    if tool is None:
+        return {"role": "assistant", "content": words}
     digest = hashlib.sha256(
         json.dumps(messages, sort_keys=True).encode()).hexdigest()[:16]
-    tool = choose_tool(messages, request.get("tools"))
-    if tool is not None:
-        return {"role": "assistant", "content": None, "tool_calls": [{
-            "id": f"call_{digest}", "type": "function", "function": {
-                "name": tool["function"]["name"],
-                "arguments": json.dumps(made_up_arguments(tool))}}]}
-    said = [text_of(m) for m in messages if m.get("role") == "user"]
-    return {"role": "assistant", "content":
-            f"I am a {NOTICE}. You said: {said[-1][:200] if said else ''}"}
+    return {"role": "assistant", "content": None, "tool_calls": [{
+        "id": f"call_{digest}", "type": "function", "function": {
+            "name": tool["function"]["name"],
+            "arguments": json.dumps({**made_up_arguments(tool), **more})}}]}
 
 
 def pieces(message):

@@ -208,7 +208,7 @@ def test_a_tool_of_the_same_name_and_another_source(agent_job, refused,
            .replace("a die has sides", "no sides, no die")})
     with unchanged(source, second):
         refused(1, agent_job, history.TOOL_NAME, "another source",
-                "nothing was changed", "Rename one of them")
+                "nothing was changed", "tools = override")
     assert second("GET", "/v1/agents/?limit=10") == []
 
 

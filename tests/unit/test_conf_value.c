@@ -134,6 +134,10 @@ static const struct edit values[] = {
 	{ green, "to = new", "to = new\ntools = overwrite",
 	    "j.conf:22: `tools' in [agent sage]: `overwrite' is not known "
 	    "(did you mean `override'?); known: stop, override, keep" },
+	{ green, "to = new", "to = new\nrejects = drop",
+	    "j.conf:22: `rejects' in [agent sage]: `drop' is not known "
+	    "(did you mean `stop'?); known: stop, accept" },
+	{ green, "to = new", "to = new\nrejects = accept", NULL },
 	{ green, "to = new", "to = new\nraw_read = maybe",
 	    "j.conf:22: `raw_read' in [agent sage]: `maybe' is not known; "
 	    "known: no, yes" },
