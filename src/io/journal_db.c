@@ -353,7 +353,8 @@ set_up_writer(struct journal *j, bool fresh, struct err *err)
 
 	if (exec(j, "PRAGMA synchronous = FULL;"
 	    "PRAGMA journal_size_limit = 16777216;"
-	    "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4000", err) != 0)
+	    "PRAGMA cache_size = -8192;"
+	    "PRAGMA wal_autocheckpoint = 4000", err) != 0)
 		return -1;
 	if (!fresh)
 		return 0;
