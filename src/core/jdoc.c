@@ -184,7 +184,10 @@ jdoc_copy(const struct jdoc *from)
 {
 	struct json_object *copy = NULL;
 
-	if (node(from) && json_object_deep_copy(node(from), &copy, NULL) != 0)
+	/* Nothing here changes a string or number: two trees may have it. */
+	if (jdoc_type(from) != JDOC_ARRAY && jdoc_type(from) != JDOC_OBJECT)
+		return owned(json_object_get(node(from)));
+	if (json_object_deep_copy(node(from), &copy, NULL) != 0)
 		abort();
 	return owned(copy);
 }
