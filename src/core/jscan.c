@@ -151,19 +151,26 @@ scan_string(struct scan *s, bool *nul)
 	return 0;
 }
 
-/* Where the digits from at on end. */
-static size_t
-digits_end(const struct scan *s, size_t at)
+static bool
+is_digit(const struct scan *s)
 {
+	return s->at < s->len && s->p[s->at] >= '0' && s->p[s->at] <= '9';
+}
+
+static void
+skip_digits(struct scan *s)
+{
+	size_t at = s->at;
+
 	while (at < s->len && s->p[at] >= '0' && s->p[at] <= '9')
 		at++;
-	return at;
+	s->at = at;
 }
 
 static bool
-on(const struct scan *s, size_t at, char a, char b)
+on(const struct scan *s, char a, char b)
 {
-	return at < s->len && (s->p[at] == a || s->p[at] == b);
+	return s->at < s->len && (s->p[s->at] == a || s->p[s->at] == b);
 }
 
 /* Digits without sign or leading zero: do 64 bits hold them? */
@@ -179,44 +186,42 @@ fits(const unsigned char *digits, size_t n, bool negative)
 	    (n == limit_len && memcmp(digits, limit, n) <= 0);
 }
 
-/* One digit or more from at on; *end is behind them. */
-static int
-need_digits(struct scan *s, size_t at, size_t *end)
-{
-	*end = digits_end(s, at);
-	if (*end > at)
-		return 0;
-	s->at = at;
-	return fail_here(s);
-}
-
 static int
 scan_number(struct scan *s)
 {
-	bool negative = s->p[s->at] == '-', whole = true;
-	size_t first = s->at + negative, at;
+	bool negative = s->p[s->at] == '-';
+	size_t first;
 
-	if (need_digits(s, first, &at) != 0)
-		return -1;
-	if (s->p[first] == '0' && at > first + 1) {
-		s->at = first + 1;
+	if (negative)
+		s->at++;
+	first = s->at;
+	if (!is_digit(s))
+		return fail_here(s);
+	if (s->p[s->at] == '0')
+		s->at++;
+	else
+		skip_digits(s);
+	if (is_digit(s))
 		return fail(s, "number with a leading zero");
+	if (!on(s, '.', '.') && !on(s, 'e', 'E')) {
+		if (!fits(s->p + first, s->at - first, negative))
+			return fail(s, "integer beyond 64 bits that ends");
+		return 0;
 	}
-	s->at = at;
-	if (on(s, at, '.', '.')) {
-		whole = false;
-		if (need_digits(s, at + 1, &at) != 0)
-			return -1;
+	if (on(s, '.', '.')) {
+		s->at++;
+		if (!is_digit(s))
+			return fail_here(s);
+		skip_digits(s);
 	}
-	if (on(s, at, 'e', 'E')) {
-		whole = false;
-		at += on(s, at + 1, '+', '-');
-		if (need_digits(s, at + 1, &at) != 0)
-			return -1;
+	if (on(s, 'e', 'E')) {
+		s->at++;
+		if (on(s, '+', '-'))
+			s->at++;
+		if (!is_digit(s))
+			return fail_here(s);
+		skip_digits(s);
 	}
-	if (whole && !fits(s->p + first, at - first, negative))
-		return fail(s, "integer beyond 64 bits that ends");
-	s->at = at;
 	return 0;
 }
 
