@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "cli/cmd.h"
+#include "cli/lint_bundle.h"
 #include "cli/opt.h"
 #include "cli/show.h"
 #include "core/jdoc.h"
@@ -130,6 +131,8 @@ run(const struct opt *opt, struct err *err)
 	};
 	struct lint_result result;
 
+	if (lint_path_is_dir(opt->words[0]))
+		return lint_bundle(opt, err);
 	if (opt->for_version && af_rule_target(opt->for_version,
 	    &watch.targets, err) != 0)
 		return -1;
@@ -144,8 +147,9 @@ run(const struct opt *opt, struct err *err)
 
 const struct cmd cmd_agent_lint = {
 	.name = "agent lint",
-	.args = "FILE",
-	.about = "what an import would do with an agent file; contact nobody",
+	.args = "FILE|DIR",
+	.about = "what an import would do with an agent file; is a bundle "
+	    "sound?",
 	.min_words = 1,
 	.max_words = 1,
 	.run = run,

@@ -5,6 +5,7 @@
 #include "cli/opt.h"
 #include "cli/show.h"
 #include "core/jdoc.h"
+#include "flow/job.h"
 #include "flow/plan.h"
 
 static int
@@ -13,7 +14,7 @@ take_back(const struct job_cmd *cmd, struct err *err)
 	struct jdoc *object;
 	size_t undone;
 
-	if (plan_cancel(cmd->run, cmd->plan, cmd->watch, &undone, err) != 0)
+	if (job_cancel(cmd->run, cmd->plan, cmd->watch, &undone, err) != 0)
 		return -1;
 	if (cmd->opt->json) {
 		object = show_new("cancel");

@@ -5,6 +5,7 @@
 #include "cli/show.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
+#include "flow/job.h"
 #include "flow/run.h"
 #include "io/journal.h"
 
@@ -46,6 +47,22 @@ show_step(void *ctx, const struct journal_step *step, struct err *err)
 	return 0;
 }
 
+static void
+show_window(void *ctx, const struct conf_agent *agent)
+{
+	const struct opt *opt = ctx;
+	struct jdoc *object;
+
+	if (opt->json) {
+		object = show_new("open_window");
+		jdoc_set_str(object, "agent", agent->from_id);
+		show_object(object);
+	} else
+		(void)printf("the messages in context of %s at its source "
+		    "are exchanged: plan, apply or cancel puts them back\n",
+		    agent->from_id);
+}
+
 static int
 run(const struct opt *opt, struct err *err)
 {
@@ -60,6 +77,9 @@ run(const struct opt *opt, struct err *err)
 		    journal_path(job->journal));
 	rc = journal_steps(job->journal, show_step, (void *)(uintptr_t)opt,
 	    err);
+	if (rc == 0)
+		rc = job_open_windows(job, show_window,
+		    (void *)(uintptr_t)opt, err);
 	run_close(job);
 	return rc;
 }

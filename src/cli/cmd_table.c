@@ -121,6 +121,8 @@ cmd_help(const struct cmd *one)
 	    "  --state DIR    where journals are (default "
 	    "~/.local/state/sanctumctl)\n"
 	    "  --dry-run      show what would be done (agent import)\n"
+	    "  --name TEXT    the agent's name there (agent import)\n"
+	    "  --tools WORD   stop, override or keep (agent import)\n"
 	    "  -q, --quiet    warnings only on stderr\n"
 	    "  -v, --verbose  more on stderr; twice: all\n"
 	    "  -h, --help     this, or the usage of a command\n"

@@ -1,6 +1,5 @@
 #include "base/base.h"
 
-#include "base/err.h"
 #include "cli/cmd.h"
 #include "cli/opt.h"
 #include "cli/show.h"
@@ -21,13 +20,8 @@ run(const struct opt *opt, struct err *err)
 	rc = run_open(opt->job, &options, &job, err);
 	if (rc == 0)
 		rc = job_verify(job, &verdict, err);
-	if (rc == 0) {
-		show_verdict(opt, &verdict);
-		if (verdict_overall(&verdict) != VERDICT_SAME)
-			rc = err_set(err, ERR_VERDICT, "the verdict is not "
-			    "`same'; nothing was changed, see the checks "
-			    "above");
-	}
+	if (rc == 0)
+		rc = show_judged(opt, &verdict, err);
 	verdict_clear(&verdict);
 	run_close(job);
 	return rc;

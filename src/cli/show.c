@@ -138,6 +138,17 @@ show_event(void *ctx, const struct plan_event *event)
 		event_text(event);
 }
 
+int
+show_judged(const struct opt *opt, const struct verdict *verdict,
+    struct err *err)
+{
+	show_verdict(opt, verdict);
+	if (verdict_overall(verdict) == VERDICT_SAME)
+		return 0;
+	return err_set(err, ERR_VERDICT, "the verdict is not `same'; nothing "
+	    "was changed, see the checks above");
+}
+
 void
 show_error(const struct opt *opt, const struct err *err)
 {

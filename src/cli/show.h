@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include "base/attr.h"
+
 struct buf;
 struct err;
 struct jdoc;
@@ -20,6 +22,10 @@ void show_event(void *ctx, const struct plan_event *);
 
 /* A verdict: an object a check and one on all of them, or a table. */
 void show_verdict(const struct opt *, const struct verdict *);
+
+/* The same of agents that were only looked at; ERR_VERDICT unless `same'. */
+int show_judged(const struct opt *, const struct verdict *, struct err *)
+    MUST_CHECK;
 
 /* The failure that ends the program: stderr, and with --json stdout too. */
 void show_error(const struct opt *, const struct err *);

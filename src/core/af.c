@@ -244,8 +244,8 @@ strip(struct jdoc *row)
 static int
 write_row(struct af_writer *w, const struct af_row *row, struct err *err)
 {
-	static const struct af_rule_report report = {
-		.found = stop_at_finding
+	const struct af_rule_report report = {
+		.found = stop_at_finding, .targets = w->source.targets,
 	};
 	char number[40];
 

@@ -64,6 +64,9 @@ struct af_source {
 	const struct jdoc *llm_config;
 	const struct jdoc *embedding_config;
 
+	/* The servers that must take it (core/af_rule.h); 0: all. */
+	unsigned int targets;
+
 	/*
 	 * The next row, converted (core/af_row.h): 1, 0 after the last, -1.
 	 * It lives until the next call; its document is edited here.

@@ -1,11 +1,10 @@
 #include "base/base.h"
 
 #include "base/buf.h"
-#include "base/mem.h"
 #include "base/str.h"
 #include "core/af_mark.h"
+#include "core/af_rule.h"
 #include "core/jdoc.h"
-#include "core/letta.h"
 
 static struct jdoc *
 copy_of(const struct jdoc *metadata)
@@ -52,63 +51,16 @@ af_mark_own(const struct jdoc *metadata)
 	return out;
 }
 
-/*
- * Beyond ASCII: signs, arrows, emoji and combining accents, none of which is
- * a letter or digit to a server (Python's \w).  Not all that it refuses.
- */
-static const struct {
-	uint32_t first, last;
-} signs[] = {
-	{ 0x0300, 0x036f }, { 0x2010, 0x2027 }, { 0x2030, 0x205e },
-	{ 0x20a0, 0x20c0 }, { 0x2190, 0x2426 }, { 0x2500, 0x2775 },
-	{ 0x2794, 0x2bff }, { 0x3001, 0x3004 }, { 0x3008, 0x3020 },
-	{ 0xfe00, 0xfe0f }, { 0x1f000, 0x1f0ff }, { 0x1f1e6, 0x1f1ff },
-	{ 0x1f300, 0x1faff },
-};
-
-/* The code point of one whole UTF-8 character of len bytes. */
-static uint32_t
-code_point(const char *s, size_t len)
-{
-	static const unsigned char first[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
-	uint32_t c = (unsigned char)s[0] & first[len];
-
-	for (size_t i = 1; i < len; i++)
-		c = c << 6 | ((unsigned char)s[i] & 0x3f);
-	return c;
-}
-
 /* Whether a server takes the character of len bytes; 0: it is none. */
 static bool
 may_pass(const char *s, size_t len)
 {
-	const char one[2] = { s[0], '\0' };
-	uint32_t c;
+	char one[5] = "";
 
-	if (len <= 1)
-		return len == 1 && letta_name_may_pass(one);
-	c = code_point(s, len);
-	for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++) {
-		if (c >= signs[i].first && c <= signs[i].last)
-			return false;
-	}
-	return true;
-}
-
-/* The same for a whole name. */
-static bool
-passes(const char *name)
-{
-	size_t len;
-
-	if (!*name)
+	if (len == 0 || len >= sizeof(one))
 		return false;
-	for (; *name; name += len) {
-		len = str_utf8_char(name, strlen(name));
-		if (!may_pass(name, len))
-			return false;
-	}
-	return true;
+	memcpy(one, s, len);
+	return af_rule_name_ok(one);
 }
 
 static bool
@@ -124,7 +76,7 @@ af_mark_name(const char *name, struct buf *out)
 	bool refused = false;
 	size_t len;
 
-	if (passes(name)) {
+	if (*name && af_rule_name_ok(name)) {
 		buf_str(out, name);
 		return;
 	}

@@ -49,12 +49,10 @@ struct jdoc *af_mark_final(const struct jdoc *metadata,
 struct jdoc *af_mark_own(const struct jdoc *metadata);
 
 /*
- * Append the name nearest to this one that a server takes in a file: letters
- * of any language, digits, blank, "-", "_", "'" (^[\w '-]+$ of Python, 0.16.2
- * and 0.16.8).  What it refuses becomes "-", once for a run of it, and none at
- * either end: "AI/ML Expert" is "AI-ML Expert"; a name of which nothing is
- * left is "agent".  A name that may pass comes out as it is.  Of characters
- * beyond ASCII only the usual signs and emoji are known here.
+ * Append the name nearest to this one that a server takes in a file
+ * (af_rule_name_ok).  What it refuses becomes "-", once for a run of it, and
+ * none at either end: "AI/ML Expert" is "AI-ML Expert"; a name of which
+ * nothing is left is "agent".  A name that may pass comes out as it is.
  */
 void af_mark_name(const char *name, struct buf *out);
 

@@ -173,6 +173,19 @@ af_model_diff(const struct jdoc *before, const struct jdoc *after,
 	}
 }
 
+/* The first of the names with the same "provider/", or NULL. */
+static const char *
+same_provider(const char *handle, const char *const *names)
+{
+	size_t len = strcspn(handle, "/") + 1;
+
+	for (; *names; names++) {
+		if (strncmp(handle, *names, len) == 0)
+			return *names;
+	}
+	return NULL;
+}
+
 void
 af_model_near(const struct jdoc *offered, const char *handle, size_t most,
     struct buf *out)
@@ -191,6 +204,8 @@ af_model_near(const struct jdoc *offered, const char *handle, size_t most,
 	/* The nearest is taken out of the list, then the next nearest. */
 	while (written < most && n_names > 0) {
 		near = str_nearest(handle, names);
+		if (!near)
+			near = same_provider(handle, names);
 		if (!near && written > 0)
 			break;
 		if (!near)

@@ -54,8 +54,9 @@ void af_model_diff(const struct jdoc *before, const struct jdoc *after,
     struct buf *out);
 
 /*
- * Append the handles nearest to one that is not offered, "a, b, c"; when
- * none is near, the first ones.  At most `most' of them.
+ * Append the handles nearest to one that is not offered, "a, b, c": alike in
+ * letters, else of the same provider; when there is none, the first one.  At
+ * most `most' of them.
  */
 void af_model_near(const struct jdoc *offered, const char *handle,
     size_t most, struct buf *out);

@@ -418,11 +418,10 @@ token_span(struct af_reader *r, const char *data, size_t len, bool *ended)
 			*ended = !r->in_string && r->depth == 0;
 			continue;
 		}
-		if (r->token == TOKEN_WORD &&
-		    strchr(",]}: \t\r\n\"", data[i])) {
-			*ended = true;
+		*ended = r->token == TOKEN_WORD &&
+		    strchr(",]}: \t\r\n\"", data[i]);
+		if (*ended)
 			break;
-		}
 		if (data[i] == '"')
 			r->in_string = true;
 		else if (data[i] == '{' || data[i] == '[')

@@ -23,6 +23,7 @@ static const char *const texts[AF_CHANGES] = {
 	[AF_CHANGE_CALL_ID] = "tool_call_id taken from the call before",
 	[AF_CHANGE_CONTENT] = "content made the list that its role needs",
 	[AF_CHANGE_DATE] = "date moved into 1900-2999",
+	[AF_CHANGE_UNDATED] = "no date: given that of the row before",
 	[AF_CHANGE_NUL] = "U+0000 taken out",
 	[AF_CHANGE_SURROGATE] = "a surrogate without its pair made U+FFFD",
 	[AF_CHANGE_SUMMARY] = "a summary made a row of the user",
@@ -34,14 +35,6 @@ af_change_text(enum af_change change)
 {
 	assert(change < AF_CHANGES);
 	return texts[change];
-}
-
-static bool
-is_word(const struct jdoc *object, const char *key, const char *word)
-{
-	const char *s = jdoc_get_str(object, key);
-
-	return s && str_eq(s, word);
 }
 
 const char *
@@ -230,12 +223,12 @@ needs_one_text(const struct jdoc *row)
 {
 	size_t n = jdoc_len(jdoc_get(row, "content"));
 
-	if (is_word(row, "role", "user"))
+	if (jdoc_is(row, "role", "user"))
 		return n == 0;
-	if (is_word(row, "role", "tool"))
+	if (jdoc_is(row, "role", "tool"))
 		return n != 1 && jdoc_len(jdoc_get(row, "tool_returns")) == 0;
-	return n != 1 && (is_word(row, "role", "system") ||
-	    is_word(row, "role", "summary"));
+	return n != 1 && (jdoc_is(row, "role", "system") ||
+	    jdoc_is(row, "role", "summary"));
 }
 
 static void
@@ -263,19 +256,31 @@ fix_content(struct af_row *row)
 	buf_clear(&text);
 }
 
+/*
+ * A server dates a row without a date by the import: what was said would then
+ * have been said today, and no later comparison could tell.  A date that is
+ * none at all is left for core/af_rule.h to refuse.
+ */
 static void
-fix_date(struct af_row *row)
+fix_date(struct af_convert *c, struct af_row *row)
 {
 	const char *date = jdoc_get_str(row->doc, "created_at");
 	struct buf text = BUF_INIT(64);
 	struct stamp stamp;
+	enum af_change change;
 
-	if (!date || !stamp_parse(date, &stamp) || !stamp_clamp(&stamp))
+	if (date ? !stamp_parse(date, &stamp) : !c->rules.date_all)
 		return;
-	stamp_write(&stamp, &text);
-	jdoc_set_str(row->doc, "created_at", buf_cstr(&text));
+	if (!date)
+		stamp = c->last;
+	change = date ? AF_CHANGE_DATE : AF_CHANGE_UNDATED;
+	if (!date || stamp_clamp(&stamp)) {
+		stamp_write(&stamp, &text);
+		jdoc_set_str(row->doc, "created_at", buf_cstr(&text));
+		row->changes |= AF_CHANGE_BIT(change);
+	}
+	c->last = stamp;
 	buf_clear(&text);
-	row->changes |= AF_CHANGE_BIT(AF_CHANGE_DATE);
 }
 
 /*
@@ -285,7 +290,7 @@ fix_date(struct af_row *row)
 static void
 fix_summary(const struct af_convert *c, struct af_row *row)
 {
-	if (!c->rules.no_summary || !is_word(row->doc, "role", "summary"))
+	if (!c->rules.no_summary || !jdoc_is(row->doc, "role", "summary"))
 		return;
 	jdoc_set_str(row->doc, "role", "user");
 	row->changes |= AF_CHANGE_BIT(AF_CHANGE_SUMMARY);
@@ -298,12 +303,12 @@ fix_thoughts(const struct af_convert *c, struct af_row *row)
 	size_t i;
 
 	if (!c->rules.inner_thoughts ||
-	    !is_word(row->doc, "role", "assistant") ||
+	    !jdoc_is(row->doc, "role", "assistant") ||
 	    jdoc_len(jdoc_get(row->doc, "tool_calls")) == 0)
 		return;
 	for (i = 0; i < jdoc_len(content); i++) {
 		part = jdoc_edit_at(content, i);
-		if (!is_word(part, "type", "text"))
+		if (!jdoc_is(part, "type", "text"))
 			continue;
 		jdoc_set_str(part, "type", "reasoning");
 		jdoc_set(part, "is_native", jdoc_new_bool(false));
@@ -467,7 +472,7 @@ is_listed_part(const struct jdoc *part)
 	size_t i;
 
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		if (is_word(part, "type", types[i]))
+		if (jdoc_is(part, "type", types[i]))
 			return true;
 	}
 	return false;
@@ -479,7 +484,7 @@ af_row_is_listed(const struct jdoc *row)
 	const struct jdoc *content = jdoc_get(row, "content");
 	size_t i;
 
-	if (!is_word(row, "role", "assistant") ||
+	if (!jdoc_is(row, "role", "assistant") ||
 	    jdoc_len(jdoc_get(row, "tool_calls")) > 0)
 		return true;
 	for (i = 0; i < jdoc_len(content); i++) {
@@ -504,10 +509,10 @@ af_row_convert(struct af_convert *c, struct af_row *row, struct err *err)
 	fix_nul(row);
 	fix_summary(c, row);
 	fix_content(row);
-	fix_date(row);
+	fix_date(c, row);
 	fix_thoughts(c, row);
 	fix_returns(c, jdoc_edit(row->doc, "approvals"), row);
-	if (is_word(row->doc, "role", "tool")) {
+	if (jdoc_is(row->doc, "role", "tool")) {
 		fix_tool(c, row);
 		if (find_call(c, row, err) != 0)
 			return -1;

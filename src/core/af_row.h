@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "core/stamp.h"
 
 struct err;
 struct jdoc;
@@ -43,6 +44,7 @@ enum af_change {
 	AF_CHANGE_CALL_ID,	/* tool_call_id found */
 	AF_CHANGE_CONTENT,	/* content made a list */
 	AF_CHANGE_DATE,		/* moved into 1900-2999 */
+	AF_CHANGE_UNDATED,	/* none: that of the row before, or 1970 */
 	AF_CHANGE_NUL,		/* U+0000 taken out */
 	AF_CHANGE_SURROGATE,	/* a surrogate without its pair: U+FFFD */
 	AF_CHANGE_SUMMARY,	/* role summary made user */
@@ -77,6 +79,8 @@ struct af_rules {
 	bool neutral_failures;
 	/* The target knows no role `summary' (0.16.2; 0.16.8 does). */
 	bool no_summary;
+	/* A row without a date gets that of the row before. */
+	bool date_all;
 };
 
 /* Calls of one row that are still to be answered. */
@@ -87,6 +91,7 @@ struct af_convert {
 	uint64_t counts[AF_CHANGES];	/* rows with each change */
 
 	struct jdoc *open;		/* ids of calls, or NULL */
+	struct stamp last;		/* of the row before */
 };
 
 /*

@@ -46,6 +46,26 @@ af_rule_kind(const char *key)
 	return list ? list->kind : NULL;
 }
 
+static bool
+has_nul(const struct jdoc *text)
+{
+	return jdoc_str(text) && strlen(jdoc_str(text)) != jdoc_str_len(text);
+}
+
+/* 0.16.8 takes U+0000 out of a value, but refuses it elsewhere. */
+static int
+check_block_nul(const struct jdoc *block, const struct af_rule_place *place)
+{
+	static const char *const keys[] = { "label", "description" };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (has_nul(jdoc_get(block, keys[i])) &&
+		    af_rule_say_at(place, RULE_NUL, "/%s", keys[i]) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 check_block(const struct jdoc *block, const struct af_rule_place *place)
 {
@@ -56,6 +76,8 @@ check_block(const struct jdoc *block, const struct af_rule_place *place)
 	bool has_limit = jdoc_type(limit) == JDOC_NUMBER ||
 	    !jdoc_has(block, "limit");
 
+	if (check_block_nul(block, place) != 0)
+		return -1;
 	if (!jdoc_get_str(block, "label") ||
 	    !af_rule_is_text_or_null(value) ||
 	    (!has_limit && jdoc_type(limit) != JDOC_STRING))

@@ -6,6 +6,31 @@
 #include "core/af_rule_type.h"
 #include "core/jdoc.h"
 
+static bool
+is_list_or_null(const struct jdoc *value)
+{
+	return jdoc_type(value) == JDOC_NULL ||
+	    jdoc_type(value) == JDOC_ARRAY;
+}
+
+static bool
+is_rules_or_null(const struct jdoc *value)
+{
+	static const char *const types[] = {
+		"run_first", "exit_loop", "continue_loop", "conditional",
+		"constrain_child_tools", "max_count_per_step",
+		"parent_last_tool", "required_before_exit",
+		"requires_approval", NULL
+	};
+
+	for (size_t i = 0; i < jdoc_len(value); i++) {
+		if (!af_rule_is_one_of(jdoc_get(jdoc_at(value, i), "type"),
+		    types))
+			return false;
+	}
+	return is_list_or_null(value);
+}
+
 /* The types that the import wants of members that may also be null. */
 static const struct member {
 	const char *key;
@@ -17,6 +42,9 @@ static const struct member {
 	{ "metadata", af_rule_is_object_or_null },
 	{ "tags", af_rule_is_texts_or_null },
 	{ "tools", af_rule_is_texts_or_null },
+	{ "tool_rules", is_rules_or_null },
+	{ "initial_message_sequence", is_list_or_null },
+	{ "memory_blocks", is_list_or_null },
 	{ "tool_ids", af_rule_is_texts_or_null },
 	{ "block_ids", af_rule_is_texts_or_null },
 	{ "source_ids", af_rule_is_texts_or_null },

@@ -15,7 +15,8 @@ af_rule_return_ok(const char *text, size_t len)
 	struct err ignored = ERR_INIT;
 	struct jdoc *doc = jdoc_parse(text, len, &ignored);
 	const char *status = jdoc_get_str(doc, "status");
-	bool ok = jdoc_type(doc) == JDOC_OBJECT &&
+	/* A byte order mark is no JSON there (seen). */
+	bool ok = jdoc_type(doc) == JDOC_OBJECT && *text != '\xef' &&
 	    (!jdoc_has(doc, "status") || (status &&
 	    (str_eq(status, "OK") || str_eq(status, "Failed"))));
 
@@ -41,6 +42,21 @@ check_body(const struct af_rule_place *place, const char *key, size_t i,
 	return 0;
 }
 
+/* A list of texts and images, as 0.16.8 stores some. */
+static bool
+is_parts(const struct jdoc *response)
+{
+	const struct jdoc *part;
+
+	for (size_t i = 0; i < jdoc_len(response); i++) {
+		part = jdoc_at(response, i);
+		if (!af_rule_is_a(part, "text") &&
+		    !af_rule_is_a(part, "image"))
+			return false;
+	}
+	return jdoc_type(response) == JDOC_ARRAY;
+}
+
 /* One entry of tool_returns, or of approvals, as the schema has it. */
 static int
 check_entry(const struct af_rule_place *place, const char *key, size_t i,
@@ -48,7 +64,7 @@ check_entry(const struct af_rule_place *place, const char *key, size_t i,
 {
 	static const char *const statuses[] = { "success", "error", NULL };
 	const struct jdoc *response = jdoc_get(entry, "func_response");
-	bool is_list = jdoc_type(response) == JDOC_ARRAY;
+	bool is_list = is_parts(response);
 
 	if (!af_rule_is_one_of(jdoc_get(entry, "status"), statuses) ||
 	    !af_rule_is_texts_or_null(jdoc_get(entry, "stdout")) ||
@@ -56,6 +72,9 @@ check_entry(const struct af_rule_place *place, const char *key, size_t i,
 	    (!is_list && !af_rule_is_text_or_null(response)))
 		return af_rule_say_at(place, RULE_RETURN_SHAPE, "/%s/%zu",
 		    key, i);
+	if (!af_rule_is_text_or_null(jdoc_get(entry, "tool_call_id")) &&
+	    af_rule_say_at(place, RULE_RETURN_ID, "/%s/%zu", key, i) != 0)
+		return -1;
 	if (is_list)
 		return af_rule_say_at(place, RULE_RETURN_LIST,
 		    "/%s/%zu/func_response", key, i);
@@ -87,10 +106,9 @@ check_returns(const struct jdoc *returns, const struct af_rule_place *place)
 
 	for (size_t i = 0; i < n; i++) {
 		entry = jdoc_at(returns, i);
-		if (((n > 1 && !jdoc_get_str(entry, "tool_call_id")) ||
-		    !af_rule_is_text_or_null(jdoc_get(entry,
-		    "tool_call_id"))) && af_rule_say_at(place,
-		    RULE_RETURN_ID, "/tool_returns/%zu", i) != 0)
+		if (n > 1 && jdoc_type(jdoc_get(entry, "tool_call_id")) ==
+		    JDOC_NULL && af_rule_say_at(place, RULE_RETURN_ID,
+		    "/tool_returns/%zu", i) != 0)
 			return -1;
 		if (jdoc_type(jdoc_get(entry, "func_response")) !=
 		    JDOC_ARRAY && check_body(place, "tool_returns", i,

@@ -115,6 +115,16 @@ date_of_number(double number)
 	    AF_RULE_DATE_FAR : AF_RULE_DATE_GOOD;
 }
 
+/* An offset of hours alone, "+02", which pydantic does not take. */
+static bool
+ends_in_hours(const char *text)
+{
+	const char *time = strchr(text, 'T');
+	const char *sign = time ? strpbrk(time, "+-") : NULL;
+
+	return sign && strlen(sign) == strlen("+02");
+}
+
 /* The same instant as core/stamp.h writes it: "2024-01-01", ",5", "t", "z". */
 static bool
 parse_loosely(const char *text, struct stamp *stamp)
@@ -133,7 +143,7 @@ parse_loosely(const char *text, struct stamp *stamp)
 	}
 	if (n == strlen("2024-01-01"))
 		memcpy(copy + n, "T00:00", sizeof("T00:00"));
-	return stamp_parse(copy, stamp);
+	return !ends_in_hours(copy) && stamp_parse(copy, stamp);
 }
 
 enum af_rule_date

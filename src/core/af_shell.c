@@ -168,6 +168,60 @@ af_shell_read(const char *text, size_t len, struct af_shell *shell,
 	return 0;
 }
 
+/* The same names, each with the empty text. */
+static void
+blank_values(struct jdoc *agent, const char *key)
+{
+	const struct jdoc *values = jdoc_get(agent, key);
+	struct jdoc_member member = { 0 };
+	struct jdoc *blank;
+
+	if (jdoc_type(values) != JDOC_OBJECT)
+		return;
+	blank = jdoc_new_object();
+	while (jdoc_next(values, &member))
+		jdoc_set_str(blank, member.key, "");
+	jdoc_set(agent, key, blank);
+}
+
+/* The agent of that number, to be changed; NULL when it is none. */
+static struct jdoc *
+edit_agent(struct jdoc *file, size_t number)
+{
+	struct jdoc *agent = jdoc_edit_at(jdoc_edit(file, "agents"), number);
+
+	return jdoc_type(agent) == JDOC_OBJECT ? agent : NULL;
+}
+
+void
+af_shell_hide_secrets(struct jdoc *file)
+{
+	const size_t n = jdoc_len(jdoc_get(file, "agents"));
+	struct jdoc *agent;
+
+	for (size_t i = 0; i < n; i++) {
+		agent = edit_agent(file, i);
+		blank_values(agent, "tool_exec_environment_variables");
+		blank_values(agent, "secrets");
+	}
+}
+
+void
+af_shell_strip(struct jdoc *file)
+{
+	const size_t n = jdoc_len(jdoc_get(file, "agents"));
+	struct jdoc *agent;
+
+	af_shell_hide_secrets(file);
+	for (size_t i = 0; i < n; i++) {
+		agent = edit_agent(file, i);
+		if (!agent)
+			continue;
+		jdoc_set(agent, "messages", jdoc_new_array());
+		jdoc_set(agent, "in_context_message_ids", jdoc_new_array());
+	}
+}
+
 /* Append ", NAME" while there is room, then ", ..." once. */
 static void
 list_name(struct buf *out, size_t start, const char *name)

@@ -66,6 +66,16 @@ int af_shell_read(const char *text, size_t len, struct af_shell *,
 void af_shell_clear(struct af_shell *);
 
 /*
+ * Blank the values of tool variables and secrets in a parsed export; their
+ * names stay.  Servers write these values as "" (Letta 0.16.2 and 0.16.8,
+ * seen); whatever another one does, they are secrets and are not kept.
+ */
+void af_shell_hide_secrets(struct jdoc *file);
+
+/* Take out the messages, and the list of those in context, too. */
+void af_shell_strip(struct jdoc *file);
+
+/*
  * The limit with which a block of this limit and value is imported: the
  * value's length in characters (code points, as a server counts them) where
  * that is more, since a server refuses a value beyond its limit.

@@ -28,6 +28,10 @@ hand_row(struct export *x, const struct af_part *part, struct err *err)
 		return -1;
 	if (part->place == AF_PLACE_ITEM)
 		rc = legacy_row(row.doc, x->rows, err);
+	else {
+		row.text = part->text;
+		row.len = part->len;
+	}
 	row.id = jdoc_get_str(row.doc, "id");
 	if (rc == 0 && !row.id)
 		rc = err_set(err, ERR_DATA, "%s: no id", part->at);

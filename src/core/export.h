@@ -29,6 +29,9 @@ struct jdoc;
 struct export_row {
 	uint64_t number;	/* 0.. in the file */
 	const char *id;		/* in the file: "message-17" */
+	const char *text;	/* len bytes, as in a file of version 2: with
+				 * what a parser replaces; NULL of version 1 */
+	size_t len;
 	struct jdoc *doc;	/* of version 2; may be edited; lives until
 				 * the callback returns */
 };

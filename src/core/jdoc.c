@@ -282,6 +282,14 @@ jdoc_get_str(const struct jdoc *object, const char *key)
 }
 
 bool
+jdoc_is(const struct jdoc *object, const char *key, const char *text)
+{
+	const char *s = jdoc_get_str(object, key);
+
+	return s && str_eq(s, text);
+}
+
+bool
 jdoc_next(const struct jdoc *object, struct jdoc_member *m)
 {
 	const struct lh_entry *e;

@@ -80,6 +80,8 @@ int64_t jdoc_int(const struct jdoc *);	/* cut or clamped to fit */
 bool jdoc_bool(const struct jdoc *);
 /* jdoc_str(jdoc_get(object, key)): NULL when absent or not a string. */
 const char *jdoc_get_str(const struct jdoc *object, const char *key);
+/* Whether that is this text. */
+bool jdoc_is(const struct jdoc *object, const char *key, const char *text);
 
 /*
  * Walk an object in the order of its text.

@@ -188,6 +188,17 @@ letta_path_agents_by_name(struct buf *out, const char *name)
 }
 
 void
+letta_path_agents(struct buf *out, const char *after, unsigned int limit)
+{
+	buf_printf(out, "/v1/agents/?order=asc&ascending=true&limit=%u",
+	    limit);
+	if (after && *after) {
+		buf_str(out, "&after=");
+		str_url(out, after);
+	}
+}
+
+void
 letta_path_export(struct buf *out, const char *agent, unsigned int max_steps)
 {
 	path(out, "agents", agent, "/export");

@@ -89,6 +89,12 @@ bool letta_name_ok(const char *name) MUST_CHECK;
 
 void letta_path_agent(struct buf *, const char *agent);
 void letta_path_agents_by_name(struct buf *, const char *name);
+/*
+ * A page of agents, oldest first.  Sorted by time on every version, though
+ * each has its own word for it (0.11.3, 0.16.2, 0.16.8, seen).  A cursor that
+ * the server does not know gives the first page, not an error.
+ */
+void letta_path_agents(struct buf *, const char *after, unsigned int limit);
 /* max_steps, when not 0, is of servers before 0.16: how far it reaches back. */
 void letta_path_export(struct buf *, const char *agent,
     unsigned int max_steps);

@@ -120,8 +120,9 @@ void verdict_models(struct verdict *, const struct af_shell *source,
 /*
  * What the source has and no import can bring, by name, each NOT_COMPARED and
  * only when there is something: "secrets" (tool variables whose values must
- * be supplied again), "mcp servers", "tool schemas" (a tool of the same
- * source that the target describes otherwise to the model).
+ * be supplied again), "mcp servers", "folders" (they come along, and the
+ * target reads their files anew), "tool schemas" (a tool of the same source
+ * that the target describes otherwise to the model).
  */
 void verdict_losses(struct verdict *, const struct af_shell *source,
     const struct af_shell *target);

@@ -134,9 +134,12 @@ verdict_history_count(struct verdict_history *history, int side,
 {
 	uint64_t *counts = history->counts[side];
 
-	counts[VERDICT_TURNS] += is_word(row, "role", "user");
+	/* A listing shows a summary as a row of the user. */
+	counts[VERDICT_TURNS] += is_word(row, "role", "user") ||
+	    is_word(row, "role", "summary");
 	counts[VERDICT_TEXT] += has_visible_text(row);
 	counts[VERDICT_REASONING] += last_part(row, "reasoning") ||
+	    last_part(row, "summarized_reasoning") ||
 	    last_part(row, "redacted_reasoning") ||
 	    last_part(row, "omitted_reasoning");
 	counts[VERDICT_CALLS] += jdoc_len(jdoc_get(row, "tool_calls"));

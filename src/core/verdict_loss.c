@@ -146,5 +146,10 @@ verdict_losses(struct verdict *v, const struct af_shell *source,
 		    "to be set up on the target by hand: %s",
 		    buf_cstr(&names));
 	buf_clear(&names);
+	n = jdoc_len(jdoc_get(source->doc, "sources"));
+	if (n > 0)
+		verdict_add(v, "folders", VERDICT_NOT_COMPARED, n,
+		    jdoc_len(jdoc_get(target->doc, "sources")), "they came "
+		    "along; the target makes its own passages of the files");
 	add_schemas(v, source, target);
 }

@@ -19,14 +19,6 @@ struct canon {
 };
 
 static bool
-is_word(const struct jdoc *object, const char *key, const char *word)
-{
-	const char *s = jdoc_get_str(object, key);
-
-	return s && str_eq(s, word);
-}
-
-static bool
 is_nothing(const struct jdoc *value)
 {
 	return jdoc_type(value) == JDOC_NULL ||
@@ -157,7 +149,7 @@ write_run_end(struct canon *c, enum run run, const struct jdoc *first)
 	} else if (run == RUN_REASONING) {
 		buf_char(out, '"');
 		write_member(out, "signature", jdoc_get(first,
-		    is_word(first, "type", "reasoning") ? "signature" :
+		    jdoc_is(first, "type", "reasoning") ? "signature" :
 		    "encrypted_content"));
 		buf_str(out, ",\"type\":\"reasoning\"}");
 	}
@@ -204,7 +196,7 @@ write_parts(struct canon *c, const struct jdoc *content)
 		}
 		if (run == RUN_TEXT)
 			add_str(c->out, jdoc_get(part, "text"));
-		else if (is_word(part, "type", "reasoning"))
+		else if (jdoc_is(part, "type", "reasoning"))
 			add_str(c->out, jdoc_get(part, "reasoning"));
 		else if (run == RUN_REASONING)
 			add_summary(c->out, part);
@@ -225,7 +217,7 @@ write_unpacked(struct buf *out, const struct jdoc *text)
 
 	if (s[strspn(s, " \t\n\r")] == '{')
 		doc = jdoc_parse(s, jdoc_str_len(text), &ignored);
-	if (is_word(doc, "type", "user_message") && jdoc_has(doc, "message"))
+	if (jdoc_is(doc, "type", "user_message") && jdoc_has(doc, "message"))
 		jdoc_write_canonical(jdoc_get(doc, "message"), out);
 	else
 		jdoc_write(text, out);
@@ -255,7 +247,7 @@ write_user_parts(struct canon *c, const struct jdoc *content)
 	const struct jdoc *part = jdoc_at(content, 0);
 	size_t i;
 
-	if (jdoc_len(content) == 1 && is_word(part, "type", "text") &&
+	if (jdoc_len(content) == 1 && jdoc_is(part, "type", "text") &&
 	    jdoc_get_str(part, "text")) {
 		buf_str(c->out, "{\"text\":");
 		write_unpacked(c->out, jdoc_get(part, "text"));
@@ -265,7 +257,7 @@ write_user_parts(struct canon *c, const struct jdoc *content)
 	for (i = 0; i < jdoc_len(content); i++) {
 		part = jdoc_at(content, i);
 		separate(c->out);
-		if (is_word(part, "type", "image"))
+		if (jdoc_is(part, "type", "image"))
 			write_image(c->out, part);
 		else
 			jdoc_write_canonical(part, c->out);
@@ -380,12 +372,12 @@ write_response(struct canon *c)
 static void
 write_body(struct canon *c)
 {
-	bool response = is_word(c->row, "role", "approval") &&
+	bool response = jdoc_is(c->row, "role", "approval") &&
 	    jdoc_len(jdoc_get(c->row, "tool_calls")) == 0;
-	bool user = is_word(c->row, "role", "user") ||
-	    is_word(c->row, "role", "summary");
+	bool user = jdoc_is(c->row, "role", "user") ||
+	    jdoc_is(c->row, "role", "summary");
 
-	c->shows_sender = !is_word(c->row, "role", "assistant") ||
+	c->shows_sender = !jdoc_is(c->row, "role", "assistant") ||
 	    jdoc_len(jdoc_get(c->row, "tool_calls")) > 0;
 	/* A summary is listed as a row of the user (0.16.8, seen). */
 	begin_member(c->out, "role");
@@ -393,7 +385,7 @@ write_body(struct canon *c)
 		buf_str(c->out, "\"user\"");
 	else
 		jdoc_write(jdoc_get(c->row, "role"), c->out);
-	if (is_word(c->row, "role", "tool"))
+	if (jdoc_is(c->row, "role", "tool"))
 		write_returns(c);
 	else
 		write_content(c, user);
@@ -426,5 +418,5 @@ verdict_row_canonical(const struct jdoc *row, struct buf *out,
 bool
 verdict_row_is_system(const struct jdoc *row)
 {
-	return is_word(row, "role", "system");
+	return jdoc_is(row, "role", "system");
 }

@@ -12,6 +12,7 @@
 #include "flow/agent_blocks.h"
 #include "flow/agent_identities.h"
 #include "flow/agent_live.h"
+#include "flow/agent_source.h"
 #include "flow/edge.h"
 #include "flow/plan.h"
 #include "flow/run.h"
@@ -43,8 +44,8 @@ int
 agent_target_id(struct run *run, const struct conf_agent *agent, char **id,
     struct err *err)
 {
-	if (journal_id_get(run->journal, "agent", agent->from_id, id,
-	    err) != 0)
+	if (journal_id_get(run->journal, "agent", agent_source_id(agent),
+	    id, err) != 0)
 		return -1;
 	/* A cancelled import leaves the empty text. */
 	if (*id && !**id) {
@@ -129,6 +130,7 @@ agent_rules(const struct conf_agent *agent, struct journal *journal,
 			target = &versions[1];
 		af_rules_for(rules, type ? type : "", versions[0].backward,
 		    target->patch < 8);
+		rules->date_all = true;
 		rules->neutral_failures = agent->tool_errors ==
 		    CONF_TOOL_ERRORS_NEUTRAL;
 	}

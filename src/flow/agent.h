@@ -27,8 +27,10 @@ struct af_rules;
  *     import     the agent file, made from the journal while it is sent,
  *                under a temporary name that holds the run's mark
  *                                                          agent_import.c
- *     archival   passages that the target lacks, one by one
- *                                                          agent_archival.c
+ *     tools      those that the import did not attach      agent_attach.c
+ *     blocks     what of them no file carries              agent_blocks.h
+ *     identities                                           agent_identities.h
+ *     archival   passages that the target lacks            agent_archival.c
  *     compare    both sides, check by check                agent_compare.c
  *     live       with live_check: a copy takes a turn       agent_live.c
  *     promote    its real name, once the verdict is `same' agent_promote.c

@@ -4,18 +4,18 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "core/af_mark.h"
+#include "core/af_row.h"
 #include "core/af_shell.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
 #include "core/letta_answer.h"
-#include "core/shown.h"
 #include "flow/agent.h"
 #include "flow/agent_marked.h"
 #include "flow/agent_model.h"
 #include "flow/agent_orphans.h"
 #include "flow/agent_send.h"
 #include "flow/agent_settle.h"
+#include "flow/agent_source.h"
 #include "flow/agent_tools.h"
 #include "flow/plan.h"
 #include "flow/run.h"
@@ -124,8 +124,8 @@ take_id(struct run *run, struct server *to, const struct conf_agent *agent,
 		rc = journal_put(run->journal, key, buf_cstr(&text), err);
 	}
 	if (rc == 0)
-		rc = journal_id_put(run->journal, "agent", agent->from_id, id,
-		    err);
+		rc = journal_id_put(run->journal, "agent",
+		    agent_source_id(agent), id, err);
 	/* From here on a block without an agent may be anybody's. */
 	if (rc == 0)
 		rc = journal_put(run->journal, before_key, "", err);
@@ -207,6 +207,11 @@ show_losses(const struct af_shell *shell, struct buf *lines)
 	if (af_shell_mcp(shell, &names) > 0)
 		buf_printf(lines, "MCP servers to be set up by hand: %s\n",
 		    buf_cstr(&names));
+	if (jdoc_len(jdoc_get(shell->doc, "sources")) > 0)
+		buf_printf(lines, "%zu folders with %zu files come along; "
+		    "`cancel' leaves them on the target\n",
+		    jdoc_len(jdoc_get(shell->doc, "sources")),
+		    jdoc_len(jdoc_get(shell->doc, "files")));
 	buf_clear(&names);
 }
 
@@ -247,6 +252,29 @@ ask_target(struct run *run, const struct conf_agent *agent,
 	return rc;
 }
 
+/* "sage into new: 3 blocks, 1 tools, type memgpt_agent -> letta_v1_agent" */
+static int
+say_import(struct run *run, const struct conf_agent *agent,
+    const struct af_shell *shell, struct plan_note *note, struct err *err)
+{
+	struct jdoc *state = NULL;
+	struct letta_caps caps;
+	const char *type;
+	bool other;
+
+	if (agent_state_load(agent, "source", run->journal, &state, err) != 0)
+		return -1;
+	letta_caps_of(jdoc_get_str(state, "version"), &caps);
+	type = af_row_agent_type(shell->agent_type, caps.backward);
+	other = !str_eq(type, shell->agent_type);
+	plan_say(note, '+', "import %s into %s: %zu blocks, %zu tools, type "
+	    "%s%s%s", agent->name, agent->to->name, shell->n_blocks,
+	    shell->n_tools, shell->agent_type, other ? " -> " : "",
+	    other ? type : "");
+	jdoc_free(state);
+	return 0;
+}
+
 /* What can be told before the file is sent. */
 static int
 look_ahead(struct run *run, const struct conf_agent *agent,
@@ -265,12 +293,11 @@ look_ahead(struct run *run, const struct conf_agent *agent,
 	if (rc == 0)
 		rc = af_shell_labels(shell.doc, err);
 	if (rc == 0) {
-		plan_say(note, '+', "import %s into %s: %zu blocks, %zu "
-		    "tools, type %s", agent->name, agent->to->name,
-		    shell.n_blocks, shell.n_tools, shell.agent_type);
+		rc = say_import(run, agent, &shell, note, err);
 		show_losses(&shell, &note->diff);
-		rc = agent_target_ready(run, agent, &ready, err);
 	}
+	if (rc == 0)
+		rc = agent_target_ready(run, agent, &ready, err);
 	if (rc == 0 && ready)
 		rc = ask_target(run, agent, &shell, &note->diff, err);
 	*found = ready ? PLAN_TODO : PLAN_WAITS;
@@ -362,8 +389,8 @@ import_undo(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = agent_settle_remove(run, to, agent, err);
 	if (rc == 0)
-		rc = journal_id_put(run->journal, "agent", agent->from_id, "",
-		    err);
+		rc = journal_id_put(run->journal, "agent",
+		    agent_source_id(agent), "", err);
 	if (rc == 0)
 		plan_say(note, '-', "%s is off %s, with its blocks and the "
 		    "tools it brought", agent->name, agent->to->name);

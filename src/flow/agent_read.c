@@ -13,6 +13,7 @@
 #include "flow/agent_passages.h"
 #include "flow/agent_raw.h"
 #include "flow/agent_shell.h"
+#include "flow/agent_source.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/server.h"
@@ -277,7 +278,6 @@ static int
 read_source(struct run *run, const struct conf_agent *agent, struct err *err)
 {
 	char *scope = agent_scope("source", agent, "messages"), *cursor = NULL;
-	struct server *from;
 	bool ended, done;
 	int rc;
 
@@ -288,10 +288,7 @@ read_source(struct run *run, const struct conf_agent *agent, struct err *err)
 	if (rc == 0 && !done && !cursor)
 		rc = note_ours(run, agent, "read-from-start-by", err);
 	if (rc == 0 && !done)
-		rc = run_server(run, agent->from, &from, err);
-	if (rc == 0 && !done)
-		rc = agent_read_side(from, agent->from_id, agent, "source",
-		    false, run->journal, err);
+		rc = agent_source_load(run, agent, false, run->journal, err);
 	if (rc == 0 && !done)
 		rc = note_ours(run, agent, "read-to-end-by", err);
 	free(cursor);
@@ -303,14 +300,11 @@ int
 agent_read_again(struct run *run, const struct conf_agent *agent,
     struct err *err)
 {
-	struct server *from;
 	bool ours;
 
-	if (run_server(run, agent->from, &from, err) != 0 ||
-	    is_ours(run, agent, "read-from-start-by", &ours, err) != 0)
+	if (is_ours(run, agent, "read-from-start-by", &ours, err) != 0)
 		return -1;
-	return agent_read_side(from, agent->from_id, agent, "source", !ours,
-	    run->journal, err);
+	return agent_source_load(run, agent, !ours, run->journal, err);
 }
 
 static int
@@ -353,7 +347,7 @@ read_probe(struct run *run, const struct step *step, struct plan_note *note,
 		    conversations);
 	plan_say(note, '+', "%" PRIu64 " messages and %" PRIu64 " passages "
 	    "of %s read from %s into the journal%s", messages, passages,
-	    agent->from_id, agent->from->name, beside);
+	    agent_source_id(agent), agent_source_place(agent), beside);
 	*found = PLAN_DONE;
 	return 0;
 }

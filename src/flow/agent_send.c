@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "core/af.h"
 #include "core/af_mark.h"
+#include "core/af_rule.h"
 #include "core/af_shell.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
@@ -185,7 +186,7 @@ send_texts(struct run *run, struct server *to, const struct agent_send *send,
 		.name = texts->parsed.name,
 		.from = texts->from,
 	};
-	const struct af_source source = {
+	struct af_source source = {
 		.shell = texts->shell,
 		.shell_len = strlen(texts->shell),
 		.name = send->name,
@@ -201,7 +202,9 @@ send_texts(struct run *run, struct server *to, const struct agent_send *send,
 	struct af_stats stats;
 	int rc;
 
-	rc = af_open(&source, &writer, err);
+	rc = af_rule_target(to->caps.version, &source.targets, err);
+	if (rc == 0)
+		rc = af_open(&source, &writer, err);
 	if (rc == 0)
 		rc = send->before(send->ctx, &texts->parsed, err);
 	if (rc == 0)

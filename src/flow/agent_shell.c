@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/af_mark.h"
+#include "core/af_shell.h"
 #include "core/af_state.h"
 #include "core/conf.h"
 #include "core/export.h"
@@ -16,22 +17,6 @@
 #include "flow/agent_shell.h"
 #include "flow/server.h"
 #include "io/journal.h"
-
-/* The same names, each with the empty text. */
-static void
-blank_values(struct jdoc *agent, const char *key)
-{
-	const struct jdoc *values = jdoc_get(agent, key);
-	struct jdoc_member member = { 0 };
-	struct jdoc *blank;
-
-	if (jdoc_type(values) != JDOC_OBJECT)
-		return;
-	blank = jdoc_new_object();
-	while (jdoc_next(values, &member))
-		jdoc_set_str(blank, member.key, "");
-	jdoc_set(agent, key, blank);
-}
 
 static int
 ignore_row(void *ctx, const struct export_row *row, struct err *err)
@@ -73,15 +58,10 @@ static int
 keep_shell(struct jdoc *shell, const char *key, struct journal *journal,
     struct err *err)
 {
-	struct jdoc *agents = jdoc_edit(shell, "agents"), *agent;
 	struct buf text = BUF_INIT(LETTA_ANSWER_MAX);
 	int rc;
 
-	for (size_t i = 0; i < jdoc_len(agents); i++) {
-		agent = jdoc_edit_at(agents, i);
-		blank_values(agent, "tool_exec_environment_variables");
-		blank_values(agent, "secrets");
-	}
+	af_shell_hide_secrets(shell);
 	jdoc_write(shell, &text);
 	rc = buf_check(&text, "export", err);
 	if (rc == 0)

@@ -10,6 +10,7 @@
 #include "flow/agent_identities.h"
 #include "flow/agent_live.h"
 #include "flow/agent_rejects.h"
+#include "flow/agent_source.h"
 #include "flow/run.h"
 #include "io/journal.h"
 
@@ -17,12 +18,10 @@ static int
 read_both(struct run *run, const struct conf_agent *agent, const char *id,
     struct journal *scratch, struct err *err)
 {
-	struct server *from, *to;
+	struct server *to;
 
-	if (run_server(run, agent->from, &from, err) != 0 ||
-	    run_server(run, agent->to, &to, err) != 0 ||
-	    agent_read_side(from, agent->from_id, agent, "source", true,
-	    scratch, err) != 0)
+	if (run_server(run, agent->to, &to, err) != 0 ||
+	    agent_source_load(run, agent, true, scratch, err) != 0)
 		return -1;
 	return agent_read_side(to, id, agent, "target", true, scratch, err);
 }

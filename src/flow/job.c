@@ -1,7 +1,9 @@
 #include "base/base.h"
 
+#include "base/err.h"
 #include "core/conf.h"
 #include "flow/agent.h"
+#include "flow/agent_raw.h"
 #include "flow/edge.h"
 #include "flow/job.h"
 #include "flow/plan.h"
@@ -17,6 +19,53 @@ job_plan(struct plan *plan, const struct conf *conf)
 		agent_plan(plan, &conf->agents[i]);
 	for (size_t i = 0; i < conf->n_workers; i++)
 		worker_plan(plan, &conf->workers[i]);
+}
+
+int
+job_open_windows(struct run *run,
+    void (*each)(void *ctx, const struct conf_agent *), void *ctx,
+    struct err *err)
+{
+	const struct conf *conf = run->conf;
+	bool open;
+
+	for (size_t i = 0; i < conf->n_agents; i++) {
+		if (agent_raw_is_open(&conf->agents[i], run->journal, &open,
+		    err) != 0)
+			return -1;
+		if (open)
+			each(ctx, &conf->agents[i]);
+	}
+	return 0;
+}
+
+static int
+close_windows(struct run *run, struct err *err)
+{
+	const struct conf_agent *agent;
+	struct server *from;
+	bool open;
+
+	for (size_t i = 0; i < run->conf->n_agents; i++) {
+		agent = &run->conf->agents[i];
+		if (agent_raw_is_open(agent, run->journal, &open, err) != 0)
+			return -1;
+		if (open && (run_server(run, agent->from, &from, err) != 0 ||
+		    agent_raw_restore(from, agent->from_id, agent,
+		    run->journal, err) != 0))
+			return -1;
+	}
+	return 0;
+}
+
+/* The source first: it is somebody's at work. */
+int
+job_cancel(struct run *run, const struct plan *plan,
+    const struct plan_watch *watch, size_t *undone, struct err *err)
+{
+	if (close_windows(run, err) != 0)
+		return -1;
+	return plan_cancel(run, plan, watch, undone, err);
 }
 
 int

@@ -27,6 +27,15 @@ lint_agent_file(const char *path, const struct lint_watch *watch,
 	return rc;
 }
 
+bool
+lint_path_is_dir(const char *path)
+{
+	struct err ignored = ERR_INIT;
+	struct fs_meta meta;
+
+	return fs_stat(path, &meta, &ignored) == 0 && meta.type == FS_DIR;
+}
+
 int
 lint_path(const char *path, const struct lint_watch *watch,
     struct lint_result *out, struct err *err)

@@ -1,11 +1,16 @@
 #ifndef FLOW_LINT_PATH_H
 #define FLOW_LINT_PATH_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 
 struct err;
 struct lint_result;
 struct lint_watch;
+
+/* Whether it is a directory, which may be a bundle (flow/bundle.h). */
+bool lint_path_is_dir(const char *path) MUST_CHECK;
 
 /*
  * Judge what stands at a path by core/lint.h: an agent file, which may be a

@@ -10,6 +10,7 @@
 #include "flow/agent_checks.h"
 #include "flow/agent_live.h"
 #include "flow/census.h"
+#include "flow/job.h"
 #include "flow/plan.h"
 #include "flow/rehearse.h"
 #include "flow/run.h"
@@ -184,7 +185,7 @@ clean_up(struct run *run, const struct plan *plan,
 	struct listing after = { .when = "after", .verdict = verdict };
 	size_t undone;
 
-	if (plan_cancel(run, plan, watch, &undone, err) != 0 ||
+	if (job_cancel(run, plan, watch, &undone, err) != 0 ||
 	    each_target(run, take, &after, err) != 0 ||
 	    each_target(run, compare, &after, err) != 0 ||
 	    journal_put(run->journal, LISTED_KEY, "no", err) != 0 ||

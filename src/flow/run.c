@@ -52,8 +52,8 @@ run_server_url(const struct conf_letta *letta)
 	return mem_printf("https://%s", letta->edge->site);
 }
 
-static int
-read_conf(const char *path, struct conf **out, struct err *err)
+int
+run_read(const char *path, struct conf **out, struct err *err)
 {
 	struct buf text = BUF_INIT(JOB_FILE_MAX);
 	int rc;
@@ -100,7 +100,7 @@ run_check(const char *path, struct conf **out, struct err *err)
 	bool environment = true, elsewhere = false;
 
 	*out = NULL;
-	if (read_conf(path, out, err) != 0)
+	if (run_read(path, out, err) != 0)
 		return -1;
 	if (conf_secrets(*out, try_secret, &environment, err) == 0) {
 		forget_variables(*out);
@@ -139,19 +139,18 @@ fetch_tokens(struct run *run, struct err *err)
 	return fetch_from(run, false, err);
 }
 
-static char *
-journal_file(const struct conf *conf, const char *state_dir, const char *file)
+char *
+run_state_path(const char *state_dir, const char *job, const char *file)
 {
 	const char *base = getenv("XDG_STATE_HOME");
 	const char *home = getenv("HOME");
 
 	if (state_dir)
-		return mem_printf("%s/%s/%s", state_dir, conf->name, file);
+		return mem_printf("%s/%s/%s", state_dir, job, file);
 	if (base && *base == '/')
-		return mem_printf("%s/sanctumctl/%s/%s", base, conf->name,
-		    file);
+		return mem_printf("%s/sanctumctl/%s/%s", base, job, file);
 	return mem_printf("%s/.local/state/sanctumctl/%s/%s",
-	    home && *home ? home : "/root", conf->name, file);
+	    home && *home ? home : "/root", job, file);
 }
 
 static void
@@ -179,6 +178,14 @@ put_worker(struct buf *text, const struct conf_worker *worker,
 	buf_char(text, '\n');
 }
 
+/* A server's address, or "bundle:PATH". */
+static char *
+source_url(const struct conf_agent *agent)
+{
+	return agent->from ? run_server_url(agent->from) :
+	    mem_printf("bundle:%s", agent->bundle);
+}
+
 /* The words of a job file that say what goes where. */
 static char *
 what_moves(const struct conf *conf)
@@ -194,10 +201,11 @@ what_moves(const struct conf *conf)
 		    conf->edges[i].ade_name, conf->edges[i].ade_port);
 	}
 	for (size_t i = 0; i < conf->n_agents; i++) {
-		from = run_server_url(conf->agents[i].from);
+		from = source_url(&conf->agents[i]);
 		to = run_server_url(conf->agents[i].to);
 		buf_printf(&text, "agent %s %s %s %s\n", conf->agents[i].name,
-		    from, conf->agents[i].from_id, to);
+		    from, conf->agents[i].from_id ?
+		    conf->agents[i].from_id : "", to);
 		free(from);
 		free(to);
 	}
@@ -313,7 +321,7 @@ run_open(const char *path, const struct run_options *options,
 	char *file = NULL;
 	int rc = -1;
 
-	if (read_conf(path, &conf, err) != 0)
+	if (run_read(path, &conf, err) != 0)
 		goto out;
 	run->conf = conf;
 	run->peers = mem_zero(1, sizeof(*run->peers));
@@ -322,8 +330,8 @@ run_open(const char *path, const struct run_options *options,
 	    sizeof(struct server *));
 	run->peers->tokens = mem_zero(conf->n_lettas,
 	    sizeof(struct secret *));
-	file = journal_file(conf, options->state_dir, options->rehearsal ?
-	    "rehearsal.db" : "journal.db");
+	file = run_state_path(options->state_dir, conf->name,
+	    options->rehearsal ? "rehearsal.db" : "journal.db");
 	if (options->secrets && fetch_tokens(run, err) != 0)
 		goto out;
 	if (journal_open(file, options->writer, &run->journal, err) != 0) {

@@ -61,6 +61,16 @@ int run_open(const char *path, const struct run_options *, struct run **out,
     struct err *) MUST_CHECK;
 void run_close(struct run *);
 
+/* The job file alone: no secret is fetched, nothing else opened. */
+int run_read(const char *path, struct conf **out, struct err *) MUST_CHECK;
+
+/*
+ * "STATE_DIR/JOB/FILE": where what is kept of a job lies; state_dir as in
+ * struct run_options.  The caller frees it.
+ */
+char *run_state_path(const char *state_dir, const char *job,
+    const char *file);
+
 /* The job file and its secrets alone, for `check`. */
 int run_check(const char *path, struct conf **out, struct err *) MUST_CHECK;
 

@@ -101,7 +101,8 @@ def test_plan_of_an_agent_changes_nothing(agent_job, agent_id, sanctumctl,
     planned = sanctumctl("plan", agent_job(agent_id))
     assert planned.rc == 4, planned.err
     assert step_lines(planned) == {
-        "agent.sage.import": "+", "agent.sage.archival": "+",
+        "agent.sage.import": "+", "agent.sage.tools": "+",
+        "agent.sage.blocks": "~", "agent.sage.archival": "+",
         "agent.sage.compare": "+", "agent.sage.promote": "~"}
     assert "60 messages and 4 passages" in planned.out
     assert "nothing was changed" in planned.out
@@ -548,6 +549,7 @@ def test_plan_of_a_new_host_changes_nothing(green):
     assert todo == {
         "edge.node1.http": "+", "edge.node1.certificate": "+",
         "edge.node1.tls": "+", "agent.sage.import": "+",
+        "agent.sage.tools": "+", "agent.sage.blocks": "~",
         "agent.sage.archival": "+", "agent.sage.compare": "+",
         "agent.sage.promote": "~", "worker.sage.copy": "+",
         "worker.sage.snapshot": "+", "worker.sage.env": "~",

@@ -13,6 +13,7 @@
 #include "core/af_rule.h"
 #include "core/af_shell.h"
 #include "core/jdoc.h"
+#include "golden.h"
 
 #define SHELL_MAX (1024 * 1024)
 #define CALL(id) "{\"id\":\"" id "\",\"type\":\"function\"," \
@@ -474,19 +475,10 @@ note(void *ctx, const struct af_rule_finding *finding, struct err *err)
 static void
 load(const char *name, struct buf *out)
 {
-	const char *top = getenv("srcdir");
-	char path[512], data[4096];
-	size_t n;
-	FILE *file;
+	char file[64];
 
-	(void)snprintf(path, sizeof(path), "%s/tests/golden/af/%s.af",
-	    top ? top : ".", name);
-	file = fopen(path, "re");
-	if (!file)
-		fail_msg("%s: %s", path, strerror(errno));
-	while ((n = fread(data, 1, sizeof(data), file)) > 0)
-		buf_add(out, data, n);
-	(void)fclose(file);
+	(void)snprintf(file, sizeof(file), "af/%s.af", name);
+	golden_load(file, out);
 }
 
 /* Each file was sent to Letta 0.16.2 and did what its name says. */

@@ -158,6 +158,8 @@ test_near(void **state)
 	assert_near("p/bigge", 3, "p/bigger, p/big");
 	assert_near("p/bigge", 1, "p/bigger");
 	assert_near("quite/another", 3, "p/big");
+	assert_near("p/quite-another", 3, "p/big, p/bigger");
+	assert_near("p/quite-another", 1, "p/big");
 }
 
 int

@@ -395,6 +395,32 @@ test_texts(void **state)
 		assert_true(strlen(af_change_text(i)) > 10);
 }
 
+#define DATED(date) "{\"role\":\"assistant\",\"content\":[],"		\
+    "\"created_at\":\"" date "\"}"
+
+/* A server would date such a row by the import. */
+static void
+test_no_date(void **state)
+{
+	struct af_convert c = { .rules = { .date_all = true } };
+	struct buf out = BUF_INIT(4096);
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(convert(&c, ROW("assistant", "[]"), &out, &err),
+	    BIT(UNDATED));
+	assert_string_equal(buf_cstr(&out), DATED("1970-01-01T00:00:00Z"));
+	assert_int_equal(convert(&c, DATED("2025-01-02T03:04:05Z"), &out,
+	    &err), 0);
+	assert_int_equal(convert(&c, "{\"role\":\"assistant\",\"content\":[],"
+	    "\"created_at\":null}", &out, &err), BIT(UNDATED));
+	assert_string_equal(buf_cstr(&out), DATED("2025-01-02T03:04:05Z"));
+	/* What is no date is another rule's. */
+	assert_int_equal(convert(&c, DATED("yesterday"), &out, &err), 0);
+	af_convert_clear(&c);
+	buf_clear(&out);
+}
+
 int
 main(void)
 {
@@ -412,6 +438,7 @@ main(void)
 		cmocka_unit_test(test_call_id),
 		cmocka_unit_test(test_listed),
 		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_no_date),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -253,6 +253,8 @@ test_dates(void **state)
 		{ USER(",\"created_at\":\"yesterday\""), bad, NULL },
 		{ USER(",\"created_at\":\"\""), bad, NULL },
 		{ USER(",\"created_at\":true"), bad, NULL },
+		{ USER(",\"created_at\":\"2024-01-01T00:00:00+02\""), bad,
+		    NULL },
 		{ USER(",\"created_at\":100000000000000000"), bad, NULL },
 		{ USER(",\"created_at\":\"2024-02-30T00:00:00Z\""), bad,
 		    NULL },
@@ -311,6 +313,13 @@ test_returns(void **state)
 		    bad, NULL },
 		{ RETURNS(OK_TEXT, "{\"tool_call_id\":\"c1\"}"),
 		    "return-shape refused", NULL },
+		{ RETURNS(OK_TEXT, "{\"tool_call_id\":5,\"status\":"
+		    "\"success\"}"), "return-id listing", NULL },
+		{ RETURNS(OK_TEXT, RETURN("[\"x\"]")),
+		    "return-shape refused+", NULL },
+		{ RETURNS(OK_TEXT, RETURN("[{\"type\":\"text\","
+		    "\"text\":\"x\"}]")), "return-list refused+", "" },
+		{ TOOL("\xef\xbb\xbf{}"), "return-body listing", NULL },
 		{ RETURNS(OK_TEXT, "{\"status\":\"OK\"}"),
 		    "return-shape refused", NULL },
 		{ RETURNS(OK_TEXT, "{\"status\":\"error\",\"stdout\":"
@@ -421,6 +430,8 @@ test_members(void **state)
 		{ ",\"group_ids\":[\"group-9\"]", "", NULL },
 		{ ",\"files_agents\":[{\"file_id\":\"file-0\"}]",
 		    "reference refused", NULL },
+		{ ",\"tool_rules\":[{\"type\":\"foo\"}]", bad, NULL },
+		{ ",\"tool_rules\":[{\"type\":\"exit_loop\"}]", "", NULL },
 		{ ",\"block_ids\":[5]", bad, NULL },
 		{ ",\"system\":\"a\\u0000\"", "nul refused", NULL },
 		{ ",\"description\":\"\\udc00\"", "surrogate refused+",
@@ -520,7 +531,11 @@ test_blocks(void **state)
 		    "\"block-0\",\"label\":\"b\"}]", "id-twice refused",
 		    NULL },
 		{ "[{\"id\":\"block-0\",\"label\":\"a\\u0000\"}]",
-		    "block-nul refused", "block-nul spoiled" },
+		    "block-nul refused; nul refused",
+		    "block-nul spoiled; nul refused" },
+		{ "[{\"id\":\"block-0\",\"label\":\"a\",\"value\":"
+		    "\"\\u0000\"}]", "block-nul refused",
+		    "block-nul spoiled" },
 	};
 	struct parts p = plain;
 

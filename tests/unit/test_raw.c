@@ -15,6 +15,7 @@
 #include "core/raw.h"
 #include "core/turn.h"
 #include "core/verdict_row.h"
+#include "golden.h"
 
 #define TEXT_MAX (1024 * 1024)
 #define ROWS_MAX 64
@@ -34,24 +35,6 @@ struct history {
 	struct buf shell;
 	bool legacy;
 };
-
-static void
-load(const char *name, struct buf *out)
-{
-	const char *top = getenv("srcdir");
-	char path[512], data[4096];
-	size_t n;
-	FILE *file;
-
-	(void)snprintf(path, sizeof(path), "%s/tests/golden/history/%s.json",
-	    top ? top : ".", name);
-	file = fopen(path, "re");
-	if (!file)
-		fail_msg("%s: %s", path, strerror(errno));
-	while ((n = fread(data, 1, sizeof(data), file)) > 0)
-		buf_add(out, data, n);
-	(void)fclose(file);
-}
 
 static int
 keep_listed(void *ctx, const char *id, const char *body, size_t len,
@@ -111,14 +94,14 @@ history(const char *version, const char *agent_type)
 	char name[64];
 
 	buf_init(&h->shell, TEXT_MAX);
-	(void)snprintf(name, sizeof(name), "%s-listing", version);
-	load(name, &text);
+	(void)snprintf(name, sizeof(name), "history/%s-listing.json", version);
+	golden_load(name, &text);
 	if (turn_page(agent_type, text.data, text.len, keep_listed, h, &info,
 	    &err) != 0)
 		fail_msg("%s", err.text);
 	buf_clear(&text);
-	(void)snprintf(name, sizeof(name), "%s-export", version);
-	load(name, &text);
+	(void)snprintf(name, sizeof(name), "history/%s-export.json", version);
+	golden_load(name, &text);
 	read_export(h, &text);
 	buf_clear(&text);
 	return h;
@@ -360,14 +343,20 @@ test_legacy_return(void **state)
 }
 
 static char *
-body(const char *text)
+body_of(const char *role, const char *text)
 {
 	struct buf out = BUF_INIT(4096);
 
-	buf_printf(&out, "{\"role\":\"user\",\"content\":[{\"type\":\"text\","
+	buf_printf(&out, "{\"role\":\"%s\",\"content\":[{\"type\":\"text\","
 	    "\"text\":\"%s\"}],\"created_at\":\"2026-01-02T03:04:05Z\"}",
-	    text);
+	    role, text);
 	return buf_take(&out);
+}
+
+static char *
+body(const char *text)
+{
+	return body_of("user", text);
 }
 
 /* Letters are rows: "ac" raw, "abc" listed; what is placed, in order. */
@@ -483,6 +472,63 @@ test_window(void **state)
 	free(flood.text);
 }
 
+/* A system row, many that no file of version 1 holds, one of a user. */
+static int
+next_of_gap(void *ctx, const char **id, const char **text, size_t *len,
+    struct err *err)
+{
+	struct flood *gap = ctx;
+	const char *role = gap->at % 3 == 0 ? "system" : "assistant";
+
+	(void)err;
+	if (gap->at == gap->n)
+		return 0;
+	if (++gap->at == gap->n)
+		role = "user";
+	free(gap->text);
+	gap->text = body_of(role, "x");
+	(void)snprintf(gap->id, sizeof(gap->id), "m%zu", gap->at);
+	*id = gap->id;
+	*text = gap->text;
+	*len = strlen(*text);
+	return 1;
+}
+
+static uint64_t
+placed_behind_gap(bool legacy)
+{
+	struct flood gap = { .n = 5 * RAW_WINDOW };
+	struct raw_source source = {
+		.listed = next_of_gap, .placed = count_placed, .ctx = &gap,
+		.legacy = legacy,
+	};
+	struct raw_align *a = raw_align_new(&source);
+	static const char *const roles[] = { "system", "user" };
+	struct err err = ERR_INIT;
+	struct jdoc *raw;
+	char *text;
+
+	for (size_t i = 0; i < 2; i++) {
+		text = body_of(roles[i], "x");
+		raw = jdoc_parse(text, strlen(text), &err);
+		assert_int_equal(raw_align_push(a, raw, &err), 0);
+		jdoc_free(raw);
+		free(text);
+	}
+	raw_align_free(a);
+	free(gap.text);
+	return gap.placed;
+}
+
+static void
+test_legacy_gap(void **state)
+{
+	(void)state;
+	assert_int_equal(placed_behind_gap(true), 2);
+	/* Of another file it is farther than is looked. */
+	assert_int_equal(placed_behind_gap(false), 1);
+}
+
 static void
 test_export_refused(void **state)
 {
@@ -532,6 +578,7 @@ main(void)
 		cmocka_unit_test(test_legacy_return),
 		cmocka_unit_test(test_align),
 		cmocka_unit_test(test_window),
+		cmocka_unit_test(test_legacy_gap),
 		cmocka_unit_test(test_export_refused),
 	};
 

@@ -22,7 +22,8 @@ shell_of(const char *agent, const char *tools, const char *servers,
 {
 	struct err err = ERR_INIT;
 	char *text = mem_printf("{\"agents\":[{\"name\":\"n\"%s}],"
-	    "\"tools\":[%s],\"mcp_servers\":[%s]}", agent, tools, servers);
+	    "\"tools\":[%s],\"mcp_servers\":[%s],\"sources\":[%s]}", agent,
+	    tools, servers, *servers ? "{}" : "");
 
 	if (af_shell_read(text, strlen(text), shell, &err) != 0)
 		fail_msg("%s", err.text);
@@ -93,7 +94,8 @@ test_losses(void **state)
 	shell_of("", TOOL("f", "s", SCHEMA("{\"a\":2}")), "", &y);
 	shell_of("", TOOL("f", "s", SCHEMA("{\"a\":2}")), "", &plain);
 	verdict_losses(&v, &x, &y);
-	assert_int_equal(v.n_checks, 3);
+	assert_int_equal(v.n_checks, 4);
+	assert_int_equal(check(&v, "folders")->source, 1);
 	assert_string_equal(check(&v, "secrets")->reason,
 	    "2 to be supplied again: A, B");
 	assert_string_equal(check(&v, "mcp servers")->reason,

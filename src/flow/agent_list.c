@@ -1,0 +1,64 @@
+#include "base/base.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/stop.h"
+#include "base/str.h"
+#include "core/letta_answer.h"
+#include "flow/agent_list.h"
+#include "flow/server.h"
+
+/* Each comes with the source of its tools: some 20 kB. */
+#define PAGE 50
+
+struct listing {
+	int (*each)(void *ctx, const struct letta_agent *, struct err *);
+	void *ctx;
+	char first[LETTA_ID_SIZE];	/* of all */
+	char last[LETTA_ID_SIZE];	/* so far: the cursor */
+	size_t on_page;
+};
+
+static int
+take(void *ctx, const struct letta_agent *agent, struct err *err)
+{
+	struct listing *l = ctx;
+
+	if (l->on_page++ == 0 && str_eq(agent->id, l->first)) {
+		(void)err_set(err, ERR_AGAIN, "the list of agents begins "
+		    "anew after %s: an agent was deleted meanwhile; run the "
+		    "same command again", l->last);
+		return err_transient(err);
+	}
+	if (!*l->first)
+		(void)snprintf(l->first, sizeof(l->first), "%s", agent->id);
+	(void)snprintf(l->last, sizeof(l->last), "%s", agent->id);
+	return l->each(l->ctx, agent, err);
+}
+
+int
+agent_list(struct server *server,
+    int (*each)(void *ctx, const struct letta_agent *, struct err *),
+    void *ctx, struct err *err)
+{
+	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
+	struct buf path = BUF_INIT(LETTA_PATH_MAX);
+	struct listing l = { .each = each, .ctx = ctx };
+	int rc;
+
+	do {
+		l.on_page = 0;
+		buf_truncate(&path, 0);
+		letta_path_agents(&path, l.last, PAGE);
+		rc = stop_check(err);
+		if (rc == 0)
+			rc = server_get(server, buf_cstr(&path), &answer,
+			    err);
+		if (rc == 0)
+			rc = letta_answer_agents(buf_cstr(&answer),
+			    answer.len, take, &l, err);
+	} while (rc == 0 && l.on_page > 0);
+	buf_wipe(&answer);
+	buf_clear(&path);
+	return rc != 0 ? err_ctx(err, "agents of %s", server->name) : 0;
+}
