@@ -18,7 +18,7 @@ struct jdoc;
  * for, and what both together are.
  *
  * A raw row may stand for a listed one when both have the same canonical text
- * (core/verdict_row.h): then a listing would show of the raw row just what it
+ * but for the sender (core/verdict_row.h): then a listing would show of the raw row just what it
  * shows of the other.  So whatever is put in place of a listed row is the
  * same row or one that cannot be told from it.
  *
