@@ -60,6 +60,9 @@ struct af_row {
 	const char *id;		/* at the source */
 	struct jdoc *doc;	/* who takes the row may edit it */
 	unsigned int changes;	/* bits of enum af_change */
+	const char *text;	/* as it was staged, while doc is just that;
+				 * else NULL */
+	size_t text_len;
 	bool listed;		/* false: a listing shows nothing of it */
 };
 

@@ -77,13 +77,14 @@ count_members(struct json_object *object, unsigned int depth)
 
 /* text has passed jscan_check: what fails here is a limit of json-c. */
 static struct json_object *
-build(const char *text, size_t len, enum json_tokener_error *code)
+build(const char *text, size_t len, unsigned int depth,
+    enum json_tokener_error *code)
 {
 	struct json_tokener *tokener;
 	struct json_object *object;
 
 	/* Its count of levels includes the leaves'. */
-	tokener = json_tokener_new_ex(JSCAN_DEPTH + 2);
+	tokener = json_tokener_new_ex((int)depth + 2);
 	if (!tokener)
 		abort();
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
@@ -99,22 +100,22 @@ build(const char *text, size_t len, enum json_tokener_error *code)
 }
 
 static struct jdoc *
-parse(const char *text, size_t len, const char *without, struct buf *cut,
+parse(const char *text, size_t len, const struct jscan_less *less,
     struct err *err)
 {
 	enum json_tokener_error code;
 	struct jscan_count count;
 	struct json_object *object;
 
-	if (jscan_check(text, len, without, cut, &count, err) != 0)
+	if (jscan_check(text, len, less, &count, err) != 0)
 		return NULL;
-	if (without) {
-		if (buf_check(cut, "JSON", err) != 0)
+	if (less) {
+		if (buf_check(less->out, "JSON", err) != 0)
 			return NULL;
-		text = cut->data;
-		len = cut->len;
+		text = less->out->data;
+		len = less->out->len;
 	}
-	object = build(text, len, &code);
+	object = build(text, len, count.depth, &code);
 	if (code != json_tokener_success) {
 		json_object_put(object);
 		err_set(err, ERR_DATA, "JSON: %s",
@@ -130,11 +131,12 @@ parse(const char *text, size_t len, const char *without, struct buf *cut,
 	return owned(object);
 }
 
-struct jdoc *
-jdoc_parse_without(const char *text, size_t len, const char *key,
+static struct jdoc *
+parse_less(const char *text, size_t len, const char *key, bool nulls,
     struct err *err)
 {
-	struct buf cut;
+	struct buf left;
+	struct jscan_less less = { .key = key, .nulls = nulls, .out = &left };
 	struct jdoc *result;
 
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
@@ -145,16 +147,30 @@ jdoc_parse_without(const char *text, size_t len, const char *key,
 		err_set(err, ERR_DATA, "JSON: more than 1 GiB of text");
 		return NULL;
 	}
-	buf_init(&cut, len + 4);
-	result = parse(text, len, key, &cut, err);
-	buf_clear(&cut);
+	buf_init(&left, len + 4);
+	result = parse(text, len, key || nulls ? &less : NULL, err);
+	buf_clear(&left);
 	return result;
+}
+
+struct jdoc *
+jdoc_parse_without(const char *text, size_t len, const char *key,
+    struct err *err)
+{
+	return parse_less(text, len, key, false, err);
+}
+
+struct jdoc *
+jdoc_parse_set(const char *text, size_t len, const char *key,
+    struct err *err)
+{
+	return parse_less(text, len, key, true, err);
 }
 
 struct jdoc *
 jdoc_parse(const char *text, size_t len, struct err *err)
 {
-	return jdoc_parse_without(text, len, NULL, err);
+	return parse_less(text, len, NULL, false, err);
 }
 
 void
@@ -168,7 +184,10 @@ jdoc_copy(const struct jdoc *from)
 {
 	struct json_object *copy = NULL;
 
-	if (node(from) && json_object_deep_copy(node(from), &copy, NULL) != 0)
+	/* Nothing here changes a string or number: two trees may have it. */
+	if (jdoc_type(from) != JDOC_ARRAY && jdoc_type(from) != JDOC_OBJECT)
+		return owned(json_object_get(node(from)));
+	if (json_object_deep_copy(node(from), &copy, NULL) != 0)
 		abort();
 	return owned(copy);
 }
@@ -387,17 +406,19 @@ jdoc_edit_at(struct jdoc *array, size_t index)
 
 /* Bytes of s that can stand in a JSON string as they are. */
 static size_t
-plain_run(const unsigned char *s, size_t len)
+plain_run(const char *s, size_t len)
 {
 	size_t at = 0, n;
 
-	while (at < len && s[at] >= 0x20 && s[at] != '"' && s[at] != '\\') {
-		n = str_utf8_char((const char *)s + at, len - at);
+	for (;;) {
+		at += jscan_plain(s + at, len - at);
+		if (at == len || (unsigned char)s[at] < 0x80)
+			return at;
+		n = str_utf8_char(s + at, len - at);
 		if (n == 0)
-			break;
+			return at;
 		at += n;
 	}
-	return at;
 }
 
 static void
@@ -419,18 +440,17 @@ write_escape(unsigned char c, struct buf *out)
 void
 jdoc_write_str(const char *s, size_t len, struct buf *out)
 {
-	const unsigned char *p = (const unsigned char *)s;
 	size_t n;
 
 	buf_char(out, '"');
 	while (len > 0) {
-		n = plain_run(p, len);
-		buf_add(out, p, n);
-		p += n;
+		n = plain_run(s, len);
+		buf_add(out, s, n);
+		s += n;
 		len -= n;
 		if (len > 0) {
-			write_escape(*p, out);
-			p++;
+			write_escape((unsigned char)*s, out);
+			s++;
 			len--;
 		}
 	}

@@ -53,6 +53,13 @@ struct jdoc *jdoc_parse(const char *text, size_t len, struct err *)
  */
 struct jdoc *jdoc_parse_without(const char *text, size_t len,
     const char *key, struct err *) MUST_CHECK;
+/*
+ * The same, with every member that is null, or called `key' (NULL: none), left
+ * out before memory is spent on it: more than half of an item of a listing.
+ * A key that is given twice, once as null, is not noticed.
+ */
+struct jdoc *jdoc_parse_set(const char *text, size_t len, const char *key,
+    struct err *) MUST_CHECK;
 void jdoc_free(struct jdoc *);
 struct jdoc *jdoc_copy(const struct jdoc *);		/* deep */
 

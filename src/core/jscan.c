@@ -24,14 +24,19 @@ struct scan {
 	unsigned char open[JSCAN_DEPTH];	/* '{' or '[' of each level */
 	struct jscan_count count;
 
-	const char *without;
-	struct buf *cut;
-	bool key_matches;	/* the key just read is `without` */
+	const struct jscan_less *less;	/* NULL: all is kept */
+	size_t key_at;		/* the key just read, if its value is next */
+	bool key_matches;	/* it is less->key */
 	bool cutting;		/* inside a value that is left out */
+	bool dropped;		/* a whole member was, and no mark since */
 	unsigned int cut_depth;
-	size_t copied;		/* bytes that are in cut already */
+	size_t copied;		/* bytes that are in less->out, or left out */
 	struct err *err;
 };
+
+/* A byte in each byte of a word. */
+#define EACH(byte) ((uint64_t)0x0101010101010101 * (byte))
+#define HIGH_BITS EACH(0x80)
 
 static int
 fail(const struct scan *s, const char *what)
@@ -43,6 +48,43 @@ static int
 fail_here(const struct scan *s)
 {
 	return fail(s, s->at < s->len ? "unexpected character" : "cut short");
+}
+
+/*
+ * Nonzero if one of eight bytes is zero.  What a borrow adds stands behind
+ * such a byte, so the question "any?" is answered right.
+ */
+static uint64_t
+zero_byte(uint64_t word)
+{
+	return (word - EACH(1)) & ~word & HIGH_BITS;
+}
+
+static bool
+is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+/* Eight bytes at a time: most of a page is such text. */
+size_t
+jscan_plain(const char *data, size_t len)
+{
+	size_t at = 0;
+	uint64_t word;
+
+	while (len - at >= sizeof(word)) {
+		memcpy(&word, data + at, sizeof(word));
+		if ((word & HIGH_BITS) != 0 ||
+		    ((word - EACH(0x20)) & HIGH_BITS) != 0 ||
+		    zero_byte(word ^ EACH('"')) != 0 ||
+		    zero_byte(word ^ EACH('\\')) != 0)
+			break;
+		at += sizeof(word);
+	}
+	while (at < len && is_plain((unsigned char)data[at]))
+		at++;
+	return at;
 }
 
 static bool
@@ -82,15 +124,16 @@ scan_escape(struct scan *s, bool *nul)
 static int
 scan_string(struct scan *s, bool *nul)
 {
+	const char *text = (const char *)s->p;
 	size_t n;
 
 	*nul = false;
-	for (s->at++; s->at < s->len; s->at += n) {
-		if (s->p[s->at] == '"') {
-			s->at++;
-			return 0;
-		}
-		n = 0;
+	for (s->at++;;) {
+		s->at += jscan_plain(text + s->at, s->len - s->at);
+		if (s->at >= s->len)
+			return fail(s, "string without end");
+		if (s->p[s->at] == '"')
+			break;
 		if (s->p[s->at] == '\\') {
 			s->at++;
 			if (scan_escape(s, nul) != 0)
@@ -99,12 +142,13 @@ scan_string(struct scan *s, bool *nul)
 		}
 		if (s->p[s->at] < 0x20)
 			return fail(s, "control character in a string");
-		n = str_utf8_char((const char *)s->p + s->at,
-		    s->len - s->at);
+		n = str_utf8_char(text + s->at, s->len - s->at);
 		if (n == 0)
 			return fail(s, "not UTF-8");
+		s->at += n;
 	}
-	return fail(s, "string without end");
+	s->at++;
+	return 0;
 }
 
 static bool
@@ -116,8 +160,11 @@ is_digit(const struct scan *s)
 static void
 skip_digits(struct scan *s)
 {
-	while (is_digit(s))
-		s->at++;
+	size_t at = s->at;
+
+	while (at < s->len && s->p[at] >= '0' && s->p[at] <= '9')
+		at++;
+	s->at = at;
 }
 
 static bool
@@ -195,18 +242,38 @@ scan_word(struct scan *s)
 	return fail_here(s);
 }
 
+static bool
+is_blank(unsigned char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Whether the value at hand is left out. */
+static bool
+is_cut(const struct scan *s, bool in_object)
+{
+	return s->less && in_object && (s->key_matches ||
+	    (s->less->nulls && s->p[s->at] == 'n'));
+}
+
 static void
 value_begins(struct scan *s)
 {
-	if (s->key_matches && !s->cutting) {
-		buf_add(s->cut, s->p + s->copied, s->at - s->copied);
-		buf_str(s->cut, "null");
+	bool in_object = s->depth > 0 && s->open[s->depth - 1] == '{';
+	size_t from;
+
+	if (!s->cutting && is_cut(s, in_object)) {
+		from = s->less->nulls ? s->key_at : s->at;
+		buf_add(s->less->out, s->p + s->copied, from - s->copied);
+		if (!s->less->nulls)
+			buf_str(s->less->out, "null");
 		s->cutting = true;
 		s->cut_depth = s->depth;
+	} else if (!s->cutting) {
+		s->count.values++;
+		s->count.members += in_object;
 	}
 	s->key_matches = false;
-	if (!s->cutting)
-		s->count.values++;
 }
 
 /* A value, or a whole array or object, lies behind us. */
@@ -215,9 +282,29 @@ value_ended(struct scan *s)
 {
 	if (s->cutting && s->depth == s->cut_depth) {
 		s->cutting = false;
+		s->dropped = s->less->nulls;
+		s->count.members += !s->dropped;
 		s->copied = s->at;
 	}
 	s->want = s->depth > 0 ? WANT_COMMA_OR_END : WANT_NOTHING;
+}
+
+/* The mark behind a member that is gone: its comma goes with it. */
+static void
+drop_comma(struct scan *s, bool last)
+{
+	struct buf *out = s->less->out;
+	size_t n = out->len;
+
+	s->dropped = false;
+	if (!last) {
+		s->copied = s->at + 1;
+		return;
+	}
+	while (n > 0 && is_blank((unsigned char)out->data[n - 1]))
+		n--;
+	if (n > 0 && out->data[n - 1] == ',')
+		buf_truncate(out, n - 1);
 }
 
 static int
@@ -228,6 +315,8 @@ open_level(struct scan *s)
 	if (!s->cutting)
 		s->count.containers++;
 	s->open[s->depth++] = s->p[s->at];
+	if (s->depth > s->count.depth)
+		s->count.depth = s->depth;
 	s->want = s->p[s->at] == '{' ? WANT_KEY_OR_END : WANT_VALUE_OR_END;
 	s->at++;
 	return 0;
@@ -240,10 +329,38 @@ close_level(struct scan *s)
 
 	if (s->depth == 0 || s->open[s->depth - 1] != open)
 		return fail_here(s);
+	if (s->dropped)
+		drop_comma(s, true);
 	s->depth--;
 	s->at++;
 	value_ended(s);
 	return 0;
+}
+
+static bool
+begins_number(unsigned char c)
+{
+	return c == '-' || (c >= '0' && c <= '9');
+}
+
+/*
+ * A number, and in an array those behind it that no blank parts from it: an
+ * embedding is thousands of them.
+ */
+static int
+scan_numbers(struct scan *s)
+{
+	bool in_array = s->depth > 0 && s->open[s->depth - 1] == '[';
+
+	for (;;) {
+		if (scan_number(s) != 0)
+			return -1;
+		if (!in_array || s->len - s->at < 2 || s->p[s->at] != ',' ||
+		    !begins_number(s->p[s->at + 1]))
+			return 0;
+		s->at++;
+		s->count.values += !s->cutting;
+	}
 }
 
 static int
@@ -260,8 +377,8 @@ scan_value(struct scan *s)
 		return open_level(s);
 	if (c == '"')
 		rc = scan_string(s, &nul);
-	else if (c == '-' || (c >= '0' && c <= '9'))
-		rc = scan_number(s);
+	else if (begins_number(c))
+		rc = scan_numbers(s);
 	else
 		rc = scan_word(s);
 	if (rc == 0)
@@ -284,10 +401,10 @@ scan_key(struct scan *s)
 	if (nul)
 		return fail(s, "key with U+0000 that ends");
 	n = s->at - 1 - first;
-	s->key_matches = s->without && n == strlen(s->without) &&
-	    memcmp(s->p + first, s->without, n) == 0;
-	if (!s->cutting)
-		s->count.members++;
+	s->key_at = first - 1;
+	s->key_matches = s->less && s->less->key &&
+	    n == strlen(s->less->key) &&
+	    memcmp(s->p + first, s->less->key, n) == 0;
 	s->want = WANT_COLON;
 	return 0;
 }
@@ -306,6 +423,8 @@ scan_mark(struct scan *s)
 	}
 	if (c != ',')
 		return close_level(s);
+	if (s->dropped)
+		drop_comma(s, false);
 	s->at++;
 	s->want = s->open[s->depth - 1] == '{' ? WANT_KEY : WANT_VALUE;
 	return 0;
@@ -333,21 +452,14 @@ scan_step(struct scan *s)
 	}
 }
 
-static bool
-is_blank(unsigned char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 int
-jscan_check(const char *text, size_t len, const char *without,
-    struct buf *cut, struct jscan_count *count, struct err *err)
+jscan_check(const char *text, size_t len, const struct jscan_less *less,
+    struct jscan_count *count, struct err *err)
 {
 	struct scan s = {
 		.p = (const unsigned char *)text,
 		.len = len,
-		.without = without,
-		.cut = cut,
+		.less = less,
 		.err = err,
 	};
 
@@ -364,8 +476,8 @@ jscan_check(const char *text, size_t len, const char *without,
 	}
 	if (s.want != WANT_NOTHING)
 		return fail(&s, len == 0 ? "empty" : "cut short");
-	if (without)
-		buf_add(cut, s.p + s.copied, len - s.copied);
+	if (less)
+		buf_add(less->out, s.p + s.copied, len - s.copied);
 	*count = s.count;
 	return 0;
 }

@@ -1,6 +1,7 @@
 #ifndef CORE_JSCAN_H
 #define CORE_JSCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -29,6 +30,14 @@ struct jscan_count {
 	size_t members;		/* "key": value pairs */
 	size_t containers;	/* arrays and objects */
 	size_t values;		/* all */
+	unsigned int depth;	/* most levels that were open at once */
+};
+
+/* What is left out of a document on its way into a tree. */
+struct jscan_less {
+	const char *key;	/* members of this name; NULL: none */
+	bool nulls;		/* members that are null, too */
+	struct buf *out;	/* the text that is left; room for len + 4 */
 };
 
 /*
@@ -37,12 +46,17 @@ struct jscan_count {
  * integer that neither int64_t nor uint64_t holds, a key with U+0000 (json-c
  * would cut it there), more containers or values than the limits above.
  *
- * without  NULL, or a key: *cut then becomes the text with the value of every
- *          member of that name replaced by null.  What is cut out is checked
- *          but not counted.  cut's maximum must be at least len + 4.
- * count    of what is left
+ * less   NULL, or what is left out: checked but not counted.  Without nulls the
+ *        value of such a member becomes null, with it the member goes
+ * count  of what is left
  */
-int jscan_check(const char *text, size_t len, const char *without,
-    struct buf *cut, struct jscan_count *count, struct err *) MUST_CHECK;
+int jscan_check(const char *text, size_t len, const struct jscan_less *less,
+    struct jscan_count *count, struct err *) MUST_CHECK;
+
+/*
+ * How many bytes at the beginning of data are ASCII and may stand in a JSON
+ * string as they are.
+ */
+size_t jscan_plain(const char *data, size_t len);
 
 #endif /* !CORE_JSCAN_H */

@@ -43,8 +43,7 @@ begin_row(struct page *p, struct turn_row *row, struct err *err)
 	struct stamp stamp;
 
 	if (!date || !stamp_parse(date, &stamp))
-		return err_set(err, ERR_DATA, "%s: date is not one",
-		    row->where);
+		return err_set(err, ERR_DATA, "date is not one");
 	row->content = jdoc_new_array();
 	jdoc_set_str(row->body, "type", "message");
 	jdoc_set_null(row->body, "role");
@@ -70,37 +69,46 @@ fill_row(struct page *p, struct turn_row *row, struct err *err)
 		item = jdoc_at(p->items, p->at);
 		next = jdoc_get_str(item, "id");
 	} while (next && str_eq(next, id) && turn_item_fits(row, item));
+	turn_item_end(row);
 	p->info->errors += jdoc_bool(jdoc_get(row->body, "is_err"));
 	return 0;
+}
+
+/* Say of which row a failure is. */
+static int
+row_ctx(const struct page *p, size_t at, struct err *err)
+{
+	struct buf id = BUF_INIT(512);
+
+	shown_text(&id, p->info->last_id, strlen(p->info->last_id), 64);
+	(void)err_ctx(err, "/%zu (%s)", at, buf_cstr(&id));
+	buf_clear(&id);
+	return -1;
 }
 
 static int
 next_row(struct page *p, struct err *err)
 {
-	struct buf where = BUF_INIT(512);
 	struct turn_row row = { .v1 = p->v1 };
+	size_t at = p->at;
 	int rc = -1;
 
 	if (row_id(p, err) != 0)
 		return -1;
-	buf_printf(&where, "/%zu (", p->at);
-	shown_text(&where, p->info->last_id, strlen(p->info->last_id), 64);
-	buf_char(&where, ')');
-	row.where = buf_cstr(&where);
 	row.body = jdoc_new_object();
 	if (fill_row(p, &row, err) == 0) {
 		buf_truncate(&p->body, 0);
 		jdoc_write(row.body, &p->body);
-		rc = buf_check(&p->body, row.where, err);
+		rc = buf_check(&p->body, "its body", err);
 	}
 	jdoc_free(row.body);
-	buf_clear(&where);
-	if (rc == 0 && p->each(p->ctx, p->info->last_id, p->body.data,
-	    p->body.len, err) != 0)
-		rc = -1;
-	if (rc == 0)
-		p->info->rows++;
-	return rc;
+	if (rc != 0)
+		return row_ctx(p, at, err);
+	if (p->each(p->ctx, p->info->last_id, p->body.data, p->body.len,
+	    err) != 0)
+		return -1;
+	p->info->rows++;
+	return 0;
 }
 
 int
@@ -109,7 +117,7 @@ turn_page(const char *agent_type, const char *text, size_t len,
     size_t body_len, struct err *), void *ctx, struct turn_page *info,
     struct err *err)
 {
-	struct jdoc *doc = jdoc_parse(text, len, err);
+	struct jdoc *doc = jdoc_parse_set(text, len, "otid", err);
 	struct page p = {
 		.items = doc,
 		.v1 = str_eq(agent_type, AGENT_TYPE_V1),

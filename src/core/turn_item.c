@@ -12,9 +12,9 @@
 #define RETURN_MAX (64 * 1024 * 1024)
 
 static int
-bad(const struct turn_row *row, struct err *err, const char *what)
+bad(struct err *err, const char *what)
 {
-	return err_set(err, ERR_DATA, "%s: %s", row->where, what);
+	return err_set(err, ERR_DATA, "%s", what);
 }
 
 static struct jdoc *
@@ -87,7 +87,7 @@ add_user_text(struct turn_row *row, const struct jdoc *text, struct err *err)
 	jdoc_set(doc, "message", jdoc_copy(text));
 	jdoc_write(doc, &packed);
 	jdoc_free(doc);
-	if (buf_check(&packed, row->where, err) != 0) {
+	if (buf_check(&packed, "content", err) != 0) {
 		buf_clear(&packed);
 		return -1;
 	}
@@ -113,10 +113,10 @@ add_content(struct turn_row *row, const struct jdoc *item, bool user,
 		return 0;
 	}
 	if (jdoc_type(content) != JDOC_ARRAY)
-		return bad(row, err, "content is neither text nor a list");
+		return bad(err, "content is neither text nor a list");
 	for (i = 0; i < jdoc_len(content); i++) {
 		if (!jdoc_get_str(jdoc_at(content, i), "type"))
-			return bad(row, err, "a part of content has no type");
+			return bad(err, "a part of content has no type");
 		jdoc_push(row->content, jdoc_copy(jdoc_at(content, i)));
 	}
 	return 0;
@@ -149,9 +149,9 @@ add_reasoning(struct turn_row *row, const struct jdoc *item, struct err *err)
 	struct jdoc *part;
 
 	if (!jdoc_str(text))
-		return bad(row, err, "reasoning is not text");
+		return bad(err, "reasoning is not text");
 	if (source && !native && !str_eq(source, "non_reasoner_model"))
-		return bad(row, err, "reasoning of an unknown source");
+		return bad(err, "reasoning of an unknown source");
 	if (!native && !row->v1) {
 		add_text(row, text);
 		return 0;
@@ -174,7 +174,7 @@ add_hidden(struct turn_row *row, const struct jdoc *item, struct err *err)
 	struct jdoc *part;
 
 	if (!state)
-		return bad(row, err, "hidden reasoning without state");
+		return bad(err, "hidden reasoning without state");
 	if (str_eq(state, "omitted")) {
 		part = new_part("omitted_reasoning");
 	} else if (str_eq(state, "redacted")) {
@@ -184,15 +184,14 @@ add_hidden(struct turn_row *row, const struct jdoc *item, struct err *err)
 		else
 			jdoc_set_str(part, "data", "");
 	} else {
-		return bad(row, err, "hidden reasoning of an unknown state");
+		return bad(err, "hidden reasoning of an unknown state");
 	}
 	jdoc_push(row->content, part);
 	return 0;
 }
 
 static int
-add_call(struct turn_row *row, const struct jdoc *call, struct jdoc *calls,
-    struct err *err)
+add_call(const struct jdoc *call, struct jdoc *calls, struct err *err)
 {
 	const struct jdoc *id = jdoc_get(call, "tool_call_id");
 	const struct jdoc *name = jdoc_get(call, "name");
@@ -200,7 +199,7 @@ add_call(struct turn_row *row, const struct jdoc *call, struct jdoc *calls,
 	struct jdoc *out, *function;
 
 	if (!jdoc_str(id) || !jdoc_str(name) || !jdoc_str(arguments))
-		return bad(row, err, "a tool call needs tool_call_id, name "
+		return bad(err, "a tool call needs tool_call_id, name "
 		    "and arguments, as text");
 	function = jdoc_new_object();
 	jdoc_set(function, "name", jdoc_copy(name));
@@ -226,11 +225,11 @@ add_calls(struct turn_row *row, const struct jdoc *item, struct err *err)
 	}
 	/* 0.11.3 has an item for each call. */
 	if (jdoc_len(list) == 0 && is_set(item, "tool_call"))
-		return add_call(row, jdoc_get(item, "tool_call"), calls, err);
+		return add_call(jdoc_get(item, "tool_call"), calls, err);
 	if (jdoc_len(list) == 0)
-		return bad(row, err, "no tool_calls");
+		return bad(err, "no tool_calls");
 	for (i = 0; i < jdoc_len(list); i++) {
-		if (add_call(row, jdoc_at(list, i), calls, err) != 0)
+		if (add_call(jdoc_at(list, i), calls, err) != 0)
 			return -1;
 	}
 	return 0;
@@ -256,14 +255,14 @@ pack_return(const struct turn_row *row, const struct jdoc *ret,
 
 	if (!status || (!str_eq(status, "success") &&
 	    !str_eq(status, "error")))
-		return bad(row, err, "status of a tool return is neither "
+		return bad(err, "status of a tool return is neither "
 		    "success nor error");
 	if (jdoc_type(text) == JDOC_ARRAY) {
 		*out = jdoc_copy(text);
 		return 0;
 	}
 	if (!jdoc_str(text))
-		return bad(row, err, "a tool return without text");
+		return bad(err, "a tool return without text");
 	doc = jdoc_new_object();
 	jdoc_set_str(doc, "status", str_eq(status, "success") ? "OK" :
 	    "Failed");
@@ -273,7 +272,7 @@ pack_return(const struct turn_row *row, const struct jdoc *ret,
 		jdoc_set_str(doc, "time", buf_cstr(&time_text));
 	}
 	jdoc_write(doc, &packed);
-	rc = buf_check(&packed, row->where, err);
+	rc = buf_check(&packed, "a tool return", err);
 	if (rc == 0)
 		*out = jdoc_new_strn(packed.data, packed.len);
 	jdoc_free(doc);
@@ -292,7 +291,7 @@ make_return(const struct turn_row *row, const struct jdoc *ret,
 	size_t i;
 
 	if (!jdoc_get_str(ret, "tool_call_id"))
-		return bad(row, err, "a tool return without tool_call_id");
+		return bad(err, "a tool return without tool_call_id");
 	if (pack_return(row, ret, &packed, err) != 0)
 		return -1;
 	made = jdoc_new_object();
@@ -378,7 +377,7 @@ add_response(struct turn_row *row, const struct jdoc *item, struct err *err)
 		} else if (type && str_eq(type, "approval")) {
 			jdoc_push(approvals, jdoc_copy(entry));
 		} else {
-			return bad(row, err, "an approval of unknown type");
+			return bad(err, "an approval of unknown type");
 		}
 	}
 	return 0;
@@ -414,15 +413,15 @@ kind_of(const struct jdoc *item)
 }
 
 static int
-unknown(const struct turn_row *row, const struct jdoc *item, struct err *err)
+unknown(const struct jdoc *item, struct err *err)
 {
 	const char *type = jdoc_get_str(item, "message_type");
 	struct buf shown = BUF_INIT(256);
 
 	if (!type)
-		return bad(row, err, "no message_type");
+		return bad(err, "no message_type");
 	shown_text(&shown, type, strlen(type), 40);
-	err_set(err, ERR_DATA, "%s: unknown message_type \"%s\"", row->where,
+	err_set(err, ERR_DATA, "unknown message_type \"%s\"",
 	    buf_cstr(&shown));
 	buf_clear(&shown);
 	return -1;
@@ -464,7 +463,7 @@ turn_item_add(struct turn_row *row, const struct jdoc *item, struct err *err)
 	const struct kind *kind = kind_of(item);
 
 	if (!kind)
-		return unknown(row, item, err);
+		return unknown(item, err);
 	/* A request for approval begins with what the assistant said. */
 	if (!row->role || (str_eq(row->role, "assistant") &&
 	    str_eq(kind->role, "approval"))) {
@@ -473,13 +472,24 @@ turn_item_add(struct turn_row *row, const struct jdoc *item, struct err *err)
 	} else if (!str_eq(row->role, kind->role) &&
 	    !(str_eq(row->role, "approval") &&
 	    str_eq(kind->role, "assistant"))) {
-		return bad(row, err, "items of different roles share an id");
+		return bad(err, "items of different roles share an id");
 	}
 	carry(row, "name", item, "name");
 	carry(row, "sender_id", item, "sender_id");
-	carry(row, "step_id", item, "step_id");
-	carry(row, "run_id", item, "run_id");
+	if (!row->step_id)
+		row->step_id = jdoc_get(item, "step_id");
+	if (!row->run_id)
+		row->run_id = jdoc_get(item, "run_id");
 	if (is_of_failed_run(item))
 		jdoc_set(row->body, "is_err", jdoc_new_bool(true));
 	return kind->add(row, item, err);
+}
+
+void
+turn_item_end(struct turn_row *row)
+{
+	if (row->step_id)
+		jdoc_set(row->body, "step_id", jdoc_copy(row->step_id));
+	if (row->run_id)
+		jdoc_set(row->body, "run_id", jdoc_copy(row->run_id));
 }

@@ -24,6 +24,7 @@ struct ready {
 struct agent_feed {
 	struct agent_feed_source source;
 	struct journal_rows *rows;
+	struct journal_row staged;	/* the last one of them */
 	struct turn_merge merge;
 	struct af_convert convert;
 	bool converting;
@@ -59,10 +60,17 @@ take(void *ctx, const char *id, struct jdoc *doc, unsigned int changes,
 		.id = ready->id, .doc = doc, .changes = changes,
 		.listed = true,
 	};
+	/* A row that was held back is not the staged one of now. */
+	if (id == feed->staged.id) {
+		ready->row.text = feed->staged.body;
+		ready->row.text_len = feed->staged.body_len;
+	}
 	if (!feed->converting)
 		return 0;
 	if (af_row_convert(&feed->convert, &ready->row, err) != 0)
 		return err_ctx(err, "row %s", id);
+	if (ready->row.changes != 0)
+		ready->row.text = NULL;
 	return tell(feed, id, doc, ready->row.changes, err);
 }
 
@@ -127,21 +135,25 @@ push(struct agent_feed *feed, const char *id, struct jdoc *doc,
 static int
 pull_staged(struct agent_feed *feed, struct err *err)
 {
-	struct journal_row row;
+	struct journal_row *row = &feed->staged;
 	struct jdoc *doc;
 	int more;
 
-	more = journal_rows_next(feed->rows, &row, err);
+	more = journal_rows_next(feed->rows, row, err);
 	if (more < 0)
 		return -1;
 	feed->ended = more == 0;
-	if (more == 0)
+	if (more == 0) {
+		feed->staged = (struct journal_row){ 0 };
 		return turn_merge_flush(&feed->merge, err);
-	doc = jdoc_parse(row.body, row.body_len, err);
+	}
+	if (feed->source.unparsed)
+		return take(feed, row->id, NULL, 0, err);
+	doc = jdoc_parse(row->body, row->body_len, err);
 	if (!doc)
-		return err_ctx(err, "staged row %s", row.id);
-	return push(feed, row.id, doc, feed->converting ?
-	    af_row_look(row.body, row.body_len) : 0, err);
+		return err_ctx(err, "staged row %s", row->id);
+	return push(feed, row->id, doc, feed->converting ?
+	    af_row_look(row->body, row->body_len) : 0, err);
 }
 
 int

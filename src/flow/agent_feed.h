@@ -29,6 +29,7 @@ struct agent_feed_source {
 	struct journal *journal;
 	const char *scope;
 	const struct af_rules *rules;	/* copied; NULL: rows as they are */
+	bool unparsed;			/* without rules: rows have no doc */
 
 	/*
 	 * Called once for each row that is changed or left out, before it is
@@ -46,7 +47,8 @@ void agent_feed_close(struct agent_feed *);
 
 /*
  * The next row: 1, 0 after the last, -1.  It belongs to the feed and lives
- * until the next call; its document may be edited.  Its type is that of
+ * until the next call; its document may be edited, its text (of a row that
+ * nothing was done to) stays as it was staged.  Its type is that of
  * `next' in struct af_source; feed is the struct agent_feed.
  */
 int agent_feed_next(void *feed, struct af_row *, struct err *) MUST_CHECK;

@@ -19,6 +19,9 @@
 #define CONNECT_MS 10000
 #define SILENCE_S 120
 
+/* A page of a listing is a megabyte: in few pieces. */
+#define RECEIVE_BYTES 131072L
+
 struct http {
 	CURL *curl;
 	char *url;		/* no "/" at its end */
@@ -363,6 +366,7 @@ set_call(const struct http *h, struct call *call)
 	CURL *curl = h->curl;
 
 	SET(CURLOPT_USERAGENT, "sanctumctl");
+	SET(CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
 	SET(CURLOPT_ERRORBUFFER, call->text);
 	SET(CURLOPT_HEADERFUNCTION, on_header);
 	SET(CURLOPT_HEADERDATA, call);

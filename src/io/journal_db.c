@@ -73,9 +73,8 @@ static const char *const sql_texts[JOURNAL_SQL_N] = {
 	    "INSERT INTO scope (name) VALUES (?1) ON CONFLICT DO NOTHING",
 	[JOURNAL_SQL_SCOPE_FIND] = "SELECT id FROM scope WHERE name = ?1",
 	[JOURNAL_SQL_ROW_ADD] =
-	    "INSERT INTO row (scope, seq, id, body) VALUES (?1, coalesce(?4,"
-	    " (SELECT coalesce(max(seq) + 1, 0) FROM row WHERE scope = ?1)),"
-	    " ?2, ?3) ON CONFLICT (scope, id) DO NOTHING",
+	    "INSERT INTO row (scope, seq, id, body) VALUES (?1, ?2, ?3, ?4)"
+	    " ON CONFLICT (scope, id) DO NOTHING",
 	[JOURNAL_SQL_ROW_GET] =
 	    "SELECT body FROM row WHERE scope = " SCOPE_ID " AND id = ?2",
 	[JOURNAL_SQL_ROW_SET] =
@@ -83,6 +82,9 @@ static const char *const sql_texts[JOURNAL_SQL_N] = {
 	    " AND id = ?2",
 	[JOURNAL_SQL_FRONT] =
 	    "SELECT coalesce(min(seq), 0) FROM row WHERE scope = " SCOPE_ID,
+	[JOURNAL_SQL_NEXT] =
+	    "SELECT coalesce(max(seq) + 1, 0) FROM row WHERE scope = "
+	    SCOPE_ID,
 	[JOURNAL_SQL_COUNT] =
 	    "SELECT count(*) FROM row WHERE scope = " SCOPE_ID,
 	[JOURNAL_SQL_CURSOR_PUT] =
@@ -352,7 +354,9 @@ set_up_writer(struct journal *j, bool fresh, struct err *err)
 		    "local one", j->path);
 
 	if (exec(j, "PRAGMA synchronous = FULL;"
-	    "PRAGMA journal_size_limit = 16777216", err) != 0)
+	    "PRAGMA journal_size_limit = 16777216;"
+	    "PRAGMA cache_size = -8192;"
+	    "PRAGMA wal_autocheckpoint = 4000", err) != 0)
 		return -1;
 	if (!fresh)
 		return 0;

@@ -46,6 +46,7 @@ enum journal_sql {
 	JOURNAL_SQL_ROW_GET,
 	JOURNAL_SQL_ROW_SET,
 	JOURNAL_SQL_FRONT,
+	JOURNAL_SQL_NEXT,
 	JOURNAL_SQL_COUNT,
 	JOURNAL_SQL_CURSOR_PUT,
 	JOURNAL_SQL_CURSOR_GET,
@@ -64,6 +65,9 @@ struct journal {
 	int64_t front;		/* seq of its next row */
 	char *scope;		/* whose id is scope_id, or NULL */
 	int64_t scope_id;
+	int64_t next;		/* seq of the scope's next row at its end */
+	bool counted;		/* rows is how many the scope has */
+	uint64_t rows;
 	struct sqlite3_stmt *stmts[JOURNAL_SQL_N];	/* NULL: not used yet */
 };
 

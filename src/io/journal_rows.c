@@ -80,25 +80,19 @@ check_page(struct journal *j, struct err *err)
 	return 0;
 }
 
-/* The number of a scope, made when new; the last one asked is remembered. */
+/* The number in the first row that a kept statement gives for a scope. */
 static int
-scope_id(struct journal *j, const char *scope, struct err *err)
+ask_number(struct journal *j, enum journal_sql which, const char *scope,
+    int64_t *out, struct err *err)
 {
 	sqlite3_stmt *st;
 	int rc;
 
-	if (j->scope && str_eq(j->scope, scope))
-		return 0;
-	forget_scope(j);
-	if (journal_db_write(j, JOURNAL_SQL_SCOPE_MAKE, &scope, 1, err) != 0 ||
-	    journal_db_bind(j, JOURNAL_SQL_SCOPE_FIND, &scope, 1, &st,
-	    err) != 0)
+	if (journal_db_bind(j, which, &scope, 1, &st, err) != 0)
 		return -1;
 	rc = journal_db_step(j, st, err);
-	if (rc > 0) {
-		j->scope_id = sqlite3_column_int64(st, 0);
-		j->scope = mem_strdup(scope);
-	}
+	if (rc > 0)
+		*out = sqlite3_column_int64(st, 0);
 	(void)sqlite3_reset(st);
 	if (rc == 0)
 		return err_set(err, ERR_DATA, "journal %s: scope was not "
@@ -106,10 +100,31 @@ scope_id(struct journal *j, const char *scope, struct err *err)
 	return rc < 0 ? -1 : 0;
 }
 
+/*
+ * The number of a scope, made when new, and of its next row.  The last scope
+ * asked for is remembered: this process alone writes.
+ */
+static int
+scope_id(struct journal *j, const char *scope, struct err *err)
+{
+	if (j->scope && str_eq(j->scope, scope))
+		return 0;
+	forget_scope(j);
+	if (journal_db_write(j, JOURNAL_SQL_SCOPE_MAKE, &scope, 1, err) != 0 ||
+	    ask_number(j, JOURNAL_SQL_SCOPE_FIND, scope, &j->scope_id,
+	    err) != 0 ||
+	    ask_number(j, JOURNAL_SQL_NEXT, scope, &j->next, err) != 0)
+		return -1;
+	j->scope = mem_strdup(scope);
+	j->counted = false;
+	return 0;
+}
+
 int
 journal_row_add(struct journal *j, const char *scope, const char *id,
     const char *body, size_t len, bool *added, struct err *err)
 {
+	int64_t *seq = j->in_front ? &j->front : &j->next;
 	sqlite3_stmt *st;
 	int rc = -1;
 
@@ -125,18 +140,18 @@ journal_row_add(struct journal *j, const char *scope, const char *id,
 	    journal_db_bind(j, JOURNAL_SQL_ROW_ADD, NULL, 0, &st, err) != 0)
 		goto out;
 	if (sqlite3_bind_int64(st, 1, j->scope_id) != SQLITE_OK ||
-	    sqlite3_bind_text(st, 2, id, -1, SQLITE_STATIC) != SQLITE_OK ||
-	    sqlite3_bind_text(st, 3, body, (int)len,
-	    SQLITE_STATIC) != SQLITE_OK || (j->in_front ?
-	    sqlite3_bind_int64(st, 4, j->front) :
-	    sqlite3_bind_null(st, 4)) != SQLITE_OK)
+	    sqlite3_bind_int64(st, 2, *seq) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 3, id, -1, SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 4, body, (int)len,
+	    SQLITE_STATIC) != SQLITE_OK)
 		rc = journal_db_fail(j, err);
 	else
 		rc = journal_db_step(j, st, err);
 	(void)sqlite3_reset(st);
 	if (rc == 0)
 		*added = sqlite3_changes(j->db) > 0;
-	j->front += *added;
+	*seq += *added;
+	j->rows += *added;
 out:
 	return rc == 0 ? 0 : err_ctx(err, "stage row %s of %s", id, scope);
 }
@@ -249,21 +264,27 @@ journal_cursor(struct journal *j, const char *scope, char **cursor,
 	return rc < 0 ? err_ctx(err, "read cursor of %s", scope) : 0;
 }
 
+/* Counting is a walk, so what is added to a scope is counted on. */
 int
 journal_count(struct journal *j, const char *scope, uint64_t *rows,
     struct err *err)
 {
-	sqlite3_stmt *st;
-	int rc;
+	bool is_last = j->scope && str_eq(j->scope, scope);
+	int64_t found = 0;
 
+	if (is_last && j->counted) {
+		*rows = j->rows;
+		return 0;
+	}
 	*rows = 0;
-	if (journal_db_bind(j, JOURNAL_SQL_COUNT, &scope, 1, &st, err) != 0)
+	if (ask_number(j, JOURNAL_SQL_COUNT, scope, &found, err) != 0)
 		return err_ctx(err, "count rows of %s", scope);
-	rc = journal_db_step(j, st, err);
-	if (rc > 0)
-		*rows = (uint64_t)sqlite3_column_int64(st, 0);
-	(void)sqlite3_reset(st);
-	return rc < 0 ? err_ctx(err, "count rows of %s", scope) : 0;
+	*rows = (uint64_t)found;
+	if (is_last) {
+		j->counted = true;
+		j->rows = *rows;
+	}
+	return 0;
 }
 
 int

@@ -57,6 +57,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	less = jdoc_parse_without((const char *)data, size, "a", &err);
 	must(!doc || less);
 	jdoc_free(less);
+	less = jdoc_parse_set((const char *)data, size, "a", &err);
+	must(!doc || less);
+	jdoc_free(less);
 	if (!doc) {
 		must(err.kind == ERR_DATA);
 		return 0;

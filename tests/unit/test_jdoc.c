@@ -229,6 +229,45 @@ test_without(void **state)
 }
 
 static void
+test_set(void **state)
+{
+	static const char *const texts[][2] = {
+		{ "{\"a\":null,\"b\":1}", "{\"b\":1}" },
+		{ "{\"b\":1,\"a\":null}", "{\"b\":1}" },
+		{ "{ \"b\" : 1 , \"a\" : null }", "{\"b\":1}" },
+		{ "{\"b\":1,\"a\":null,\"x\":{\"x\":[null,{}]},\"c\":2}",
+		    "{\"b\":1,\"c\":2}" },
+		{ "{\"a\":null,\"x\":[{\"n\":null}]}", "{}" },
+		{ "{\"a\":null , \"c\":{\"d\":null,\"x\":1,\"e\":null}}",
+		    "{\"c\":{}}" },
+		{ "[null,{\"a\":null},\"x\"]", "[null,{},\"x\"]" },
+		{ "{\"b\":\"x,\",\"a\":null}", "{\"b\":\"x,\"}" },
+		{ "null", "null" },
+	};
+	struct err err = ERR_INIT;
+	struct buf out = BUF_INIT(4096);
+	struct jdoc *doc;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		doc = jdoc_parse_set(texts[i][0], strlen(texts[i][0]), "x",
+		    &err);
+		assert_non_null(doc);
+		buf_truncate(&out, 0);
+		jdoc_write(doc, &out);
+		assert_string_equal(buf_cstr(&out), texts[i][1]);
+		jdoc_free(doc);
+	}
+	buf_clear(&out);
+	assert_null(jdoc_parse_set("{\"a\":nul}", 9, NULL, &err));
+	err_clear(&err);
+	assert_null(jdoc_parse_set("{\"a\":null,}", 11, NULL, &err));
+	err_clear(&err);
+	assert_null(jdoc_parse_set("{\"a\":1,\"a\":2}", 13, NULL, &err));
+	err_clear(&err);
+}
+
+static void
 test_questions(void **state)
 {
 	struct jdoc *doc = parse("{\"s\":\"a\\u0000b\",\"n\":12,\"t\":true,"
@@ -346,6 +385,7 @@ main(void)
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_too_many_containers),
 		cmocka_unit_test(test_without),
+		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_questions),
 		cmocka_unit_test(test_null_document),
 		cmocka_unit_test(test_walk),
