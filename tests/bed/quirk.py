@@ -37,7 +37,8 @@ take and its default:
     limit       limit=7      pages are shorter than asked for
     repeat      page=2       that page is the one before it again
     cycle       pages=2      behind so many the first comes again, forever
-    endless     -            new messages are made up where it should end
+    endless     size=0       new messages are made up where it should end,
+                             so many a page (0: as asked for)
     twins       every=5      each such row has the id of the row before it
     insert      items page=1 at=0   items that the server does not have
 

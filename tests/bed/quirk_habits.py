@@ -144,7 +144,7 @@ def endless(page, rule, fields):
     if page:
         return page
     rule.memory.append(None)
-    size = int(fields.get("limit", 100))
+    size = rule.want["size"] or int(fields.get("limit", 100))
     first = len(rule.memory) * size
     return [{"id": MADE_UP % (first + n), "message_type": "user_message",
              "date": "2025-01-01T00:00:00+00:00", "content": f"made up {n}"}
@@ -179,7 +179,7 @@ HABITS = {
     "length": {"by": 10}, "slow": {"seconds": 1, "step": 0},
     "replace": {"old": "", "new": ""},
     "limit": {"limit": 7}, "repeat": {"page": 2}, "cycle": {"pages": 2},
-    "endless": {}, "twins": {"every": 5},
+    "endless": {"size": 0}, "twins": {"every": 5},
     "insert": {"items": [], "page": 1, "at": 0}, "pace": {"bytes": 100_000},
 }
 INSTEAD = {"status": own_answer, "html": html, "bomb": bomb, "flood": flood}
