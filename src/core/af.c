@@ -12,7 +12,6 @@
 #include "core/af_rule.h"
 #include "core/af_shell.h"
 #include "core/jdoc.h"
-#include "core/letta.h"
 #include "core/shown.h"
 
 /* The head twice, and a name more. */
@@ -42,7 +41,7 @@ check_source(const struct af_source *source, struct err *err)
 	if (source->shell_len > AF_SHELL_MAX)
 		return err_set(err, ERR_DATA, "agent file: export is larger "
 		    "than %d bytes", AF_SHELL_MAX);
-	if (!letta_name_ok(source->name))
+	if (!af_rule_name_ok(source->name))
 		return err_set(err, ERR_DATA, "agent file: not a name that a "
 		    "server takes in a file: letters, digits, blank, \"-\", "
 		    "\"_\", \"'\"");

@@ -110,15 +110,59 @@ make_neutral(struct jdoc **doc)
 	return AF_CHANGE_BIT(AF_CHANGE_NEUTRAL);
 }
 
+/*
+ * Escape what JSON wants escaped within a string and servers take as it is: a
+ * line break, a tab (0.16.2 and 0.16.8, seen).
+ */
+static void
+escape_controls(const char *text, size_t len, struct buf *out)
+{
+	bool in_string = false;
+
+	for (size_t i = 0; i < len; i++) {
+		if (in_string && (unsigned char)text[i] < 0x20) {
+			buf_printf(out, "\\u%04x",
+			    (unsigned int)(unsigned char)text[i]);
+			continue;
+		}
+		buf_char(out, text[i]);
+		if (in_string && text[i] == '\\' && i + 1 < len)
+			buf_char(out, text[++i]);
+		else if (text[i] == '"')
+			in_string = !in_string;
+	}
+}
+
 static struct jdoc *
-parse_object(const struct jdoc *value)
+parse_loosely(const char *text, size_t len)
 {
 	struct err ignored = ERR_INIT;
+	struct buf escaped = BUF_INIT(RETURN_MAX);
+	struct jdoc *doc = NULL;
+
+	escape_controls(text, len, &escaped);
+	if (!escaped.full && escaped.len > len)
+		doc = jdoc_parse(buf_cstr(&escaped), escaped.len, &ignored);
+	buf_clear(&escaped);
+	return doc;
+}
+
+/* *loose: only servers take it for JSON. */
+static struct jdoc *
+parse_object(const struct jdoc *value, bool *loose)
+{
+	struct err ignored = ERR_INIT;
+	const char *text = jdoc_str(value);
 	struct jdoc *doc;
 
-	if (!jdoc_str(value))
+	*loose = false;
+	if (!text)
 		return NULL;
-	doc = jdoc_parse(jdoc_str(value), jdoc_str_len(value), &ignored);
+	doc = jdoc_parse(text, jdoc_str_len(value), &ignored);
+	if (!doc) {
+		doc = parse_loosely(text, jdoc_str_len(value));
+		*loose = doc;
+	}
 	if (jdoc_type(doc) == JDOC_OBJECT)
 		return doc;
 	jdoc_free(doc);
@@ -130,12 +174,13 @@ af_return_fix(const struct jdoc *value, bool neutral, unsigned int *changes)
 {
 	struct jdoc *doc, *fixed = NULL;
 	unsigned int made = 0;
+	bool loose;
 
-	doc = parse_object(value);
-	if (!doc) {
-		doc = pack(value);
+	doc = parse_object(value, &loose);
+	if (!doc || loose)
 		made = AF_CHANGE_BIT(AF_CHANGE_PACKED);
-	}
+	if (!doc)
+		doc = pack(value);
 	made |= fix_status(doc) | fix_message(doc);
 	if (neutral)
 		made |= make_neutral(&doc);
@@ -167,7 +212,8 @@ show_message(const struct jdoc *message, struct buf *out)
 bool
 af_return_show(const struct jdoc *value, struct buf *out)
 {
-	struct jdoc *doc = parse_object(value);
+	bool loose;
+	struct jdoc *doc = parse_object(value, &loose);
 	bool failed = is_word(jdoc_get(doc, "status"), "Failed");
 
 	if (jdoc_has(doc, "message"))

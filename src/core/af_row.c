@@ -359,7 +359,10 @@ same_text(const struct jdoc *a, const struct jdoc *b)
 	    memcmp(jdoc_str(a), jdoc_str(b), jdoc_str_len(a)) == 0;
 }
 
-/* The text of a row is listed only when it has no tool_returns. */
+/*
+ * The text of a row is what is listed when it has no tool_returns, and, where
+ * both stand alone, beside the one that it has (0.16.2 and 0.16.8, seen).
+ */
 static void
 fix_tool(const struct af_convert *c, struct af_row *row)
 {
@@ -371,11 +374,11 @@ fix_tool(const struct af_convert *c, struct af_row *row)
 	    jdoc_get(part, "text"), jdoc_get(first, "func_response"));
 
 	fix_returns(c, returns, row);
-	if (jdoc_len(returns) == 0 && jdoc_len(content) == 1)
-		(void)fix_return_at(c, part, "text", row);
-	else if (copied)
+	if (copied)
 		jdoc_set(part, "text", jdoc_copy(jdoc_get(first,
 		    "func_response")));
+	else if (jdoc_len(returns) <= 1 && jdoc_len(content) == 1)
+		(void)fix_return_at(c, part, "text", row);
 }
 
 /* A row makes calls: they are what later rows may answer. */

@@ -61,24 +61,24 @@ sent_text(const struct jdoc *row, struct jdoc **owned)
 }
 
 const char *
-verdict_visible_text(const struct jdoc *row, struct jdoc **owned)
+verdict_visible_text(const struct jdoc *row, bool v1, struct jdoc **owned)
 {
-	const struct jdoc *part;
+	const char *sent;
 
 	*owned = NULL;
 	if (!is_word(row, "role", "assistant"))
 		return NULL;
-	part = last_part(row, "text");
-	if (part)
-		return jdoc_get_str(part, "text");
-	return sent_text(row, owned);
+	sent = sent_text(row, owned);
+	if (sent || !v1)
+		return sent;
+	return jdoc_get_str(last_part(row, "text"), "text");
 }
 
 static bool
 has_visible_text(const struct jdoc *row)
 {
 	struct jdoc *owned;
-	bool has = verdict_visible_text(row, &owned);
+	bool has = verdict_visible_text(row, true, &owned);
 
 	jdoc_free(owned);
 	return has;

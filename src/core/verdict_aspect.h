@@ -1,6 +1,7 @@
 #ifndef CORE_VERDICT_ASPECT_H
 #define CORE_VERDICT_ASPECT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,10 +47,12 @@ void verdict_history_differ(struct verdict_history *,
 void verdict_history_add(const struct verdict_history *, struct verdict *);
 
 /*
- * The text that a reader sees of the assistant in this row: the last text of
- * its content, or the message of its send_message.  NULL: none.  *owned is a
+ * The text that a reader sees of the assistant in this row: the message of its
+ * send_message, or, of a letta_v1_agent (v1), the last text of its content;
+ * of other types a listing shows that as reasoning.  NULL: none.  *owned is a
  * document behind it that the caller frees, or NULL.
  */
-const char *verdict_visible_text(const struct jdoc *row, struct jdoc **owned);
+const char *verdict_visible_text(const struct jdoc *row, bool v1,
+    struct jdoc **owned);
 
 #endif /* !CORE_VERDICT_ASPECT_H */

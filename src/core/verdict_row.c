@@ -309,7 +309,11 @@ write_returns(struct canon *c)
 {
 	const struct jdoc *list = jdoc_get(c->row, "tool_returns"), *ret, *id;
 	const struct jdoc *row_id = jdoc_get(c->row, "tool_call_id");
+	const struct jdoc *content = jdoc_get(c->row, "content");
+	const struct jdoc *text = jdoc_get(jdoc_at(content, 0), "text");
 	size_t i, n = jdoc_len(list);
+	/* One return beside one text: it is the text that is listed. */
+	bool text_wins = n == 1 && jdoc_len(content) == 1 && jdoc_str(text);
 
 	begin_member(c->out, "returns");
 	buf_char(c->out, '[');
@@ -317,11 +321,11 @@ write_returns(struct canon *c)
 		ret = jdoc_at(list, i);
 		id = jdoc_get(ret, "tool_call_id");
 		write_return(c->out, ret, n == 1 && is_nothing(id) ? row_id :
-		    id, jdoc_get(ret, "func_response"), NULL);
+		    id, text_wins ? text : jdoc_get(ret, "func_response"),
+		    NULL);
 	}
 	if (n == 0)
-		write_return(c->out, NULL, row_id, jdoc_get(jdoc_at(jdoc_get(
-		    c->row, "content"), 0), "text"), NULL);
+		write_return(c->out, NULL, row_id, text, NULL);
 	buf_char(c->out, ']');
 }
 

@@ -35,6 +35,7 @@ struct walk {
 	struct side sides[SIDES];
 	struct verdict_history history;
 	bool live;
+	bool v1;		/* the target's agent is a letta_v1_agent */
 	bool system_skipped;
 	uint64_t different;	/* pairs of rows */
 	struct buf reply;	/* the last visible text of the source */
@@ -163,7 +164,7 @@ keep_reply(struct walk *walk)
 {
 	struct jdoc *owned;
 	const char *text = verdict_visible_text(walk->sides[SOURCE].doc,
-	    &owned);
+	    walk->v1, &owned);
 
 	if (text && *text) {
 		buf_truncate(&walk->reply, 0);
@@ -267,6 +268,22 @@ judge(const struct walk *walk, uint64_t source_left, uint64_t target_left,
 	verdict_history_add(&walk->history, verdict);
 }
 
+/* Of which type the agent on the target is; not said: letta_v1_agent. */
+static int
+find_type(struct walk *walk, const struct conf_agent *agent,
+    struct journal *journal, struct err *err)
+{
+	struct jdoc *state = NULL;
+	const char *type;
+
+	if (agent_state_load(agent, "target", journal, &state, err) != 0)
+		return -1;
+	type = jdoc_get_str(state, "agent_type");
+	walk->v1 = !type || str_eq(type, "letta_v1_agent");
+	jdoc_free(state);
+	return 0;
+}
+
 static int
 open_sides(struct walk *walk, const struct conf_agent *agent,
     struct journal *journal, struct err *err)
@@ -282,7 +299,9 @@ open_sides(struct walk *walk, const struct conf_agent *agent,
 	struct af_rules rules;
 	int rc;
 
-	rc = agent_rules(agent, journal, NULL, &rules, err);
+	rc = find_type(walk, agent, journal, err);
+	if (rc == 0)
+		rc = agent_rules(agent, journal, NULL, &rules, err);
 	source.rules = &rules;
 	if (rc == 0)
 		rc = agent_feed_open(&source, &walk->sides[SOURCE].feed, err);

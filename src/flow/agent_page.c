@@ -97,7 +97,7 @@ add_known(struct page *page, const char *id, const char *body, size_t len,
     struct err *err)
 {
 	const struct agent_listing *listing = page->listing;
-	char own[LETTA_ID_SIZE + 2], *there = NULL;
+	char own[LETTA_ID_SIZE + 16], *there = NULL;
 	bool same, added;
 
 	(void)snprintf(own, sizeof(own), "%s", id);
@@ -115,7 +115,7 @@ add_known(struct page *page, const char *id, const char *body, size_t len,
 			return err_set(err, ERR_DATA, "more than %d rows have "
 			    "the id %s", DOUBLES_MAX, id);
 		(void)snprintf(own, sizeof(own), "%.*s~%d",
-		    LETTA_ID_SIZE - 3, id, n);
+		    LETTA_ID_SIZE, id, n);
 	}
 	if (journal_row_add(listing->journal, listing->scope, own, body, len,
 	    &added, err) != 0)

@@ -6,11 +6,12 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/stop.h"
+#include "base/str.h"
 #include "core/af.h"
+#include "core/af_mark.h"
 #include "core/af_row.h"
 #include "core/af_shell.h"
 #include "core/jdoc.h"
-#include "core/letta.h"
 #include "flow/agent.h"
 #include "flow/agent_feed.h"
 #include "flow/bundle.h"
@@ -21,23 +22,17 @@
 
 #define PIECE 65536
 
-/* A name that every server takes in a file; the caller frees it. */
+/* The nearest name that a server takes in a file; the caller frees it. */
 static char *
-plain_name(const char *name)
+name_in_file(const char *name)
 {
-	char *plain = mem_strdup(name && *name ? name : "agent");
-	char one[2] = "";
+	struct buf near = BUF_INIT(AF_SHELL_MAX);
 
-	if (letta_name_ok(plain))
-		return plain;
-	for (char *c = plain; *c; c++) {
-		one[0] = *c;
-		if (!letta_name_ok(one))
-			*c = '-';
-	}
-	log_warn("the agent's name has characters that no server takes in a "
-	    "file; it is %s there", plain);
-	return plain;
+	af_mark_name(name ? name : "", &near);
+	if (name && !str_eq(name, buf_cstr(&near)))
+		log_warn("no server takes the agent's name in a file; it is "
+		    "%s there", buf_cstr(&near));
+	return buf_take(&near);
 }
 
 /* Pull the file out of its writer, piece by piece. */
@@ -62,7 +57,7 @@ static int
 make_file(const struct bundle_side *side, struct agent_feed *feed,
     const char *path, struct bundle_figures *figures, struct err *err)
 {
-	char *name = plain_name(jdoc_get_str(side->state, "name"));
+	char *name = name_in_file(jdoc_get_str(side->state, "name"));
 	struct buf shell = BUF_INIT(AF_SHELL_MAX);
 	struct af_writer *writer = NULL;
 	struct sumfile *file = NULL;

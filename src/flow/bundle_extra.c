@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "core/af.h"
 #include "core/af_row.h"
+#include "core/af_shell.h"
 #include "core/bundle_line.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
@@ -13,6 +14,7 @@
 #include "flow/agent.h"
 #include "flow/agent_changes.h"
 #include "flow/agent_feed.h"
+#include "flow/agent_staged.h"
 #include "flow/bundle.h"
 #include "flow/bundle_extra.h"
 #include "flow/bundle_out.h"
@@ -168,51 +170,47 @@ bundle_extra_changes(struct bundle_out *out, const struct bundle_side *side,
 	return rc;
 }
 
-static struct jdoc *
-add_loss(struct jdoc *losses, const char *what, const char *reason)
-{
-	struct jdoc *loss = jdoc_new_object();
-
-	jdoc_set_str(loss, "what", what);
-	jdoc_set_str(loss, "reason", reason);
-	jdoc_push(losses, loss);
-	return loss;
-}
-
-/* The names that an object has, as a loss of their values. */
+/* The names that an object has, added to the list once. */
 static void
-add_names(struct jdoc *losses, const struct jdoc *object, const char *what)
+add_names(struct jdoc *names, const struct jdoc *object)
 {
-	struct jdoc *names = jdoc_new_array();
 	struct jdoc_member member = { 0 };
 
-	while (jdoc_next(object, &member))
-		jdoc_push(names, jdoc_new_str(member.key));
-	if (jdoc_len(names) == 0) {
-		jdoc_free(names);
-		return;
+	while (jdoc_next(object, &member)) {
+		if (!agent_staged_list_has(names, member.key))
+			jdoc_push(names, jdoc_new_str(member.key));
 	}
-	jdoc_set(add_loss(losses, what, "no export holds their values: set "
-	    "them again on the new server"), "names", names);
 }
 
-static void
-add_servers(struct jdoc *losses, const struct jdoc *servers)
+/* What a verdict says of every move, and of one of this very agent. */
+static int
+list_losses(const struct jdoc *shell_doc, struct jdoc *losses,
+    struct err *err)
 {
-	struct jdoc *names = jdoc_new_array();
-	const char *name;
+	struct buf text = BUF_INIT(AF_SHELL_MAX);
+	struct verdict verdict = { 0 };
+	struct af_shell shell;
+	struct jdoc *loss;
+	int rc;
 
-	for (size_t i = 0; i < jdoc_len(servers); i++) {
-		name = jdoc_get_str(jdoc_at(servers, i), "server_name");
-		jdoc_push(names, jdoc_new_str(name ? name : ""));
+	jdoc_write(shell_doc, &text);
+	rc = buf_check(&text, "the export", err);
+	if (rc == 0)
+		rc = af_shell_read(buf_cstr(&text), text.len, &shell, err);
+	if (rc == 0) {
+		verdict_losses(&verdict, &shell, &shell);
+		verdict_add_blind(&verdict);
+		af_shell_clear(&shell);
 	}
-	if (jdoc_len(names) == 0) {
-		jdoc_free(names);
-		return;
+	for (size_t i = 0; i < verdict.n_checks; i++) {
+		loss = jdoc_new_object();
+		jdoc_set_str(loss, "what", verdict.checks[i].name);
+		jdoc_set_str(loss, "reason", verdict.checks[i].reason);
+		jdoc_push(losses, loss);
 	}
-	jdoc_set(add_loss(losses, "MCP servers", "the file carries them "
-	    "without their tokens: look at each on the new server"), "names",
-	    names);
+	verdict_clear(&verdict);
+	buf_clear(&text);
+	return rc;
 }
 
 int
@@ -222,21 +220,20 @@ bundle_extra_losses(struct bundle_out *out, const struct bundle_side *side,
 	const struct jdoc *agent = jdoc_at(jdoc_get(side->shell, "agents"),
 	    0);
 	struct jdoc *doc = jdoc_new_object(), *losses = jdoc_new_array();
+	struct jdoc *names = jdoc_new_array();
 	struct buf text = BUF_INIT(AF_SHELL_MAX);
 	int rc;
 
-	for (size_t i = 0; verdict_blind[i].name; i++)
-		(void)add_loss(losses, verdict_blind[i].name,
-		    verdict_blind[i].reason);
-	add_names(losses, jdoc_get(agent, "tool_exec_environment_variables"),
-	    "values of tool variables");
-	add_names(losses, jdoc_get(agent, "secrets"), "values of secrets");
-	add_servers(losses, jdoc_get(side->shell, "mcp_servers"));
+	rc = list_losses(side->shell, losses, err);
+	add_names(names, jdoc_get(agent, "tool_exec_environment_variables"));
+	add_names(names, jdoc_get(agent, "secrets"));
 	figures->losses = jdoc_len(losses);
 	jdoc_set(doc, "losses", losses);
+	jdoc_set(doc, "secrets", names);
 	jdoc_write(doc, &text);
 	buf_char(&text, '\n');
-	rc = buf_check(&text, "losses.json", err);
+	if (rc == 0)
+		rc = buf_check(&text, "losses.json", err);
 	if (rc == 0)
 		rc = bundle_out_text(out, "losses.json", buf_cstr(&text),
 		    text.len, err);

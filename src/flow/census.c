@@ -12,9 +12,6 @@
 #include "io/hash.h"
 #include "io/journal.h"
 
-/* An agent comes with the source of all its tools: few of them at a time. */
-#define PAGE 25
-
 /* A digest in hexadecimal digits, and NUL. */
 #define DIGEST_TEXT (2 * HASH_SIZE + 1)
 
@@ -23,14 +20,22 @@
 /* What of a thing is the operator's, and not changed by mere use. */
 static const struct kind {
 	const char *word;
+	/*
+	 * Things of one page.  An agent comes with the source of all its tools,
+	 * so few of them.  Of the others as many as fit: behind a page 0.16.2
+	 * leaves out what was made in the same instant as its last one (seen
+	 * in its source).
+	 */
+	unsigned int page;
 	const char *keys[KEYS_MAX + 1];
 } kinds[] = {
-	{ "agents", { "name", "agent_type", "description" } },
-	{ "blocks", { "label", "value", "limit", "read_only",
+	{ "agents", 25, { "name", "agent_type", "description" } },
+	{ "blocks", 10000, { "label", "value", "limit", "read_only",
 	    "description" } },
-	{ "tools", { "name", "source_code", "description", "tool_type" } },
-	{ "archives", { "name", "description" } },
-	{ "identities", { "identifier_key", "name", "identity_type" } },
+	{ "tools", 1000, { "name", "source_code", "description",
+	    "tool_type" } },
+	{ "archives", 10000, { "name", "description" } },
+	{ "identities", 10000, { "identifier_key", "name", "identity_type" } },
 };
 
 #define N_KINDS (sizeof(kinds) / sizeof(*kinds))
@@ -100,7 +105,8 @@ read_page(struct server *server, struct page *page, struct err *err)
 	struct jdoc *list = NULL;
 	int rc;
 
-	letta_path_list(&path, page->kind->word, page->last_id, PAGE);
+	letta_path_list(&path, page->kind->word, page->last_id,
+	    page->kind->page);
 	page->added = 0;
 	rc = server_get_doc(server, buf_cstr(&path), page->kind->word, &list,
 	    err);

@@ -21,7 +21,7 @@ take and its default:
   the request is not forwarded
     status      status=502 headers={} body=""      an answer of its own
     html        -                                  200 and a page for people
-    bomb        size=2**30                         gzip that was not asked for
+    bomb        size=2**27                         gzip that was not asked for
     flood       size=2**40                         spaces without an end
 
   it is forwarded and has its effect, but then

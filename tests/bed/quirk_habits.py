@@ -174,7 +174,7 @@ _ANSWER = {"headers": {}, "body": ""}
 #: Habit: what it takes, with the defaults.
 HABITS = {
     "status": {"status": 502, **_ANSWER}, "html": {},
-    "bomb": {"size": 2**30}, "flood": {"size": 2**40},
+    "bomb": {"size": 2**27}, "flood": {"size": 2**40},
     "acted": {"status": 500, **_ANSWER}, "cut": {"bytes": 0},
     "length": {"by": 10}, "slow": {"seconds": 1, "step": 0},
     "replace": {"old": "", "new": ""},

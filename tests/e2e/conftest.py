@@ -152,10 +152,11 @@ def program_in(folder):
             timeout=timeout_s)
         return Result(done.returncode, done.stdout, done.stderr)
 
-    def spawn(*arguments, env=None):
+    def spawn(*arguments, env=None, stdout=subprocess.PIPE,
+              stderr=subprocess.PIPE):
         return subprocess.Popen(
             words(*arguments), stdin=subprocess.DEVNULL, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder,
+            stdout=stdout, stderr=stderr, cwd=folder,
             env={**jobs.environment(), **(env or {})})
 
     run.spawn, run.state = spawn, folder / "state"

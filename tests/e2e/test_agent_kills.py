@@ -6,26 +6,20 @@ batches.  The seed of the instants is printed; SANCTUM_BED_SEED sets it.
 """
 
 import os
-import queue
 import random
-import threading
 import time
 from collections import namedtuple
 
 import pytest
 
 from bed import mixed_seed
-from bed.http import HttpError
-from bed.moving import Moving
-from bed.paths import BedError
+from bed.moving import Moving, clean, each
 from bed.seed import Client
 from bed.site import TARGET_PASSWORD
 
 SOURCE, ONE_BY_ONE, IN_BATCHES = "0.16.2", "0.16.2", "0.16.8"
 MESSAGES, FEW, MANY = 60, 4, 60
 PREFIX = "killed"
-#: Moves at the same time; most of each is waiting.
-AT_ONCE = 4
 PAGE, UPLOAD_A_SECOND = 8, 250_000
 
 Phase = namedtuple("Phase", "name side on target passages kills")
@@ -43,8 +37,6 @@ HABITS = {"here": [{"on": READ, "do": "limit", "limit": PAGE}],
           "there": [{"on": "POST /v1/agents/import", "do": "pace",
                      "bytes": UPLOAD_A_SECOND}]}
 
-FAILURES = (AssertionError, BedError, HttpError, OSError)
-
 
 @pytest.fixture(scope="module")
 def servers(bed):
@@ -52,11 +44,7 @@ def servers(bed):
     found = dict(zip(versions, bed.lettas(*versions)))
     yield found
     for server in found.values():
-        client = Client(server.url, TARGET_PASSWORD)
-        for agent in client("GET", "/v1/agents/?limit=1000"):
-            if agent["name"].startswith(PREFIX):
-                mixed_seed.remove_agent(client, agent["id"])
-        mixed_seed.remove_tools(client)
+        clean(Client(server.url, TARGET_PASSWORD), PREFIX)
 
 
 @pytest.fixture(scope="module")
@@ -135,36 +123,6 @@ def kill(move, phase, instant, count, took_s):
     return alive
 
 
-def attempts(phase, new_move, instants, count, took_s):
-    """Kill and finish a move at each instant, some at the same time."""
-    todo, lines, alive = queue.SimpleQueue(), [], []
-    for number, instant in enumerate(instants):
-        todo.put((number, instant))
-
-    def work():
-        while True:
-            try:
-                number, instant = todo.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                with new_move(number) as move:
-                    alive.append(kill(move, phase, instant, count, took_s))
-                    faults = move.finish()
-                    move.remove()
-            except FAILURES as e:
-                faults = [f"{type(e).__name__}: {e}"]
-            lines.extend(f"kill {number} at {instant:.4f}: {f}"
-                         for f in faults)
-
-    threads = [threading.Thread(target=work) for _ in range(AT_ONCE)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return lines, sum(alive)
-
-
 def loose_blocks(client):
     """Ids of blocks that no agent has."""
     held = {b["id"] for a in client("GET", "/v1/agents/?limit=1000")
@@ -180,10 +138,17 @@ def test_kills_leave_exactly_one_agent(phase, new_move, servers):
     loose = loose_blocks(target)
     count, took_s = measure(phase, new_move)
     assert count > 0
-    instants = random.Random(f"{seed} {phase.name}")
-    lines, alive = attempts(phase, new_move, [
-        instants.random() for _ in range(phase.kills)], count, took_s)
+    instants, alive = random.Random(f"{seed} {phase.name}"), []
+
+    def attempt(number, instant):
+        with new_move(number) as move:
+            alive.append(kill(move, phase, instant, count, took_s))
+            faults = move.finish()
+            move.remove()
+        return faults
+
+    lines = each([instants.random() for _ in range(phase.kills)], attempt)
     assert not lines, "\n".join([f"seed {seed}", *lines])
     # A run that had ended before its kill proves nothing.
-    assert alive >= phase.kills // 2
+    assert sum(alive) >= phase.kills // 2
     assert loose_blocks(target) <= loose

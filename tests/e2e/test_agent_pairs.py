@@ -10,6 +10,7 @@ from collections import namedtuple
 import pytest
 
 from bed import jobs, mixed, mixed_seed, proof
+from bed.moving import clean
 from bed.seed import Client
 from bed.site import TARGET_PASSWORD
 
@@ -34,10 +35,7 @@ def clients(bed):
              for v, s in zip(versions, bed.lettas(*versions))}
     yield found
     for client in found.values():
-        for agent in client("GET", "/v1/agents/?limit=1000"):
-            if agent["name"].startswith(PREFIX):
-                mixed_seed.remove_agent(client, agent["id"])
-        mixed_seed.remove_tools(client)
+        clean(client, PREFIX)
 
 
 @pytest.fixture(scope="module")

@@ -45,10 +45,13 @@ def clients(bed):
 @pytest.fixture(scope="module")
 def make(bed, clients):
     """Function that makes an agent with passages on a server."""
-    def made(version, passages=(), name=None):
+    def made(version, passages=()):
         client = clients[version]
-        agent_id = client.import_agent(seed.agent_file(
-            name or f"{PREFIX} {next(numbers)}", 20, bed.stub_port))
+        whole = seed.agent_file(f"{PREFIX} {next(numbers)}", 20,
+                                bed.stub_port)
+        for block in whole["blocks"]:
+            block["value"] += f" ({PREFIX})"
+        agent_id = client.import_agent(whole)
         one = mixed_seed.Planted(client, version, set())
         one.agent = agent_id
         mixed_seed.insert(one, list(passages))
@@ -283,10 +286,18 @@ def pair(clients, make):
 
 
 def lying_about(client):
-    """All blocks and identities of a server, by id."""
-    return {what: {x["id"] for x in client("GET",
-                                           f"/v1/{what}/?limit=1000")}
-            for what in ("blocks", "identities", "agents")}
+    """Agents, blocks and identities of this file on a server, by id.
+
+    Other tests have some there as well.
+    """
+    def ours(what, key, mark):
+        return {x["id"] for x in client("GET", f"/v1/{what}/?limit=1000")
+                if mark in x[key]}
+    return {"agents": ours("agents", "name", PREFIX)
+            | ours("agents", "name", "left-incoming-")
+            | ours("agents", "name", "right-incoming-"),
+            "blocks": ours("blocks", "value", PREFIX),
+            "identities": ours("identities", "identifier_key", PREFIX)}
 
 
 def identities(client, agent_id):

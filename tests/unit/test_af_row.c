@@ -212,6 +212,10 @@ test_returns(void **state)
 	    "\"{" Q("message") ":" Q("False") "}\"");
 	assert_return(false, "\"{" Q("message") ":[1.50]}\"", BIT(MESSAGE),
 	    "\"{" Q("message") ":" Q("[1.50]") "}\"");
+	/* A line break within it is taken by servers: a failure stays one. */
+	assert_return(false, "\"{" Q("status") ":" Q("Failed") "," Q("message")
+	    ":" Q("a\\nb") "}\"", BIT(PACKED), "\"{" Q("status") ":"
+	    Q("Failed") "," Q("message") ":" Q("a\\\\nb") "}\"");
 	assert_return(false, "\"{" Q("x") ":1}\"", 0, "\"{" Q("x") ":1}\"");
 	assert_return(false, "\"{" Q("status") ":" Q("Failed") "}\"", 0,
 	    "\"{" Q("status") ":" Q("Failed") "}\"");
