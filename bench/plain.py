@@ -86,12 +86,30 @@ def tool_return(item, ret):
             "func_response": json.dumps(body, ensure_ascii=False)}
 
 
+def packed(text):
+    """A user's text so that a server, which unpacks it once, shows it."""
+    try:
+        inner = json.loads(text)
+    except ValueError:
+        return text
+    if inner.get("type") != "user_message" or "message" not in inner:
+        return text
+    return json.dumps({"type": "user_message", "message": text},
+                      ensure_ascii=False)
+
+
 def add(row, item):
     """Put one item of a listing into the row that it comes from."""
     kind = item["message_type"]
     if kind == "reasoning_message":
         row["content"].append({"type": "reasoning", "is_native": True,
                                "reasoning": item["reasoning"]})
+        if item.get("signature"):
+            row["content"][-1]["signature"] = item["signature"]
+    elif kind == "hidden_reasoning_message":
+        row["content"].append(
+            {"type": "omitted_reasoning"} if item["state"] == "omitted" else
+            {"type": "redacted_reasoning", "data": item["hidden_reasoning"]})
     elif kind in ("tool_call_message", "approval_request_message"):
         row["tool_calls"] = [
             {"id": c["tool_call_id"], "type": "function", "function": {
@@ -109,13 +127,17 @@ def add(row, item):
                    approval_request_id=item["approval_request_id"],
                    approvals=item.get("approvals"))
     elif isinstance(item["content"], str):
-        row["content"].append({"type": "text", "text": item["content"]})
+        text = item["content"]
+        if kind == "user_message" and text.startswith("{"):
+            text = packed(text)
+        row["content"].append({"type": "text", "text": text})
     else:
         row["content"] += item["content"]
 
 
 ROLES = {"system_message": "system", "user_message": "user",
          "reasoning_message": "assistant", "assistant_message": "assistant",
+         "hidden_reasoning_message": "assistant",
          "tool_call_message": "assistant", "tool_return_message": "tool",
          "approval_request_message": "approval",
          "approval_response_message": "approval"}

@@ -1,10 +1,13 @@
 #include "base/base.h"
 
+#include "base/err.h"
 #include "cli/cmd.h"
 #include "cli/job_cmd.h"
 #include "cli/opt.h"
 #include "cli/show.h"
+#include "core/conf.h"
 #include "core/jdoc.h"
+#include "flow/agent_rejects.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "io/journal.h"
@@ -32,6 +35,27 @@ conclude(const struct job_cmd *cmd, size_t acted)
 		    "journal %s\n", n_steps, path);
 }
 
+/* Passages that the target refused, and the job accepts to leave behind. */
+static int
+check_rejects(const struct job_cmd *cmd, struct err *err)
+{
+	const struct conf *conf = cmd->run->conf;
+	uint64_t rejects = 0, count;
+
+	for (size_t i = 0; i < conf->n_agents; i++) {
+		if (agent_rejects_count(&conf->agents[i], cmd->run->journal,
+		    &count, err) != 0)
+			return -1;
+		rejects += count;
+	}
+	if (rejects == 0)
+		return 0;
+	return err_set(err, ERR_PARTIAL, "all is done but %" PRIu64
+	    " passages that the target refused; they are listed in `rejects' "
+	    "beside the journal %s", rejects,
+	    journal_path(cmd->run->journal));
+}
+
 /*
  * Every step is looked at before the first one acts, so that what cannot work
  * is said while source and target are as they were.
@@ -46,7 +70,7 @@ look_and_apply(const struct job_cmd *cmd, struct err *err)
 	    plan_apply(cmd->run, cmd->plan, cmd->watch, &acted, err) != 0)
 		return -1;
 	conclude(cmd, acted);
-	return 0;
+	return check_rejects(cmd, err);
 }
 
 static int

@@ -344,23 +344,25 @@ begins_number(unsigned char c)
 }
 
 /*
- * A number, and in an array those behind it that no blank parts from it: an
- * embedding is thousands of them.
+ * What is left of an array of numbers that is left out, up to a byte that is
+ * of no number, blank or comma: an embedding is thousands of them, and nobody
+ * reads them.
  */
-static int
-scan_numbers(struct scan *s)
+static void
+skip_numbers(struct scan *s)
 {
-	bool in_array = s->depth > 0 && s->open[s->depth - 1] == '[';
+	size_t at = s->at;
 
-	for (;;) {
-		if (scan_number(s) != 0)
-			return -1;
-		if (!in_array || s->len - s->at < 2 || s->p[s->at] != ',' ||
-		    !begins_number(s->p[s->at + 1]))
-			return 0;
-		s->at++;
-		s->count.values += !s->cutting;
-	}
+	while (at < s->len && (begins_number(s->p[at]) || s->p[at] == ',' ||
+	    s->p[at] == '.' || s->p[at] == 'e' || s->p[at] == 'E' ||
+	    s->p[at] == '+' || is_blank(s->p[at])))
+		at++;
+	/* A value must follow a comma: it is for the next step to see. */
+	while (at > s->at && s->p[at - 1] != ',' && is_blank(s->p[at - 1]))
+		at--;
+	if (at > s->at && s->p[at - 1] == ',')
+		at--;
+	s->at = at;
 }
 
 static int
@@ -378,9 +380,12 @@ scan_value(struct scan *s)
 	if (c == '"')
 		rc = scan_string(s, &nul);
 	else if (begins_number(c))
-		rc = scan_numbers(s);
+		rc = scan_number(s);
 	else
 		rc = scan_word(s);
+	if (rc == 0 && s->cutting && begins_number(c) &&
+	    s->depth > s->cut_depth && s->open[s->depth - 1] == '[')
+		skip_numbers(s);
 	if (rc == 0)
 		value_ended(s);
 	return rc;

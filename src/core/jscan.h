@@ -46,8 +46,9 @@ struct jscan_less {
  * integer that neither int64_t nor uint64_t holds, a key with U+0000 (json-c
  * would cut it there), more containers or values than the limits above.
  *
- * less   NULL, or what is left out: checked but not counted.  Without nulls the
- *        value of such a member becomes null, with it the member goes
+ * less   NULL, or what is left out: not counted, and checked but for what
+ *        stands behind the first number of an array of them.  Without nulls
+ *        the value of such a member becomes null, with it the member goes
  * count  of what is left
  */
 int jscan_check(const char *text, size_t len, const struct jscan_less *less,

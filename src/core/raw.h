@@ -18,9 +18,9 @@ struct jdoc;
  * for, and what both together are.
  *
  * A raw row may stand for a listed one when both have the same canonical text
- * (core/verdict_row.h): then a listing would show of the raw row just what it
- * shows of the other.  So whatever is put in place of a listed row is the
- * same row or one that cannot be told from it.
+ * but for the sender (core/verdict_row.h): then a listing would show of the raw
+ * row just what it shows of the other.  So whatever is put in place of a listed
+ * row is the same row or one that cannot be told from it.
  *
  * Two ways, by what is known:
  *   - of a row in context: agents[0].in_context_message_ids[i] of the file is

@@ -15,8 +15,6 @@ const struct verdict_blind verdict_blind[] = {
 	  "exports hold the names of tool variables with empty values" },
 	{ "model settings",
 	  "the file carries them; the target's server may resolve them anew" },
-	{ "tool rules",
-	  "the file carries them; the target's server may add its own" },
 	{ "runs and steps",
 	  "no export holds them" },
 	{ "packing of user texts",

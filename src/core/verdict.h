@@ -127,6 +127,13 @@ void verdict_models(struct verdict *, const struct af_shell *source,
 void verdict_losses(struct verdict *, const struct af_shell *source,
     const struct af_shell *target);
 
+/*
+ * Check "tool rules": each rule of the source is one of the target's, which may
+ * have more (a server adds its own to some types of agent).
+ */
+void verdict_tool_rules(struct verdict *, const struct af_shell *source,
+    const struct af_shell *target);
+
 /* Check "agent": agent_type, system prompt, description, tags, metadata. */
 void verdict_agent(struct verdict *, const struct af_shell *source,
     const struct af_shell *target);

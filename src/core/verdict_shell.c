@@ -238,6 +238,53 @@ holds_all(const struct jdoc *list, const struct jdoc *of)
 	return true;
 }
 
+static const struct jdoc *
+rules_of(const struct af_shell *shell)
+{
+	return jdoc_get(jdoc_at(jdoc_get(shell->doc, "agents"), 0),
+	    "tool_rules");
+}
+
+/* Whether a list has this value, however its keys are ordered. */
+static bool
+has_value(const struct jdoc *list, const struct jdoc *value)
+{
+	struct buf x = BUF_INIT(AF_SHELL_MAX), y = BUF_INIT(AF_SHELL_MAX);
+	bool found = false;
+
+	jdoc_write_canonical(value, &x);
+	for (size_t i = 0; i < jdoc_len(list) && !found; i++) {
+		buf_truncate(&y, 0);
+		jdoc_write_canonical(jdoc_at(list, i), &y);
+		found = !x.full && !y.full &&
+		    str_eq(buf_cstr(&x), buf_cstr(&y));
+	}
+	buf_clear(&x);
+	buf_clear(&y);
+	return found;
+}
+
+void
+verdict_tool_rules(struct verdict *v, const struct af_shell *source,
+    const struct af_shell *target)
+{
+	const struct jdoc *from = rules_of(source), *to = rules_of(target);
+	uint64_t missing = 0;
+
+	for (size_t i = 0; i < jdoc_len(from); i++)
+		missing += !has_value(to, jdoc_at(from, i));
+	if (missing > 0)
+		verdict_add(v, "tool rules", VERDICT_DIFFERENT,
+		    jdoc_len(from), jdoc_len(to), "%" PRIu64 " of the "
+		    "source's are not on the target", missing);
+	else if (jdoc_len(to) > jdoc_len(from))
+		verdict_add(v, "tool rules", VERDICT_SAME, jdoc_len(from),
+		    jdoc_len(to), "the target's server has added its own");
+	else
+		verdict_add(v, "tool rules", VERDICT_SAME, jdoc_len(from),
+		    jdoc_len(to), NULL);
+}
+
 /*
  * Order of keys means nothing; none is the same as an empty object; what an
  * agent on its way carries of ours is not its own.

@@ -95,6 +95,7 @@ compare_shells(const struct conf_agent *agent, struct journal *journal,
 			verdict_tools_kept(verdict, &source, &target);
 		else
 			verdict_tools(verdict, &source, &target);
+		verdict_tool_rules(verdict, &source, &target);
 		verdict_losses(verdict, &source, &target);
 	}
 	/* Until it is promoted the agent has a temporary name. */

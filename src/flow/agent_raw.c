@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
@@ -97,15 +98,27 @@ is_pair(const struct jdoc *row)
 	    (reply || jdoc_len(jdoc_get(row, "tool_calls")) > 0);
 }
 
+static uint64_t
+count_left(const struct placing *p)
+{
+	return p->counts->left + raw_align_counts(p->align)->unplaced;
+}
+
 static int
 place_row(void *ctx, const struct export_row *row, struct err *err)
 {
 	struct placing *p = ctx;
 	const char *id = real_id(p, row->id);
+	uint64_t left = count_left(p);
+	int rc;
 
 	p->counts->pairs += is_pair(row->doc);
-	return id ? place_known(p, id, row->doc, err) :
+	rc = id ? place_known(p, id, row->doc, err) :
 	    raw_align_push(p->align, row->doc, err);
+	if (rc == 0 && count_left(p) > left)
+		log_detail("%s of the export (%s) is like no listed row of "
+		    "%s", row->id, id ? id : "not in context", p->scope);
+	return rc;
 }
 
 static int

@@ -132,6 +132,40 @@ use_state(struct server *server, const char *id, struct buf *answer,
 	return rc;
 }
 
+/*
+ * The file of an older server does not say which blocks are read-only; the
+ * blocks themselves do, and have been staged.
+ */
+static int
+mark_read_only(const struct conf_agent *agent, const char *side,
+    struct journal *journal, struct jdoc *shell, struct err *err)
+{
+	char *scope = agent_scope(side, agent, "blocks");
+	struct jdoc *blocks = jdoc_edit(shell, "blocks"), *staged;
+	struct journal_rows *rows = NULL;
+	struct journal_row row;
+	const char *label, *other;
+	int more = 0, rc;
+
+	rc = journal_rows_open(journal, scope, false, &rows, err);
+	while (rc == 0 && (more = journal_rows_next(rows, &row, err)) > 0) {
+		staged = jdoc_parse(row.body, row.body_len, err);
+		rc = staged ? 0 : -1;
+		label = jdoc_get_str(staged, "label");
+		for (size_t i = 0; label && i < jdoc_len(blocks); i++) {
+			other = jdoc_get_str(jdoc_at(blocks, i), "label");
+			if (other && str_eq(other, label))
+				jdoc_set(jdoc_edit_at(blocks, i), "read_only",
+				    jdoc_new_bool(jdoc_bool(jdoc_get(staged,
+				    "read_only"))));
+		}
+		jdoc_free(staged);
+	}
+	journal_rows_close(rows);
+	free(scope);
+	return rc == 0 && more == 0 ? 0 : -1;
+}
+
 static int
 place_rows(const struct conf_agent *agent, const char *side,
     struct journal *journal, const struct buf *answer,
@@ -168,6 +202,8 @@ agent_shell_fetch(struct server *server, const char *id,
 		rc = use_state(server, id, &answer, err);
 	if (rc == 0)
 		rc = agent_shell_of(&answer, &shell, &legacy, err);
+	if (rc == 0 && legacy)
+		rc = mark_read_only(agent, side, journal, shell, err);
 	if (rc == 0)
 		rc = place_rows(agent, side, journal, &answer, shell, legacy,
 		    counts, err);

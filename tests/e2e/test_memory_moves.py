@@ -219,7 +219,8 @@ def test_a_passage_over_the_limit_is_rejected_and_said(move, make):
         assert [p[0] for p in look.passages(m.target, m.id("long"))] == [
             "short"]
         m.job.write_text(m.job.read_text() + "rejects = accept\n")
-        m.apply()
+        partly = m.apply(rc=3)
+        assert "1 passages that the target refused" in partly.err
         checks = m.checks()
         assert checks["agent.long.archival passages"][0] == "same"
         state, reason = checks["agent.long.rejected passages"]

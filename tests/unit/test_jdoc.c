@@ -198,6 +198,34 @@ test_too_many_containers(void **state)
 	free(text);
 }
 
+/* With "e" left out. */
+static void
+assert_cut(const char *text, const char *expected)
+{
+	struct err err = ERR_INIT;
+	struct buf out = BUF_INIT(4096);
+	struct jdoc *doc;
+
+	doc = jdoc_parse_without(text, strlen(text), "e", &err);
+	if (!doc)
+		fail_msg("%s: %s", text, err.text);
+	jdoc_write(doc, &out);
+	assert_string_equal(buf_cstr(&out), expected);
+	buf_clear(&out);
+	jdoc_free(doc);
+}
+
+static void
+assert_not_cut(const char *text, const char *why)
+{
+	struct err err = ERR_INIT;
+
+	assert_null(jdoc_parse_without(text, strlen(text), "e", &err));
+	if (!strstr(err.text, why))
+		fail_msg("%s: \"%s\" does not say \"%s\"", text, err.text,
+		    why);
+}
+
 static void
 test_without(void **state)
 {
@@ -222,6 +250,16 @@ test_without(void **state)
 
 	doc = jdoc_parse_without("{\"embedding\":[}", 15, "embedding", &err);
 	assert_null(doc);
+	err_clear(&err);
+	assert_cut("{\"e\":[1,-2.5e+3,0.1 , 4],\"a\":[5,6]}",
+	    "{\"e\":null,\"a\":[5,6]}");
+	assert_cut("{\"e\":[[1,2],[3],null,4,\"5\",6,{}]}",
+	    "{\"e\":null}");
+	assert_not_cut("{\"e\":[1,]}", "unexpected character at byte 8");
+	assert_not_cut("{\"e\":[1, ]}", "unexpected character at byte 9");
+	assert_not_cut("{\"e\":[1,2", "cut short at byte 9");
+	assert_not_cut("{\"e\":[1,2}", "unexpected character at byte 9");
+	assert_not_cut("{\"e\":[1x]}", "unexpected character at byte 7");
 	err_clear(&err);
 	doc = jdoc_parse_without("{\"embedding\":1,\"embedding\":2}", 29,
 	    "embedding", &err);

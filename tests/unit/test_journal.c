@@ -184,6 +184,46 @@ expect_rows(struct journal *j, const char *scope, bool sorted,
 	journal_rows_close(rows);
 }
 
+/* Numbers and counts are kept from row to row: whatever comes between. */
+static void
+test_rows_are_counted_on(void **state)
+{
+	static const char one[] = "source/one", two[] = "source/two";
+	struct journal_bed *p = *state;
+	struct err err = ERR_INIT;
+	struct journal *j = journal_bed_open(p, true);
+	bool added;
+
+	OK(journal_page_begin(j, &err));
+	journal_bed_add(j, one, "a", 0, 2);
+	assert_int_equal(journal_bed_count(j, one), 2);
+	journal_bed_add(j, one, "a", 2, 1);
+	OK(journal_row_add(j, one, "a0", "", 0, &added, &err));
+	assert_false(added);
+	assert_int_equal(journal_bed_count(j, one), 3);
+	journal_bed_add(j, two, "b", 0, 1);
+	journal_bed_add(j, one, "a", 3, 1);
+	OK(journal_page_commit(j, one, "a3", false, &err));
+	assert_int_equal(journal_bed_count(j, one), 4);
+
+	/* What is given up is not counted, and its numbers come again. */
+	OK(journal_page_begin(j, &err));
+	journal_bed_add(j, one, "x", 0, 5);
+	journal_page_abort(j);
+	assert_int_equal(journal_bed_count(j, one), 4);
+	OK(journal_page_begin_front(j, one, &err));
+	journal_bed_add(j, one, "f", 0, 1);
+	OK(journal_page_commit(j, one, "f0", false, &err));
+	OK(journal_page_begin(j, &err));
+	journal_bed_add(j, one, "a", 4, 1);
+	OK(journal_page_commit(j, one, "a4", true, &err));
+	assert_int_equal(journal_bed_count(j, one), 6);
+	assert_int_equal(journal_bed_count(j, two), 1);
+	expect_rows(j, one, false, "-1048576:f0=f0;0:a0=a0;1:a1=a1;2:a2=a2;"
+	    "3:a3=a3;4:a4=a4;");
+	journal_close(j);
+}
+
 static void
 test_walk_order(void **state)
 {
@@ -366,6 +406,7 @@ main(void)
 		TEST(test_steps),
 		TEST(test_step_needs_no_page),
 		TEST(test_pages),
+		TEST(test_rows_are_counted_on),
 		TEST(test_walk_order),
 		TEST(test_pages_in_front),
 		TEST(test_walk_while_adding),

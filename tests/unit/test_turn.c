@@ -85,6 +85,25 @@ test_user_and_system(void **state)
 	    "m4 " ROW("user") "\"content\":[" TEXT("") "]" AT "}\n");
 }
 
+/* Whatever item brings them: equal rows of two servers are equal up to here. */
+static void
+test_ids_of_a_server_come_last(void **state)
+{
+	(void)state;
+	assert_rows(V1,
+	    "[" ITEM("m1", "reasoning_message") "\"reasoning\":\"r\","
+	    "\"source\":\"reasoner_model\",\"step_id\":\"st\"},"
+	    ITEM("m1", "tool_call_message") "\"tool_calls\":[{"
+	    "\"tool_call_id\":\"c\",\"name\":\"f\","
+	    "\"arguments\":\"{}\"}],\"step_id\":\"other\","
+	    "\"run_id\":\"ru\"}]",
+	    "m1 " ROW("assistant") "\"content\":[{\"type\":\"reasoning\","
+	    "\"is_native\":true,\"reasoning\":\"r\"}]" AT
+	    ",\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\","
+	    "\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}],"
+	    "\"step_id\":\"st\",\"run_id\":\"ru\"}\n");
+}
+
 static void
 test_packed_user_text(void **state)
 {
@@ -482,6 +501,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_user_and_system),
+		cmocka_unit_test(test_ids_of_a_server_come_last),
 		cmocka_unit_test(test_packed_user_text),
 		cmocka_unit_test(test_assistant),
 		cmocka_unit_test(test_agent_type),

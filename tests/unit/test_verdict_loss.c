@@ -168,6 +168,41 @@ test_kept_tools(void **state)
 	af_shell_clear(&y);
 }
 
+#define RULES(rules) ",\"tool_rules\":[" rules "]"
+#define RULE_A "{\"type\":\"exit_loop\",\"tool_name\":\"a\"}"
+#define RULE_B "{\"type\":\"exit_loop\",\"tool_name\":\"b\"}"
+
+static void
+assert_rules(const char *source, const char *target,
+    enum verdict_state state)
+{
+	struct verdict v = { 0 };
+	struct af_shell x, y;
+
+	shell_of(source, "", "", &x);
+	shell_of(target, "", "", &y);
+	verdict_tool_rules(&v, &x, &y);
+	assert_int_equal(check(&v, "tool rules")->state, state);
+	verdict_clear(&v);
+	af_shell_clear(&x);
+	af_shell_clear(&y);
+}
+
+static void
+test_tool_rules(void **state)
+{
+	(void)state;
+	assert_rules("", "", VERDICT_SAME);
+	assert_rules(RULES(RULE_A), RULES("{\"tool_name\":\"a\","
+	    "\"prompt_template\":null,\"type\":\"exit_loop\"}"),
+	    VERDICT_SAME);
+	/* A server may add its own, and may not lose one. */
+	assert_rules(RULES(RULE_A), RULES(RULE_B "," RULE_A), VERDICT_SAME);
+	assert_rules(RULES(RULE_A "," RULE_B), RULES(RULE_A),
+	    VERDICT_DIFFERENT);
+	assert_rules(RULES(RULE_A), "", VERDICT_DIFFERENT);
+}
+
 int
 main(void)
 {
@@ -176,6 +211,7 @@ main(void)
 		cmocka_unit_test(test_losses),
 		cmocka_unit_test(test_many_secrets),
 		cmocka_unit_test(test_kept_tools),
+		cmocka_unit_test(test_tool_rules),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
