@@ -304,6 +304,19 @@ read_page(struct reading *reading, struct err *err)
 	    reading->cursor ? reading->cursor : "", reading->ended, err);
 }
 
+/*
+ * None of it can be believed.  The next run is to begin anew: a server may
+ * not know the id that this one has ended with.
+ */
+static int
+no_end(const struct agent_listing *listing, struct err *err)
+{
+	if (journal_scope_drop(listing->journal, listing->scope, err) != 0)
+		return -1;
+	return err_set(err, ERR_DATA, "more than %d rows: the listing has no "
+	    "end", AGENT_PAGE_ROWS_MAX);
+}
+
 static int
 read_to_end(struct reading *reading, struct err *err)
 {
@@ -317,8 +330,7 @@ read_to_end(struct reading *reading, struct err *err)
 			    &reading->info->rows, err);
 		progress_at(reading->info->rows);
 		if (rc == 0 && reading->info->rows > AGENT_PAGE_ROWS_MAX)
-			rc = err_set(err, ERR_DATA, "more than %d rows: the "
-			    "listing has no end", AGENT_PAGE_ROWS_MAX);
+			rc = no_end(listing, err);
 	}
 	return rc;
 }

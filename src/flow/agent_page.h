@@ -24,7 +24,8 @@ struct server;
  *     two rows have one id      the second becomes "ID~2", and is counted
  *     a page is too large, or   asked for again with fewer rows, down to one;
  *     fails with 400 or 500     what then fails is the row, which err places
- *     there is no end           AGENT_PAGE_ROWS_MAX rows, then an error
+ *     there is no end           AGENT_PAGE_ROWS_MAX rows, then an error, and
+ *                               all of them are dropped
  *
  * A server before 0.16.2 can only be listed backwards (core/letta.h).  Then
  * the pages come before one another, and a listing that was ended is begun

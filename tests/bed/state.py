@@ -23,7 +23,8 @@ MARKED = re.compile(r"(incoming|sanctumctl|snapshot)-[0-9a-f]{12}")
 #: What two imports of one agent do not have in common.
 OWN = {"id", "otid", "created_at", "updated_at", "created_by_id",
        "last_updated_by_id", "archive_id", "organization_id", "embedding",
-       "message_ids", "blocks", "memory", "tools"}
+       "message_ids", "blocks", "memory", "tools", "identities",
+       "identity_ids", "agent_id", "agent_ids", "block_ids"}
 
 #: The helper program stays on a host, for the next job.
 HELPER = re.compile(r"\.cache(/sanctumctl(/remote-[0-9a-f]{64})?)?$")
@@ -38,9 +39,13 @@ def general(thing):
 
     Tags are a set: a server gives them in any order.
     """
-    return {k: unmarked(v) if isinstance(v, str) else
-            sorted(v) if k == "tags" else v
-            for k, v in thing.items() if k not in OWN}
+    def value(key, v):
+        if isinstance(v, list) and v and isinstance(v[0], dict):
+            return [general(one) for one in v]
+        return unmarked(v) if isinstance(v, str) else (
+            sorted(v) if key == "tags" else v)
+
+    return {k: value(k, v) for k, v in thing.items() if k not in OWN}
 
 
 def in_order(things):
@@ -54,6 +59,7 @@ def server(client):
     return {"agents": in_order(agent(client, a) for a in every("agents")),
             "blocks": in_order(general(b) for b in every("blocks")),
             "archives": in_order(general(a) for a in every("archives")),
+            "identities": in_order(general(i) for i in every("identities")),
             "tools": in_order(tool(t) for t in every("tools"))}
 
 
@@ -65,6 +71,9 @@ def agent(client, found):
         "itself": general(found),
         "blocks": in_order(general(b) for b in found["blocks"]),
         "tools": in_order(tool(t) for t in found["tools"]),
+        "identities": in_order(
+            general(client("GET", f"/v1/identities/{i}"))
+            for i in found["identity_ids"] or []),
         "messages": [{"row": rows[i["id"]], **general(i)} for i in items],
         "context": [rows[i] for i in found["message_ids"]],
         # Their dates are the source's, so they are part of them.

@@ -55,7 +55,7 @@ def move(request, version, servers, planted, program_at, tmp_path):
     word = request.node.originalname.removeprefix("test_").replace("_", " ")
     with Moving(folder, program_at(folder), servers[version],
                 servers[TARGET], planted[version].agent,
-                f"{PREFIX} {word[:30]}") as one:
+                f"{PREFIX} {word[:30].strip()}") as one:
         yield one
         one.remove()
 

@@ -35,7 +35,9 @@ def clients(bed):
              for v, s in zip(versions, bed.lettas(*versions))}
     yield found
     for client in found.values():
-        clean(client, PREFIX)
+        # The second are left where a move was not finished.
+        for prefix in (PREFIX, "sage-incoming-", "companion-incoming-"):
+            clean(client, prefix)
 
 
 @pytest.fixture(scope="module")

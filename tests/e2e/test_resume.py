@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from bed import jobs, seed, state, worker
+from bed import jobs, mixed_seed, seed, state, worker
 from bed.paths import BedError, TOP
 from bed.site import TARGET_PASSWORD, TARGET_PORT
 from bed.wait import wait_for
@@ -145,13 +145,18 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def mind(bed, source_letta):
-    """An agent on the source, as its client and its id."""
+    """An agent on the source, as its client and its id.
+
+    It has what an agent file does not hold: an identity, a tag on a block.
+    """
     client = seed.Client(source_letta.url)
-    agent_id = seed.seed(client.url, name="sage resumed",
-                         messages=MESSAGES, archival=PASSAGES,
-                         stub_port=bed.stub_port)
-    yield client, agent_id
-    client.delete_agent(agent_id)
+    made = mixed_seed.Planted(client, bed.version, set())
+    made.agent = seed.seed(client.url, name="sage resumed",
+                           messages=MESSAGES, archival=PASSAGES,
+                           stub_port=bed.stub_port)
+    mixed_seed.furnish(made, "resumed", bed.stub_port, companion=False)
+    yield client, made.agent
+    made.remove()
 
 
 @pytest.fixture(scope="module")
