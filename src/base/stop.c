@@ -7,12 +7,35 @@
 
 /* The first signal that came; 0 before. */
 static volatile sig_atomic_t caught;
+/* Signals that came since the hold began; -1: there is none. */
+static volatile sig_atomic_t held = -1;
 
 static void
 on_signal(int number)
 {
+	if (held >= 0)
+		held = held + 1;
 	if (caught == 0)
 		caught = number;
+}
+
+/* One that came before the hold does not count as its first. */
+static bool
+is_held(void)
+{
+	return held >= 0 && held < 2;
+}
+
+void
+stop_hold(void)
+{
+	held = 0;
+}
+
+void
+stop_release(void)
+{
+	held = -1;
 }
 
 void
@@ -38,7 +61,7 @@ stop_catch(void)
 bool
 stop_asked(void)
 {
-	return caught != 0;
+	return caught != 0 && !is_held();
 }
 
 int
@@ -46,7 +69,7 @@ stop_check(struct err *err)
 {
 	int number = caught;
 
-	switch (number) {
+	switch (is_held() ? 0 : number) {
 	case 0:
 		return 0;
 	case SIGINT:

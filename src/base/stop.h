@@ -32,6 +32,14 @@ struct err;
  */
 void stop_catch(void);
 
+/*
+ * Between these two a signal is kept and not told, for a clean-up that must
+ * be made: a few requests with deadlines of their own.  A second signal within
+ * it ends the hold.  They do not nest.
+ */
+void stop_hold(void);
+void stop_release(void);
+
 /* Whether one of them has come. */
 bool stop_asked(void);
 

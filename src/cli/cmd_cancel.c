@@ -21,8 +21,8 @@ take_back(const struct job_cmd *cmd, struct err *err)
 		jdoc_set(object, "undone", jdoc_new_int((int64_t)undone));
 		show_object(object);
 	} else
-		(void)printf("%zu steps taken back; the source was not "
-		    "touched\n", undone);
+		(void)printf("%zu steps taken back; the source is as it "
+		    "was\n", undone);
 	return 0;
 }
 

@@ -30,8 +30,8 @@ run(const struct opt *opt, struct err *err)
 		show_verdict(opt, &verdict);
 	if (rc == 0 && verdict_overall(&verdict) != VERDICT_SAME)
 		rc = err_set(err, ERR_VERDICT, "the verdict is not `same': "
-		    "an apply would stop there too; the source was not "
-		    "touched");
+		    "an apply would stop there too; the source is as "
+		    "it was");
 	verdict_clear(&verdict);
 	run_close(job);
 	return rc;

@@ -193,11 +193,39 @@ edit_agent(struct jdoc *file, size_t number)
 	return jdoc_type(agent) == JDOC_OBJECT ? agent : NULL;
 }
 
+/* Of an MCP server its name and type: the rest may hold a secret. */
+static void
+keep_names(struct jdoc *file)
+{
+	static const char *const keys[] = {
+		"id", "server_name", "server_type"
+	};
+	const struct jdoc *servers = jdoc_get(file, "mcp_servers"), *server;
+	struct jdoc *list, *kept;
+
+	if (jdoc_type(servers) != JDOC_ARRAY)
+		return;
+	list = jdoc_new_array();
+	for (size_t i = 0; i < jdoc_len(servers); i++) {
+		server = jdoc_at(servers, i);
+		kept = jdoc_new_object();
+		for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++) {
+			if (jdoc_get_str(server, keys[k]))
+				jdoc_set(kept, keys[k],
+				    jdoc_copy(jdoc_get(server, keys[k])));
+		}
+		jdoc_push(list, kept);
+	}
+	jdoc_set(file, "mcp_servers", list);
+}
+
 void
 af_shell_hide_secrets(struct jdoc *file)
 {
 	const size_t n = jdoc_len(jdoc_get(file, "agents"));
 	struct jdoc *agent;
+
+	keep_names(file);
 
 	for (size_t i = 0; i < n; i++) {
 		agent = edit_agent(file, i);

@@ -394,26 +394,6 @@ copy_blocks(const struct jdoc *state)
 	return list;
 }
 
-/* The ids of its tools, and one more where it is not among them. */
-static struct jdoc *
-copy_tools(const struct jdoc *state, const char *tool)
-{
-	const struct jdoc *tools = jdoc_get(state, "tools");
-	struct jdoc *list = jdoc_new_array();
-	const char *id;
-
-	for (size_t i = 0; i < jdoc_len(tools); i++) {
-		id = jdoc_get_str(jdoc_at(tools, i), "id");
-		if (id)
-			jdoc_push(list, jdoc_new_str(id));
-		if (id && str_eq(id, tool))
-			tool = "";
-	}
-	if (*tool)
-		jdoc_push(list, jdoc_new_str(tool));
-	return list;
-}
-
 void
 letta_body_copy(struct buf *out, const struct jdoc *state, const char *name,
     const char *tool)
@@ -421,13 +401,15 @@ letta_body_copy(struct buf *out, const struct jdoc *state, const char *name,
 	static const char *const keys[] = {
 		"agent_type", "llm_config", "embedding_config", "system"
 	};
-	struct jdoc *body = jdoc_new_object();
+	struct jdoc *body = jdoc_new_object(), *tools = jdoc_new_array();
 
 	jdoc_set_str(body, "name", name);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		carry(body, state, keys[i]);
 	jdoc_set(body, "memory_blocks", copy_blocks(state));
-	jdoc_set(body, "tool_ids", copy_tools(state, tool));
+	if (*tool)
+		jdoc_push(tools, jdoc_new_str(tool));
+	jdoc_set(body, "tool_ids", tools);
 	jdoc_set(body, "include_base_tools", jdoc_new_bool(false));
 	jdoc_write(body, out);
 	jdoc_free(body);

@@ -174,9 +174,8 @@ int letta_body_passage(struct buf *, const char *staged, size_t len,
     struct err *) MUST_CHECK;
 
 /*
- * POST of a new agent with the model, prompt, blocks and tools of this one,
- * given as the server describes it, and one tool more (its id, or "").
- * Values of tool variables stay behind.
+ * POST of a new agent with the model, prompt and blocks of this one, given as
+ * the server describes it, and one tool (its id, or "").
  */
 void letta_body_copy(struct buf *, const struct jdoc *state,
     const char *name, const char *tool);

@@ -18,7 +18,7 @@ const struct verdict_blind verdict_blind[] = {
 	{ "runs and steps",
 	  "no export holds them" },
 	{ "packing of user texts",
-	  "a listing shows the text without time and location" },
+	  "of rows that no export held, a listing shows the text alone" },
 	{ NULL, NULL }
 };
 

@@ -50,24 +50,43 @@ check_export(const struct conf_agent *agent, struct journal *journal,
 	return rc;
 }
 
+/* Whether the journal's cursor of a scope stands behind an empty page. */
+static int
+look_at(struct journal *journal, const char *scope, uint64_t *rows,
+    bool *ended, struct err *err)
+{
+	char *cursor = NULL;
+	int rc;
+
+	rc = journal_cursor(journal, scope, &cursor, ended, err);
+	if (rc == 0)
+		rc = journal_count(journal, scope, rows, err);
+	free(cursor);
+	return rc;
+}
+
 static int
 check_listing(const struct conf_agent *agent, struct journal *journal,
     struct verdict *verdict, struct err *err)
 {
-	char *scopes[2] = {
-		agent_scope("source", agent, "messages"),
-		agent_scope("target", agent, "messages"),
-	};
+	char *from = agent_scope("source", agent, "messages");
+	char *to = agent_scope("target", agent, "messages");
+	bool ended[2] = { false, false };
 	uint64_t rows[2];
-	int rc = 0;
+	int rc;
 
-	for (size_t i = 0; i < 2 && rc == 0; i++)
-		rc = journal_count(journal, scopes[i], &rows[i], err);
+	rc = look_at(journal, from, &rows[0], &ended[0], err);
 	if (rc == 0)
+		rc = look_at(journal, to, &rows[1], &ended[1], err);
+	if (rc == 0 && ended[0] && ended[1])
 		verdict_add(verdict, "full listing", VERDICT_SAME, rows[0],
 		    rows[1], "read page by page, to an empty one");
-	free(scopes[0]);
-	free(scopes[1]);
+	else if (rc == 0)
+		verdict_add(verdict, "full listing", VERDICT_DIFFERENT,
+		    rows[0], rows[1], "the listing of the %s was not read to "
+		    "its end", ended[0] ? "target" : "source");
+	free(from);
+	free(to);
 	return rc;
 }
 

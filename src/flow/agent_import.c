@@ -242,6 +242,8 @@ ask_target(struct run *run, const struct conf_agent *agent,
 	int rc;
 
 	rc = run_server(run, agent->to, &to, err);
+	if (rc == 0 && letta_caps_target(&to->caps, err) != 0)
+		rc = err_ctx(err, "%s", to->name);
 	if (rc == 0)
 		rc = show_foreign(run, to, agent, lines, err);
 	if (rc == 0)

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/stop.h"
 #include "base/str.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
@@ -19,6 +20,9 @@
 
 /* Bytes of the copy's answer that are shown. */
 #define SHOWN_MAX 80
+
+/* What the journal keeps instead of words when the turn was none. */
+#define FAILED "failed"
 
 static char *
 live_name(const struct run *run, const struct conf_agent *agent)
@@ -210,11 +214,16 @@ live_act(struct run *run, const struct step *step, struct plan_note *note,
 		rc = make_copy(to, id, name, copy, err);
 		if (rc == 0)
 			rc = talk(to, copy, &words, err);
+		stop_hold();
 		if (remove_copies(run, agent, to, &second) != 0 && rc == 0) {
 			*err = second;
 			rc = -1;
 		}
+		stop_release();
 	}
+	if (rc != 0 && err->kind == ERR_VERDICT &&
+	    journal_put(run->journal, key, FAILED, &second) != 0)
+		(void)err_ctx(err, "(%s)", second.text);
 	if (rc == 0)
 		rc = journal_put(run->journal, key, buf_cstr(&words), err);
 	if (rc == 0)
@@ -250,7 +259,7 @@ const struct step_kind agent_live_kind = {
 
 int
 agent_live_add(const struct conf_agent *agent, struct journal *journal,
-    struct verdict *verdict, struct err *err)
+    bool just_now, struct verdict *verdict, struct err *err)
 {
 	char *key = run_key("agent", agent->name, "live"), *words = NULL;
 	int rc;
@@ -259,8 +268,15 @@ agent_live_add(const struct conf_agent *agent, struct journal *journal,
 	if (rc == 0 && !agent->live_check)
 		verdict_add(verdict, "live chat", VERDICT_NOT_COMPARED, 0, 0,
 		    "live_check = no");
+	else if (rc == 0 && words && str_eq(words, FAILED))
+		verdict_add(verdict, "live chat", VERDICT_DIFFERENT, 1, 0,
+		    "a copy did not answer with a call of %s and a reply",
+		    LETTA_LIVE_TOOL);
+	else if (rc == 0 && words && *words && just_now)
+		verdict_add(verdict, "live chat", VERDICT_SAME, 1, 1, "%s",
+		    words);
 	else if (rc == 0 && words && *words)
-		verdict_add(verdict, "live chat", VERDICT_SAME, 1, 1,
+		verdict_add(verdict, "live chat", VERDICT_NOT_COMPARED, 0, 0,
 		    "when it was applied %s", words);
 	else if (rc == 0)
 		verdict_add(verdict, "live chat", VERDICT_NOT_COMPARED, 0, 0,

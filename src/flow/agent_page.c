@@ -298,8 +298,8 @@ read_page(struct reading *reading, struct err *err)
 		reading->cursor = mem_strdup(is_backward(listing) ?
 		    page.first_id : page.last_id);
 	}
-	if (reading->limit < kinds[listing->what].limit)
-		reading->limit *= SHRINK;
+	reading->limit = reading->limit * SHRINK < kinds[listing->what].limit ?
+	    reading->limit * SHRINK : kinds[listing->what].limit;
 	return journal_page_commit(listing->journal, listing->scope,
 	    reading->cursor ? reading->cursor : "", reading->ended, err);
 }

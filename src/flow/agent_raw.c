@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/af_row.h"
 #include "core/conf.h"
 #include "core/export.h"
 #include "core/jdoc.h"
@@ -72,6 +73,8 @@ place_known(struct placing *p, const char *id, const struct jdoc *raw,
 		rc = raw_place(raw, listed, strlen(listed), &body, &same,
 		    err);
 		p->counts->left += rc == 0 && !same;
+	} else if (rc == 0 && af_row_is_listed(raw)) {
+		p->counts->left++;
 	}
 	if (rc == 0 && same)
 		rc = buf_check(&body, id, err);

@@ -228,7 +228,8 @@ check_idle(const struct window *w, struct err *err)
 	if (rc == 0 && jdoc_len(runs) > 0)
 		rc = err_set(err, ERR_AGAIN, "%s: %s is at work (%zu runs "
 		    "are not ended); raw_read needs it at rest: nothing was "
-		    "changed", w->server->name, w->id, jdoc_len(runs));
+		    "changed.  Run the same command later, or without "
+		    "raw_read", w->server->name, w->id, jdoc_len(runs));
 	jdoc_free(runs);
 	buf_clear(&path);
 	return rc;
@@ -317,6 +318,7 @@ open_and_read(struct window *w, struct err *err)
 		rc = journal_put(w->journal, key, buf_cstr(&text), err);
 	if (rc == 0) {
 		rc = read_batches(w, err);
+		stop_hold();
 		if (agent_raw_restore(w->server, w->id, w->agent,
 		    w->journal, &second) != 0) {
 			if (rc == 0)
@@ -325,6 +327,7 @@ open_and_read(struct window *w, struct err *err)
 			    "are NOT put back yet: run the same command "
 			    "again");
 		}
+		stop_release();
 	}
 	buf_clear(&text);
 	free(key);

@@ -19,6 +19,9 @@
 #include "flow/server.h"
 #include "io/journal.h"
 
+/* Journal key: "yes" once every row was read as it is stored. */
+#define RAW_READ "raw-read"
+
 /* One side of an agent on its way into the journal. */
 struct side {
 	struct server *server;
@@ -174,11 +177,7 @@ put_round_trip(const struct side *side,
 	return rc;
 }
 
-/*
- * The export of a source, whose rows win over the listed ones, and with
- * raw_read all other rows as well, once: what is read afresh is compared as it
- * is listed.
- */
+/* The export, of whose rows those of a source win over the listed ones. */
 static int
 read_raw(const struct side *side, struct err *err)
 {
@@ -189,13 +188,7 @@ read_raw(const struct side *side, struct err *err)
 	    side->word, side->journal, &counts, err);
 	if (rc != 0 || !str_eq(side->word, "source"))
 		return rc != 0 ? rc : put_round_trip(side, &counts, err);
-	if (side->agent->raw_read && !side->fresh &&
-	    !side->server->caps.backward) {
-		counts = (struct agent_raw_counts){ 0 };
-		rc = agent_raw_window(side->server, side->id, side->agent,
-		    side->journal, &counts, err);
-	}
-	if (rc == 0 && counts.placed + counts.left > 0)
+	if (counts.placed + counts.left > 0)
 		log_detail("%s: %" PRIu64 " rows of %s as they are stored, "
 		    "%" PRIu64 " of the export left as listed",
 		    side->server->name, counts.placed, side->id, counts.left);
@@ -323,6 +316,52 @@ count_rows(struct run *run, const struct conf_agent *agent,
 	return rc;
 }
 
+/*
+ * Whether the window of raw_read is still to be opened.  A rehearsal leaves it
+ * alone: it is to change nothing.
+ */
+static int
+wants_window(struct run *run, const struct conf_agent *agent, bool *out,
+    struct err *err)
+{
+	char *key = run_key("agent", agent->name, RAW_READ), *done = NULL;
+	struct server *from;
+	int rc = 0;
+
+	*out = false;
+	if (agent->raw_read && !run->rehearsal)
+		rc = run_server(run, agent->from, &from, err);
+	if (rc == 0 && agent->raw_read && !run->rehearsal &&
+	    !from->caps.backward) {
+		rc = journal_get(run->journal, key, &done, err);
+		*out = rc == 0 && !(done && str_eq(done, "yes"));
+	}
+	free(done);
+	free(key);
+	return rc;
+}
+
+static int
+open_window(struct run *run, const struct conf_agent *agent, struct err *err)
+{
+	char *key = run_key("agent", agent->name, RAW_READ);
+	struct agent_raw_counts counts = { 0 };
+	struct server *from;
+	int rc;
+
+	rc = run_server(run, agent->from, &from, err);
+	if (rc == 0)
+		rc = agent_raw_window(from, agent->from_id, agent,
+		    run->journal, &counts, err);
+	if (rc == 0)
+		rc = journal_put(run->journal, key, "yes", err);
+	if (rc == 0)
+		log_info("%s: %" PRIu64 " rows of %s as they are stored",
+		    from->name, counts.placed, agent->from_id);
+	free(key);
+	return rc;
+}
+
 static int
 read_probe(struct run *run, const struct step *step, struct plan_note *note,
     enum plan_found *found, struct err *err)
@@ -330,12 +369,13 @@ read_probe(struct run *run, const struct step *step, struct plan_note *note,
 	const struct conf_agent *agent = step->subject;
 	uint64_t messages, passages, conversations;
 	char beside[96] = "";
-	bool imported;
+	bool imported, window = false;
 
 	if (is_imported(run, agent, &imported, err) != 0)
 		return -1;
 	/* Staging is the journal's own: a plan does it too, and can count. */
-	if (!imported && read_source(run, agent, err) != 0)
+	if (!imported && (read_source(run, agent, err) != 0 ||
+	    wants_window(run, agent, &window, err) != 0))
 		return -1;
 	if (count_rows(run, agent, &messages, &passages, err) != 0 ||
 	    agent_conversations(run->journal, "source", agent,
@@ -348,7 +388,12 @@ read_probe(struct run *run, const struct step *step, struct plan_note *note,
 	plan_say(note, '+', "%" PRIu64 " messages and %" PRIu64 " passages "
 	    "of %s read from %s into the journal%s", messages, passages,
 	    agent_source_id(agent), agent_source_place(agent), beside);
-	*found = PLAN_DONE;
+	if (window)
+		plan_say(note, '~', "%" PRIu64 " messages of %s are to be read "
+		    "as they are stored: its list of messages in context on "
+		    "%s is exchanged for that, and put back", messages,
+		    agent->from_id, agent->from->name);
+	*found = window ? PLAN_TODO : PLAN_DONE;
 	return 0;
 }
 
@@ -356,8 +401,15 @@ static int
 read_act(struct run *run, const struct step *step, struct plan_note *note,
     struct err *err)
 {
+	const struct conf_agent *agent = step->subject;
 	enum plan_found found;
 
+	if (read_probe(run, step, note, &found, err) != 0)
+		return -1;
+	if (found != PLAN_TODO)
+		return 0;
+	if (open_window(run, agent, err) != 0)
+		return -1;
 	return read_probe(run, step, note, &found, err);
 }
 
@@ -365,17 +417,40 @@ static int
 forget(struct run *run, const struct conf_agent *agent, struct err *err)
 {
 	static const char *const facts[] = {
-		"read-from-start-by", "read-to-end-by"
+		"read-from-start-by", "read-to-end-by", RAW_READ, "reply",
+		"target-export"
 	};
+	const size_t n = sizeof(facts) / sizeof(*facts);
 	char *key;
 	int rc = 0;
 
-	for (size_t i = 0; i < 2 && rc == 0; i++) {
+	for (size_t i = 0; i < n && rc == 0; i++) {
 		key = run_key("agent", agent->name, facts[i]);
 		rc = journal_put(run->journal, key, "", err);
 		free(key);
 	}
 	return rc;
+}
+
+/* The rows of every conversation of the source. */
+static int
+drop_conversations(struct run *run, const struct conf_agent *agent,
+    struct err *err)
+{
+	char *list = agent_scope("source", agent, "conversations"), *scope;
+	struct journal_rows *rows = NULL;
+	struct journal_row row;
+	int more = 0, rc;
+
+	rc = journal_rows_open(run->journal, list, false, &rows, err);
+	while (rc == 0 && (more = journal_rows_next(rows, &row, err)) > 0) {
+		scope = agent_conversation_scope("source", agent, row.id);
+		rc = journal_scope_drop(run->journal, scope, err);
+		free(scope);
+	}
+	journal_rows_close(rows);
+	free(list);
+	return rc == 0 && more == 0 ? 0 : -1;
 }
 
 /* Everything that was read of both sides; a later apply reads it again. */
@@ -389,7 +464,7 @@ read_undo(struct run *run, const struct step *step, struct plan_note *note,
 	const size_t n = sizeof(listings) / sizeof(*listings);
 	const struct conf_agent *agent = step->subject;
 	char *scope, *keys[2];
-	int rc = 0;
+	int rc = drop_conversations(run, agent, err);
 
 	for (size_t i = 0; i < 2 * n && rc == 0; i++) {
 		scope = agent_scope(sides[i / n], agent, listings[i % n]);

@@ -390,6 +390,11 @@ is_used(struct server *server, const char *tool_id, bool *used,
 
 	rc = server_get_doc(server, AGENTS_PATH, "agents", &agents, err);
 	*used = jdoc_len(agents) >= AGENTS_MAX;
+	if (rc != 0 && err->kind == ERR_DATA) {
+		err_clear(err);
+		*used = true;
+		return 0;
+	}
 	for (size_t i = 0; i < jdoc_len(agents) && !*used; i++) {
 		tools = jdoc_get(jdoc_at(agents, i), "tools");
 		for (size_t k = 0; k < jdoc_len(tools) && !*used; k++) {

@@ -9,6 +9,7 @@
 #include "flow/agent_checks.h"
 #include "flow/agent_identities.h"
 #include "flow/agent_live.h"
+#include "flow/agent_raw.h"
 #include "flow/agent_rejects.h"
 #include "flow/agent_source.h"
 #include "flow/run.h"
@@ -56,9 +57,16 @@ agent_verify(struct run *run, const struct conf_agent *agent,
 	struct verdict own = { 0 };
 	char *path = run_scratch_path(run), *id = NULL;
 	char *prefix = mem_printf("agent.%s", agent->name);
+	bool window;
 	int rc;
 
-	rc = agent_target_id(run, agent, &id, err);
+	rc = agent_raw_is_open(agent, run->journal, &window, err);
+	if (rc == 0 && window)
+		rc = err_set(err, ERR_AGAIN, "the messages in context of %s "
+		    "are exchanged at its source by a run that did not end; "
+		    "plan, apply or cancel puts them back", agent->name);
+	if (rc == 0)
+		rc = agent_target_id(run, agent, &id, err);
 	if (rc == 0 && !id) {
 		verdict_add(&own, "import", VERDICT_DIFFERENT, 1, 0,
 		    "not imported yet: run `apply' first");
@@ -73,7 +81,8 @@ agent_verify(struct run *run, const struct conf_agent *agent,
 		if (rc == 0)
 			rc = check(run, agent, id, scratch, &own, err);
 		if (rc == 0)
-			rc = agent_live_add(agent, run->journal, &own, err);
+			rc = agent_live_add(agent, run->journal, false, &own,
+			    err);
 	}
 	journal_close(scratch);
 	run_scratch_remove(path);

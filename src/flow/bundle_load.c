@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "base/str.h"
 #include "core/af.h"
+#include "core/af_shell.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
 #include "flow/agent.h"
@@ -116,6 +117,14 @@ load_fact(const struct bundle_dir *dir, const char *path, const char *key,
 	if (rc == 0) {
 		doc = jdoc_parse(buf_cstr(&text), text.len, err);
 		rc = doc ? 0 : err_ctx(err, "%s", path);
+	}
+	/* Whatever a bundle of another hand holds, no secret is staged. */
+	if (rc == 0 && jdoc_has(doc, "agents")) {
+		af_shell_hide_secrets(doc);
+		buf_wipe(&text);
+		buf_init(&text, AF_SHELL_MAX);
+		jdoc_write(doc, &text);
+		rc = buf_check(&text, path, err);
 	}
 	while (text.len > 0 && text.data[text.len - 1] == '\n')
 		buf_truncate(&text, text.len - 1);

@@ -142,15 +142,20 @@ judge_agent(struct run *run, const struct conf_agent *agent,
 	char *id = NULL;
 	int rc;
 
-	rc = agent_compare(agent, run->journal, false, verdict, err);
+	rc = agent_target_id(run, agent, &id, err);
+	if (rc == 0 && !id) {
+		verdict_add(verdict, "import", VERDICT_NOT_COMPARED, 0, 0,
+		    "not reached: an agent before it is not the same");
+		return 0;
+	}
+	if (rc == 0)
+		rc = agent_compare(agent, run->journal, false, verdict, err);
 	if (rc == 0)
 		rc = run_server(run, agent->to, &to, err);
 	if (rc == 0)
-		rc = agent_target_id(run, agent, &id, err);
-	if (rc == 0)
 		rc = agent_checks(to, id, agent, run->journal, verdict, err);
 	if (rc == 0)
-		rc = agent_live_add(agent, run->journal, verdict, err);
+		rc = agent_live_add(agent, run->journal, true, verdict, err);
 	free(id);
 	return rc;
 }

@@ -324,6 +324,7 @@ run_open(const char *path, const struct run_options *options,
 	if (run_read(path, &conf, err) != 0)
 		goto out;
 	run->conf = conf;
+	run->rehearsal = options->rehearsal;
 	run->peers = mem_zero(1, sizeof(*run->peers));
 	run->peers->hosts = mem_zero(conf->n_hosts, sizeof(struct host *));
 	run->peers->servers = mem_zero(conf->n_lettas,

@@ -35,6 +35,7 @@ struct run {
 	const char *mark;
 	/* Drawn anew by each process: what bears it was done by this one. */
 	char token[2 * RUN_TOKEN_BYTES + 1];
+	bool rehearsal;			/* this is one: flow/rehearse.h */
 	struct run_peers *peers;	/* of run.c */
 };
 

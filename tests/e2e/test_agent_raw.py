@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 
 from bed import jobs, seed
 from bed.paths import TOP
-from bed.site import TARGET_PASSWORD
+from bed.quirk import Quirk
+from bed.wait import wait_for
 
 STOPPED = 99
 PACKED = json.dumps({"type": "user_message", "message": "packed ✉",
@@ -57,16 +59,24 @@ def staged(state, what):
 
 def test_every_row_comes_as_it_is_stored(sanctumctl, job, source, packed_id):
     before = context(source, packed_id)
-    done = sanctumctl("plan", job)
-    assert done.rc == 4, done.err
+    done = sanctumctl("apply", job)
+    assert done.rc == 0, done.err
     assert context(source, packed_id) == before
     rows = staged(sanctumctl.state, "source/sage/messages")
     texts = [r["content"][0]["text"] for r in rows if r["role"] == "user"]
     assert texts.count(PACKED) > 5
     assert len(rows) == 200
-    assert sanctumctl("apply", job).rc == 0
     assert sanctumctl("verify", job).rc == 0
-    assert context(source, packed_id) == before
+
+
+def test_a_plan_opens_no_window(sanctumctl, job, bed):
+    with Quirk(bed.source.url) as quirk:
+        job.write_text(job.read_text().replace(bed.source.url, quirk.url))
+        done = sanctumctl("plan", job)
+        assert done.rc == 4, done.err
+        assert "is exchanged for that, and put back" in done.out
+        assert sanctumctl("rehearse", job).rc == 0
+        assert quirk.count("(PATCH|POST|PUT|DELETE) .*") == 0
 
 
 def test_without_it_a_listing_is_all_there_is(sanctumctl, job, source):
@@ -84,26 +94,45 @@ def test_the_list_is_put_back_after_a_stop_at_every_point(
     program = faulty()
     before = context(source, packed_id)
 
-    def plan(state, **env):
+    def run(command, state, **env):
         return subprocess.run(
-            [program, "--state", tmp_path / state, "plan", job],
+            [program, "--state", tmp_path / state, command, job],
             env={**jobs.environment(), **env}, capture_output=True,
             text=True, timeout=120)
 
     count = tmp_path / "points"
-    assert plan("whole", SANCTUMCTL_FAULT_COUNT=str(count)).returncode == 4
+    assert run("apply", "whole",
+               SANCTUMCTL_FAULT_COUNT=str(count)).returncode == 0
     names = count.read_text().split()
-    # The window's: from the first request that changes something on.
-    first = names.index("http_sent") + 1
+    first = names.index("plan_begun") + 1
+    last = names.index("plan_acted") + 1
     exchanged = 0
-    for point in range(first - 1, len(names) + 1):
-        done = plan(f"at-{point}", SANCTUMCTL_FAULT_STOP=str(point))
+    for point in range(first, last + 1):
+        done = run("apply", f"at-{point}", SANCTUMCTL_FAULT_STOP=str(point))
         assert done.returncode == STOPPED, (point, done.stderr)
         exchanged += context(source, packed_id) != before
-        done = plan(f"at-{point}")
+        # Not by a plan, which changes nothing but what is to be put back.
+        done = run("plan", f"at-{point}")
         assert done.returncode == 4, (point, done.stderr)
         assert context(source, packed_id) == before, point
     assert exchanged > 0
+
+
+def test_a_signal_closes_the_window_first(sanctumctl, job, bed, source,
+                                          packed_id):
+    before = context(source, packed_id)
+    with Quirk(bed.source.url) as quirk:
+        # The export within the window hangs until we have asked.
+        quirk.rules({"on": "GET .*/export", "first": 2, "do": "slow",
+                     "seconds": 3})
+        job.write_text(job.read_text().replace(bed.source.url, quirk.url))
+        started = sanctumctl.spawn("apply", job)
+        wait_for("the window", lambda: context(source, packed_id) != before,
+                 alive=lambda: started.poll() is None)
+        started.send_signal(signal.SIGTERM)
+        started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert context(source, packed_id) == before
 
 
 def test_a_stopped_window_is_closed_by_cancel(job, source, packed_id,
@@ -124,6 +153,7 @@ def test_a_stopped_window_is_closed_by_cancel(job, source, packed_id,
             break
     assert context(source, packed_id) != before
     assert packed_id in run("status").stdout
+    assert run("verify").returncode != 0
     assert run("cancel").returncode == 0
     assert context(source, packed_id) == before
 
@@ -131,7 +161,6 @@ def test_a_stopped_window_is_closed_by_cancel(job, source, packed_id,
 def test_an_agent_at_work_is_left_alone(sanctumctl, job, bed, source,
                                         packed_id, tmp_path):
     """The proxy says that a run is not ended: no real one waits for us."""
-    from bed.quirk import Quirk
     with Quirk(bed.source.url) as quirk:
         quirk.rules({"on": "GET /v1/runs/", "do": "status", "status": 200,
                      "headers": {"Content-Type": "application/json"},
@@ -139,7 +168,7 @@ def test_an_agent_at_work_is_left_alone(sanctumctl, job, bed, source,
         text = job.read_text().replace(bed.source.url, quirk.url)
         job.write_text(text)
         before = context(source, packed_id)
-        done = sanctumctl("plan", job)
+        done = sanctumctl("apply", job)
         assert done.rc == 75
         assert "is at work" in done.err
         assert quirk.count("PATCH .*") == 0
