@@ -281,6 +281,23 @@ remove_owned(struct server *server, const struct owned *kind,
 	return rc != 0 ? err_ctx(err, "%s of %s", kind->word, agent) : 0;
 }
 
+/* What was deleted must not be there: an answer alone is not believed. */
+static int
+check_gone(struct server *server, const char *id, const char *path,
+    struct err *err)
+{
+	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
+	int rc = server_get(server, path, &answer, err);
+
+	buf_wipe(&answer);
+	if (rc != 0 && err->kind == ERR_MISSING) {
+		err_clear(err);
+		return 0;
+	}
+	return rc != 0 ? rc : err_set(err, ERR_DATA, "%s: %s was deleted and "
+	    "is still there; run the same command again", server->name, id);
+}
+
 /*
  * The agent last: deleting it leaves its blocks, and its archive with every
  * passage, behind (0.16.2, seen), and once it is gone nothing says which they
@@ -299,6 +316,8 @@ agent_remove(struct server *server, const char *id, const struct jdoc *made,
 		letta_path_agent(&path, id);
 		rc = remove_one(server, buf_cstr(&path), err);
 	}
+	if (rc == 0)
+		rc = check_gone(server, id, buf_cstr(&path), err);
 	buf_clear(&path);
 	return rc;
 }

@@ -127,58 +127,12 @@ compare_conversations(const struct conf_agent *agent, struct journal *journal,
 	return 0;
 }
 
-/* How many ids a side's agent state lists as in context. */
-static int
-count_context(const struct conf_agent *agent, const char *side,
-    struct journal *journal, uint64_t *rows, struct err *err)
-{
-	char *key = agent_state_key(side, agent), *text = NULL;
-	struct jdoc *state = NULL;
-	int rc;
-
-	rc = journal_get(journal, key, &text, err);
-	if (rc == 0 && text && *text) {
-		state = jdoc_parse(text, strlen(text), err);
-		rc = state ? 0 : err_ctx(err, "journal key %s", key);
-	}
-	*rows = jdoc_len(jdoc_get(state, "message_ids"));
-	jdoc_free(state);
-	free(text);
-	free(key);
-	return rc;
-}
-
-/*
- * Only counted: ids differ, and a file leaves out of context what a server
- * would choke on (core/af.h), so another count is no difference of the mind.
- */
-static int
-compare_context(const struct conf_agent *agent, struct journal *journal,
-    struct verdict *verdict, struct err *err)
-{
-	uint64_t source, target;
-
-	if (count_context(agent, "source", journal, &source, err) != 0 ||
-	    count_context(agent, "target", journal, &target, err) != 0)
-		return -1;
-	if (source == target)
-		verdict_add(verdict, "rows in context", VERDICT_SAME, source,
-		    target, "counted");
-	else
-		verdict_add(verdict, "rows in context", VERDICT_NOT_COMPARED,
-		    source, target, "%" PRIu64 " and %" PRIu64 ": the import "
-		    "says what it left out, and turns since change it",
-		    source, target);
-	return 0;
-}
-
 int
 agent_compare(const struct conf_agent *agent, struct journal *journal,
     bool live, struct verdict *verdict, struct err *err)
 {
 	if (agent_compare_rows(agent, journal, live, verdict, err) != 0 ||
 	    agent_passages_judge(agent, journal, live, verdict, err) != 0 ||
-	    compare_context(agent, journal, verdict, err) != 0 ||
 	    compare_conversations(agent, journal, verdict, err) != 0 ||
 	    compare_shells(agent, journal, live, verdict, err) != 0 ||
 	    agent_blocks_compare(agent, journal, verdict, err) != 0 ||

@@ -12,6 +12,7 @@
 #include "core/verdict_row.h"
 #include "flow/agent.h"
 #include "flow/agent_checks.h"
+#include "flow/agent_compare_context.h"
 #include "flow/agent_compare_rows.h"
 #include "flow/agent_feed.h"
 #include "io/journal.h"
@@ -34,6 +35,7 @@ struct side {
 struct walk {
 	struct side sides[SIDES];
 	struct verdict_history history;
+	struct agent_context context;
 	bool live;
 	bool v1;		/* the target's agent is a letta_v1_agent */
 	bool system_skipped;
@@ -189,6 +191,8 @@ compare_pair(struct walk *walk, struct verdict *verdict, struct err *err)
 	verdict_history_count(&walk->history, TARGET, same ? source->doc :
 	    target->doc);
 	keep_reply(walk);
+	agent_context_pair(&walk->context, source->doc, source->id,
+	    target->id);
 	if (skip_system(walk, verdict) || same)
 		return 0;
 	if (make_canonical(source, err) != 0 ||
@@ -266,6 +270,8 @@ judge(const struct walk *walk, uint64_t source_left, uint64_t target_left,
 		verdict_add(verdict, "messages", VERDICT_SAME, source,
 		    target, "in order");
 	verdict_history_add(&walk->history, verdict);
+	agent_context_judge(&walk->context, walk->live && target_left > 0,
+	    verdict);
 }
 
 /* Of which type the agent on the target is; not said: letta_v1_agent. */
@@ -300,6 +306,8 @@ open_sides(struct walk *walk, const struct conf_agent *agent,
 	int rc;
 
 	rc = find_type(walk, agent, journal, err);
+	if (rc == 0)
+		rc = agent_context_open(&walk->context, agent, journal, err);
 	if (rc == 0)
 		rc = agent_rules(agent, journal, NULL, &rules, err);
 	source.rules = &rules;
@@ -360,6 +368,7 @@ agent_compare_rows(const struct conf_agent *agent, struct journal *journal,
 		agent_feed_close(walk.sides[i].feed);
 		buf_clear(&walk.sides[i].canonical);
 	}
+	agent_context_close(&walk.context);
 	buf_clear(&walk.first);
 	buf_clear(&walk.reply);
 	return rc;

@@ -103,6 +103,7 @@ fetch_agent(struct server *to, const char *id, struct letta_agent *state,
 /* What is so on the target already. */
 struct standing {
 	bool named;		/* the agent has its name, and no mark */
+	bool marked;		/* it still carries our mark */
 	bool strays;		/* another agent has the temporary one */
 };
 
@@ -120,8 +121,9 @@ look(struct run *run, const struct conf_agent *agent, const char *id,
 	if (rc == 0)
 		rc = fetch_agent(to, id, &state, err);
 	if (rc == 0) {
+		standing->marked = af_mark_of(state.metadata);
 		standing->named = state.name && str_eq(state.name, name) &&
-		    !af_mark_of(state.metadata);
+		    !standing->marked;
 		rc = agent_marked_find(to, temporary, run->mark, &marked,
 		    err);
 	}
@@ -168,7 +170,8 @@ promote_probe(struct run *run, const struct step *step,
 	if (rc == 0 && standing.strays) {
 		plan_say(note, '-', "remove what a late import left under the "
 		    "temporary name");
-	} else if (rc == 0 && (standing.named || state == JOURNAL_DONE)) {
+	} else if (rc == 0 && (standing.named ||
+	    (state == JOURNAL_DONE && !standing.marked))) {
 		/* Once it was given, the name is the operator's. */
 		plan_say(note, '~', "%s has its name", id);
 		*found = PLAN_DONE;
@@ -199,6 +202,22 @@ remove_strays(struct run *run, const struct conf_agent *agent,
 	return rc;
 }
 
+/* An answer alone is not believed: the agent has to have lost its mark. */
+static int
+check_given(struct server *to, const char *id, struct err *err)
+{
+	struct letta_agent state = { 0 };
+	int rc;
+
+	rc = fetch_agent(to, id, &state, err);
+	if (rc == 0 && af_mark_of(state.metadata))
+		rc = err_set(err, ERR_DATA, "%s: %s was to get its name and "
+		    "still has the temporary one; run the same command again",
+		    to->name, id);
+	letta_answer_agent_clear(&state);
+	return rc;
+}
+
 /*
  * Name and metadata in one request, so that no stop lies between.  A name
  * that somebody has given it meanwhile stays.
@@ -226,6 +245,8 @@ give_name(struct server *to, const char *id, const char *temporary,
 		if (rc == 0)
 			rc = server_send(to, "PATCH", buf_cstr(&path),
 			    buf_cstr(&body), &answer, err);
+		if (rc == 0)
+			rc = check_given(to, id, err);
 	}
 	jdoc_free(metadata);
 	letta_answer_agent_clear(&state);

@@ -225,13 +225,54 @@ check_idle(const struct window *w, struct err *err)
 	letta_path_active_runs(&path, w->id);
 	rc = server_get_doc(w->server, buf_cstr(&path), "active runs", &runs,
 	    err);
-	if (rc == 0 && jdoc_len(runs) > 0)
+	if (rc == 0 && jdoc_type(runs) != JDOC_ARRAY)
+		rc = err_set(err, ERR_DATA, "%s: active runs: the answer is "
+		    "no list", w->server->name);
+	else if (rc == 0 && jdoc_len(runs) > 0)
 		rc = err_set(err, ERR_AGAIN, "%s: %s is at work (%zu runs "
 		    "are not ended); raw_read needs it at rest: nothing was "
 		    "changed.  Run the same command later, or without "
 		    "raw_read", w->server->name, w->id, jdoc_len(runs));
 	jdoc_free(runs);
 	buf_clear(&path);
+	return rc;
+}
+
+/*
+ * A turn that somebody let the agent take within the window has put ids behind
+ * the batch's: they go behind the original list, in the journal first, and
+ * that ends the reading.
+ */
+static int
+check_alone(const struct window *w, const struct jdoc *batch,
+    struct err *err)
+{
+	char *key = window_key(w->agent);
+	struct buf text = BUF_INIT(LETTA_ANSWER_MAX);
+	struct jdoc *now = NULL, *list = NULL;
+	const char *id;
+	int rc;
+
+	rc = get_list(w->server, w->id, &now, err);
+	if (rc == 0 && !is_equal(now, batch)) {
+		list = jdoc_copy(w->original);
+		for (size_t i = 0; i < jdoc_len(now); i++) {
+			id = jdoc_str(jdoc_at(now, i));
+			if (id && !holds(batch, id) && !holds(list, id))
+				jdoc_push(list, jdoc_new_str(id));
+		}
+		jdoc_write(list, &text);
+		rc = journal_put(w->journal, key, buf_cstr(&text), err);
+		if (rc == 0)
+			rc = err_set(err, ERR_AGAIN, "%s: somebody let %s "
+			    "take a turn while it was read; that turn stays "
+			    "in its context.  Run the same command again "
+			    "when it is at rest", w->server->name, w->id);
+	}
+	jdoc_free(now);
+	jdoc_free(list);
+	buf_clear(&text);
+	free(key);
 	return rc;
 }
 
@@ -253,6 +294,8 @@ read_batch(const struct window *w, const struct jdoc *ids, struct err *err)
 	if (rc == 0)
 		rc = agent_raw_place(w->agent, "source", w->journal, &answer,
 		    shell, ids, legacy, w->counts, err);
+	if (rc == 0)
+		rc = check_alone(w, ids, err);
 	jdoc_free(shell);
 	buf_clear(&path);
 	buf_wipe(&answer);

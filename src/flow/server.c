@@ -38,35 +38,36 @@ kind_of(long status)
 	}
 }
 
-/* A server may say back what it was sent. */
+/* A server may say back what it was sent: mask it before anything is cut. */
 static void
-hide_token(const struct server *server, struct buf *text)
+hide_token(const struct server *server, char *text, size_t text_len)
 {
-	char *found;
+	char *end = text + text_len, *found;
 	size_t len;
 
-	if (!server->token || !text->data || secret_len(server->token) == 0)
+	if (!server->token || !text || secret_len(server->token) == 0)
 		return;
 	len = secret_len(server->token);
 	for (;;) {
-		found = memmem(text->data, text->len,
+		found = memmem(text, (size_t)(end - text),
 		    secret_bytes(server->token), len);
 		if (!found)
 			return;
 		memset(found, '*', len);
+		text = found + len;
 	}
 }
 
 int
 server_status(struct server *server, const char *method, const char *path,
-    long status, const struct buf *body, struct err *err)
+    long status, struct buf *body, struct err *err)
 {
 	struct buf detail = BUF_INIT(DETAIL_MAX);
 
 	if (status >= 200 && status < 300)
 		return 0;
+	hide_token(server, body->data, body->len);
 	letta_answer_detail(buf_cstr(body), body->len, &detail);
-	hide_token(server, &detail);
 	(void)err_set(err, kind_of(status), "%s: %s %s%s: %ld: %s%s",
 	    server->name, method, http_url(server->http), path, status,
 	    buf_cstr(&detail), kind_of(status) == ERR_AUTH ?
@@ -90,6 +91,7 @@ exchange(struct server *server, const char *method, const char *path,
 	*pause_ms = reply.retry_after_ms;
 	if (rc != 0)
 		return err_ctx(err, "%s", server->name);
+	hide_token(server, reply.location, strlen(reply.location));
 	if (reply.location[0] && reply.status / 100 == 3)
 		return err_set(err, ERR_FAILED, "%s: %s %s%s: %ld: it points "
 		    "to %s; the url of this section must be the server's own",
@@ -154,13 +156,30 @@ server_get_doc(struct server *server, const char *path, const char *what,
 	return rc;
 }
 
+/* Empty, or begun as JSON is: a page for people begins with "<". */
+static bool
+may_be_json(const struct buf *answer)
+{
+	const char *text = buf_cstr(answer);
+
+	text += strspn(text, " \t\r\n");
+	return !*text || strchr("{[\"-0123456789tfn", *text);
+}
+
 int
 server_send(struct server *server, const char *method, const char *path,
     const char *json, struct buf *answer, struct err *err)
 {
 	uint64_t asked_ms;
 
-	return exchange(server, method, path, json, answer, &asked_ms, err);
+	if (exchange(server, method, path, json, answer, &asked_ms, err) != 0)
+		return -1;
+	if (!may_be_json(answer))
+		return err_set(err, ERR_DATA, "%s: %s %s%s: the answer is a "
+		    "success and no JSON: something before the server gave "
+		    "it, and whether the server acted is not known",
+		    server->name, method, http_url(server->http), path);
+	return 0;
 }
 
 int
@@ -186,6 +205,7 @@ look(struct server *server, const char *pinned, struct err *err)
 
 	rc = server_get(server, LETTA_PATH_HEALTH, &answer, err);
 	if (rc == 0) {
+		hide_token(server, answer.data, answer.len);
 		rc = letta_caps_read(buf_cstr(&answer), answer.len,
 		    &server->caps, err);
 		if (rc != 0)

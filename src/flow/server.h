@@ -58,8 +58,11 @@ int server_send(struct server *, const char *method, const char *path,
 int server_delete(struct server *, const char *path, struct err *)
     MUST_CHECK;
 
-/* As server_send's failures, for an answer that was fetched otherwise. */
+/*
+ * As server_send's failures, for an answer that was fetched otherwise; our
+ * token in it is masked.
+ */
 int server_status(struct server *, const char *method, const char *path,
-    long status, const struct buf *body, struct err *) MUST_CHECK;
+    long status, struct buf *body, struct err *) MUST_CHECK;
 
 #endif /* !FLOW_SERVER_H */
