@@ -321,12 +321,15 @@ def test_second_apply_does_nothing_and_cancel_all(move):
 def stops(move):
     """Numbers of the points to stop at: all, but of a greenfield job.
 
-    The other two kinds stop at each point of an agent and of a worker.  Here
-    it is each one of the edge, and else where a step has acted.
+    Of a run of points of one name, such as the pages of a listing, the first
+    and the last.  The other two kinds stop at each point of an agent and of a
+    worker; of a greenfield job it is each one of the edge, and else where a
+    step has acted.
     """
     names = dict(enumerate(move.whole().points, 1))
     if move.kind != "greenfield":
-        return list(names)
+        return [k for k in names if names.get(k - 1) != names[k]
+                or names.get(k + 1) != names[k]]
     first = min(k for k in names if names[k] == "plan_begun")
     acted = [k for k in names if names[k] == "plan_acted"]
     return sorted({*range(first, acted[EDGE_ACTS - 1] + 2), *acted})
