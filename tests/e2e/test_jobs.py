@@ -15,7 +15,8 @@ from bed.paths import CACHE
 from bed.site import TARGET_PASSWORD
 from bed.wait import wait_for
 
-AGENT_STEPS = ["read", "import", "archival", "compare", "promote"]
+AGENT_STEPS = ["read", "import", "tools", "blocks", "identities",
+               "archival", "compare", "promote"]
 WORKER_STEPS = ["copy", "snapshot", "env", "install"]
 EDGE_STEPS = ["backend", "http", "certificate", "tls"]
 
