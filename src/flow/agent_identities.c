@@ -177,7 +177,7 @@ find(struct identities *ids, const char *key, struct jdoc **out,
 
 	*out = NULL;
 	letta_path_identities_by_key(&path, key);
-	rc = server_get_doc(ids->to, buf_cstr(&path), "identities by key",
+	rc = server_get_list(ids->to, buf_cstr(&path), "identities by key",
 	    &found, err);
 	for (size_t i = 0; i < jdoc_len(found) && rc == 0 && !*out; i++) {
 		one = jdoc_at(found, i);
@@ -253,6 +253,10 @@ bring(struct identities *ids, const struct jdoc *row, struct err *err)
 	struct jdoc *there = NULL;
 	int rc;
 
+	/* Of a server it always has one; a bundle may be of another hand. */
+	if (!key)
+		return err_set(err, ERR_DATA, "an identity of the source has "
+		    "no identifier_key");
 	rc = find(ids, key, &there, err);
 	if (rc == 0 && there)
 		ids->matched++;
@@ -352,8 +356,8 @@ remove_one(struct identities *ids, const char *key, struct err *err)
 		return rc;
 	id = jdoc_get_str(there, "id");
 	letta_path_identity_agents(&path, id);
-	rc = server_get_doc(ids->to, buf_cstr(&path), "agents of an identity",
-	    &agents, err);
+	rc = server_get_list(ids->to, buf_cstr(&path),
+	    "agents of an identity", &agents, err);
 	one = jdoc_get_str(jdoc_at(agents, 0), "id");
 	buf_clear(&path);
 	letta_path_identity(&path, id);
@@ -401,13 +405,13 @@ struct tally {
 static const struct jdoc *
 by_key(const struct jdoc *side, const struct jdoc *row)
 {
-	const char *key = jdoc_get_str(row, "identifier_key");
+	const char *key = jdoc_get_str(row, "identifier_key"), *its;
 	const struct jdoc *one;
 
 	for (size_t i = 0; i < jdoc_len(side); i++) {
 		one = jdoc_get(jdoc_at(side, i), "row");
-		if (str_eq(jdoc_get_str(one, "identifier_key"), key) &&
-		    same_type(one, row))
+		its = jdoc_get_str(one, "identifier_key");
+		if (its && key && str_eq(its, key) && same_type(one, row))
 			return one;
 	}
 	return NULL;

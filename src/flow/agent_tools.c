@@ -36,7 +36,7 @@ find(struct server *server, const char *name, struct jdoc **out,
 	int rc;
 
 	letta_path_tools_by_name(&path, name);
-	rc = server_get_doc(server, buf_cstr(&path), "tools by name", out,
+	rc = server_get_list(server, buf_cstr(&path), "tools by name", out,
 	    err);
 	buf_clear(&path);
 	return rc;
@@ -283,6 +283,16 @@ agent_tools_note(struct server *server, const struct conf_agent *agent,
 	return rc;
 }
 
+static bool
+is_listed(const char *const *words, const char *word)
+{
+	for (; *words; words++) {
+		if (str_eq(*words, word))
+			return true;
+	}
+	return false;
+}
+
 /* PATCH a tool with what another says of itself; null says nothing. */
 static int
 rewrite(struct server *server, const char *id, const struct jdoc *from,
@@ -293,6 +303,13 @@ rewrite(struct server *server, const char *id, const struct jdoc *from,
 		"json_schema", "args_json_schema", "return_char_limit",
 		"pip_requirements", "npm_requirements",
 		"default_requires_approval", "enable_parallel_execution",
+	};
+	/* A null is passed over by servers (0.16.2 and 0.16.8, seen). */
+	static const char *const lists[] = {
+		"tags", "pip_requirements", "npm_requirements", NULL
+	};
+	static const char *const flags[] = {
+		"default_requires_approval", "enable_parallel_execution", NULL
 	};
 	struct buf path = BUF_INIT(LETTA_PATH_MAX);
 	struct buf body = BUF_INIT(LETTA_ANSWER_MAX);
@@ -305,6 +322,10 @@ rewrite(struct server *server, const char *id, const struct jdoc *from,
 		value = jdoc_get(from, keys[i]);
 		if (jdoc_type(value) != JDOC_NULL)
 			jdoc_set(patch, keys[i], jdoc_copy(value));
+		else if (is_listed(lists, keys[i]))
+			jdoc_set(patch, keys[i], jdoc_new_array());
+		else if (is_listed(flags, keys[i]))
+			jdoc_set(patch, keys[i], jdoc_new_bool(false));
 	}
 	jdoc_write(patch, &body);
 	letta_path_tool(&path, id);

@@ -15,7 +15,7 @@
 /* A digest in hexadecimal digits, and NUL. */
 #define DIGEST_TEXT (2 * HASH_SIZE + 1)
 
-#define KEYS_MAX 6
+#define KEYS_MAX 10
 
 /* What of a thing is the operator's, and not changed by mere use. */
 static const struct kind {
@@ -33,7 +33,9 @@ static const struct kind {
 	{ "blocks", 10000, { "label", "value", "limit", "read_only",
 	    "description" } },
 	{ "tools", 1000, { "name", "source_code", "description",
-	    "tool_type" } },
+	    "tool_type", "json_schema", "return_char_limit",
+	    "pip_requirements", "npm_requirements",
+	    "default_requires_approval" } },
 	{ "archives", 10000, { "name", "description" } },
 	{ "identities", 10000, { "identifier_key", "name", "identity_type" } },
 };
@@ -46,6 +48,15 @@ scope_of(const struct server *server, const char *when, const char *kind)
 	return mem_printf("census/%s/%s/%s", server->name, when, kind);
 }
 
+/* Null, an empty list and false mean the same here. */
+static bool
+is_nothing(const struct jdoc *value)
+{
+	return jdoc_type(value) == JDOC_NULL ||
+	    (jdoc_type(value) == JDOC_ARRAY && jdoc_len(value) == 0) ||
+	    (jdoc_type(value) == JDOC_BOOL && !jdoc_bool(value));
+}
+
 static int
 digest_of(const struct kind *kind, const struct jdoc *thing,
     struct hash *hash, char text[static DIGEST_TEXT], struct err *err)
@@ -55,7 +66,9 @@ digest_of(const struct kind *kind, const struct jdoc *thing,
 	int rc;
 
 	for (size_t i = 0; kind->keys[i]; i++) {
-		jdoc_write_canonical(jdoc_get(thing, kind->keys[i]), &body);
+		if (!is_nothing(jdoc_get(thing, kind->keys[i])))
+			jdoc_write_canonical(jdoc_get(thing, kind->keys[i]),
+			    &body);
 		buf_char(&body, '\n');
 	}
 	rc = buf_check(&body, kind->word, err);

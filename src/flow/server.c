@@ -156,6 +156,20 @@ server_get_doc(struct server *server, const char *path, const char *what,
 	return rc;
 }
 
+int
+server_get_list(struct server *server, const char *path, const char *what,
+    struct jdoc **out, struct err *err)
+{
+	if (server_get_doc(server, path, what, out, err) != 0)
+		return -1;
+	if (jdoc_type(*out) == JDOC_ARRAY)
+		return 0;
+	jdoc_free(*out);
+	*out = NULL;
+	return err_set(err, ERR_DATA, "%s: %s: the answer is no list",
+	    server->name, what);
+}
+
 /* Empty, or begun as JSON is: a page for people begins with "<". */
 static bool
 may_be_json(const struct buf *answer)

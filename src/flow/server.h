@@ -50,6 +50,10 @@ int server_get(struct server *, const char *path, struct buf *answer,
 int server_get_doc(struct server *, const char *path, const char *what,
     struct jdoc **out, struct err *) MUST_CHECK;
 
+/* The same of a document that must be a list: anything else is ERR_DATA. */
+int server_get_list(struct server *, const char *path, const char *what,
+    struct jdoc **out, struct err *) MUST_CHECK;
+
 /* POST, PATCH, PUT or DELETE once; json NULL: no body. */
 int server_send(struct server *, const char *method, const char *path,
     const char *json, struct buf *answer, struct err *) MUST_CHECK;
