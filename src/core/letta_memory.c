@@ -30,6 +30,15 @@ letta_path_passage_newest(struct buf *out, const char *agent)
 	    "/archival-memory?ascending=false&limit=1", NULL);
 }
 
+bool
+letta_archive_is_auto(const char *archive, const char *agent)
+{
+	size_t len = strlen(agent);
+
+	return strncmp(archive, agent, len) == 0 &&
+	    str_eq(archive + len, "'s Archive");
+}
+
 void
 letta_path_passage_batch(struct buf *out, const char *archive)
 {

@@ -17,6 +17,12 @@ struct jdoc;
  * seen, where nothing else is said.
  */
 
+/*
+ * Whether an archive has the name that a server gives the one that it makes
+ * for the first passage of the agent of this name: "Sage's Archive".
+ */
+bool letta_archive_is_auto(const char *archive, const char *agent);
+
 /* Passages. */
 
 /*

@@ -9,10 +9,12 @@
 #include "core/jdoc.h"
 #include "core/letta.h"
 #include "flow/agent.h"
+#include "flow/agent_archives.h"
 #include "flow/agent_blocks.h"
 #include "flow/agent_identities.h"
 #include "flow/agent_live.h"
 #include "flow/agent_source.h"
+#include "flow/agent_staged.h"
 #include "flow/edge.h"
 #include "flow/plan.h"
 #include "flow/run.h"
@@ -180,16 +182,29 @@ remove_one(struct server *server, const char *path, struct err *err)
 /* What an agent has of its own, and which a server keeps without it. */
 struct owned {
 	const char *word;
-	bool by_import;		/* made with the agent; else with use of it */
+	bool (*is_ours)(const struct jdoc *, const struct agent_own *);
 	void (*of_agent)(struct buf *, const char *agent);
 	void (*one)(struct buf *, const char *id);
 	void (*agents)(struct buf *, const char *id);
 };
 
+static bool
+is_our_block(const struct jdoc *block, const struct agent_own *own)
+{
+	return !own->blocks ||
+	    agent_staged_list_has(own->blocks, jdoc_get_str(block, "id"));
+}
+
+static bool
+is_our_archive(const struct jdoc *archive, const struct agent_own *own)
+{
+	return agent_archives_is_ours(archive, own->archives, own->name);
+}
+
 static const struct owned owned[] = {
-	{ "blocks", true, letta_path_agent_blocks, letta_path_block,
+	{ "blocks", is_our_block, letta_path_agent_blocks, letta_path_block,
 	    letta_path_block_agents },
-	{ "archives", false, letta_path_archives, letta_path_archive,
+	{ "archives", is_our_archive, letta_path_archives, letta_path_archive,
 	    letta_path_archive_agents },
 };
 
@@ -212,20 +227,6 @@ get_list(struct server *server, const char *path, struct jdoc **out,
 		    server->name, path);
 	}
 	return rc;
-}
-
-/* Whether a list of texts holds this one. */
-static bool
-is_in(const struct jdoc *texts, const char *text)
-{
-	const char *one;
-
-	for (size_t i = 0; i < jdoc_len(texts); i++) {
-		one = jdoc_str(jdoc_at(texts, i));
-		if (one && str_eq(one, text))
-			return true;
-	}
-	return false;
 }
 
 /* Whether a list of things with ids is exactly this one thing. */
@@ -262,7 +263,7 @@ remove_if_own(struct server *server, const struct owned *kind,
 
 static int
 remove_owned(struct server *server, const struct owned *kind,
-    const char *agent, const struct jdoc *made, struct err *err)
+    const char *agent, const struct agent_own *own, struct err *err)
 {
 	struct buf path = BUF_INIT(LETTA_PATH_MAX);
 	struct jdoc *found = NULL;
@@ -273,7 +274,7 @@ remove_owned(struct server *server, const struct owned *kind,
 	rc = get_list(server, buf_cstr(&path), &found, err);
 	for (size_t i = 0; i < jdoc_len(found) && rc == 0; i++) {
 		id = jdoc_get_str(jdoc_at(found, i), "id");
-		if (id && (!made || !kind->by_import || is_in(made, id)))
+		if (id && kind->is_ours(jdoc_at(found, i), own))
 			rc = remove_if_own(server, kind, agent, id, err);
 	}
 	jdoc_free(found);
@@ -304,14 +305,14 @@ check_gone(struct server *server, const char *id, const char *path,
  * were.
  */
 int
-agent_remove(struct server *server, const char *id, const struct jdoc *made,
-    struct err *err)
+agent_remove(struct server *server, const char *id,
+    const struct agent_own *own, struct err *err)
 {
 	struct buf path = BUF_INIT(LETTA_PATH_MAX);
 	int rc = 0;
 
 	for (size_t i = 0; i < sizeof(owned) / sizeof(*owned) && rc == 0; i++)
-		rc = remove_owned(server, &owned[i], id, made, err);
+		rc = remove_owned(server, &owned[i], id, own, err);
 	if (rc == 0) {
 		letta_path_agent(&path, id);
 		rc = remove_one(server, buf_cstr(&path), err);

@@ -153,12 +153,20 @@ int agent_target_ready(struct run *, const struct conf_agent *, bool *out,
     struct err *) MUST_CHECK;
 
 /*
- * Remove the agent of this id, after its blocks and archive as far as no
- * other agent has them.  made, when not NULL, are the ids of the blocks that
- * the import made: any other was given to it later, and stays.  Gone is a
- * success.
+ * What of an agent is this job's; anything else was given to it later, and
+ * stays.  Lists of ids.
  */
-int agent_remove(struct server *, const char *id, const struct jdoc *made,
+struct agent_own {
+	const struct jdoc *blocks;	/* NULL: all that it has */
+	const struct jdoc *archives;	/* beside those that are named after */
+	const char *name;		/* ... this (flow/agent_archives.h) */
+};
+
+/*
+ * Remove the agent of this id, after those blocks and archives that are ours
+ * and that no other agent has.  Gone is a success.
+ */
+int agent_remove(struct server *, const char *id, const struct agent_own *,
     struct err *) MUST_CHECK;
 
 /* The ids of an agent's blocks, as a list of texts; the caller frees it. */

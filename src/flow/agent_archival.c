@@ -10,6 +10,7 @@
 #include "core/conf.h"
 #include "core/letta.h"
 #include "flow/agent.h"
+#include "flow/agent_archives.h"
 #include "flow/agent_insert.h"
 #include "flow/agent_passages.h"
 #include "flow/agent_rejects.h"
@@ -57,12 +58,14 @@ struct round {
 	struct journal *journal;
 	const char *id;		/* of the agent there */
 	uint64_t before;	/* inserted by the rounds before it */
+	bool others;		/* it has an archive that is not ours */
 	uint64_t removed;
 };
 
 /*
  * One that is there once too often: an insert of a run that was killed came
- * through after this one had listed.  The agent is ours until it is promoted.
+ * through after this one had listed.  An archive that somebody gave to the
+ * agent is not ours to change.
  */
 static int
 take_away(struct round *round, const struct journal_row *row,
@@ -71,6 +74,11 @@ take_away(struct round *round, const struct journal_row *row,
 	struct buf path = BUF_INIT(LETTA_PATH_MAX);
 	int rc;
 
+	if (round->others)
+		return err_set(err, ERR_STALE, "%s: agent %s has an archive "
+		    "that this job did not make, and passage %s, which the "
+		    "source has not; detach that archive and run the same "
+		    "command again", round->to->name, round->id, row->id);
 	letta_path_passage(&path, round->id, row->id);
 	rc = server_delete(round->to, buf_cstr(&path), err);
 	round->removed += rc == 0;
@@ -134,6 +142,11 @@ one_round(struct archival *archival, struct agent_insert_state *state,
 	rc = agent_passages_read(archival->to, archival->id, archival->agent,
 	    "target", true, archival->run->journal, err);
 	if (rc != 0) {
+		*state = (struct agent_insert_state){ 0 };
+		return -1;
+	}
+	if (agent_archives_note(archival->run, archival->agent, archival->to,
+	    archival->id, &round.others, err) != 0) {
 		*state = (struct agent_insert_state){ 0 };
 		return -1;
 	}
@@ -275,6 +288,7 @@ archival_act(struct run *run, const struct step *step, struct plan_note *note,
 	const struct conf_agent *agent = step->subject;
 	struct archival archival = { .run = run, .agent = agent };
 	uint64_t rejected = 0;
+	bool others;
 	char *id = NULL, *path = agent_rejects_path(agent, run->journal);
 	int rc;
 
@@ -290,6 +304,10 @@ archival_act(struct run *run, const struct step *step, struct plan_note *note,
 		progress_begin(agent->name, "passages", 0);
 		rc = insert_all(&archival, err);
 		progress_end();
+	}
+	if (rc == 0) {
+		rc = agent_archives_note(run, agent, archival.to, id, &others,
+		    err);
 	}
 	if (rc == 0)
 		rc = agent_rejects_write(agent, run->journal, err);

@@ -10,6 +10,7 @@
 #include "core/jdoc.h"
 #include "core/letta_answer.h"
 #include "flow/agent.h"
+#include "flow/agent_archives.h"
 #include "flow/agent_marked.h"
 #include "flow/agent_model.h"
 #include "flow/agent_orphans.h"
@@ -358,17 +359,24 @@ remove_ours(struct run *run, struct server *to,
     const struct conf_agent *agent, const char *id, struct err *err)
 {
 	char *key = run_key("agent", agent->name, "blocks-made"), *text = NULL;
-	struct jdoc *made = NULL;
+	char *name = agent_temporary_name(run, agent);
+	struct jdoc *made = NULL, *archives = NULL;
 	int rc;
 
 	rc = journal_get(run->journal, key, &text, err);
+	if (rc == 0)
+		rc = agent_archives_made(run, agent, &archives, err);
 	if (rc == 0 && text) {
 		made = jdoc_parse(text, strlen(text), err);
 		rc = made ? 0 : err_ctx(err, "journal key %s", key);
 	}
 	if (rc == 0)
-		rc = agent_remove(to, id, made, err);
+		rc = agent_remove(to, id, &(struct agent_own){
+		    .blocks = made, .archives = archives, .name = name },
+		    err);
+	jdoc_free(archives);
 	jdoc_free(made);
+	free(name);
 	free(text);
 	free(key);
 	return rc;

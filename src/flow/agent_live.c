@@ -168,7 +168,7 @@ remove_copies(struct run *run, const struct conf_agent *agent,
 
 	rc = agent_marked_find(to, name, NULL, &marked, err);
 	if (rc == 0)
-		rc = agent_marked_remove(to, &marked, NULL, err);
+		rc = agent_marked_remove(to, &marked, name, NULL, err);
 	free(name);
 	return rc;
 }

@@ -66,12 +66,14 @@ agent_marked_find(struct server *server, const char *name, const char *mark,
 
 int
 agent_marked_remove(struct server *server, const struct agent_marked *marked,
-    const char *keep, struct err *err)
+    const char *name, const char *keep, struct err *err)
 {
+	const struct agent_own own = { .name = name };
+
 	for (size_t i = 0; i < marked->n; i++) {
 		if (keep && str_eq(keep, marked->ids[i]))
 			continue;
-		if (agent_remove(server, marked->ids[i], NULL, err) != 0)
+		if (agent_remove(server, marked->ids[i], &own, err) != 0)
 			return -1;
 	}
 	return 0;

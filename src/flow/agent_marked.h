@@ -29,10 +29,11 @@ int agent_marked_find(struct server *, const char *name, const char *mark,
     struct agent_marked *, struct err *) MUST_CHECK;
 
 /*
- * Remove them with their blocks, but for the one with the id keep (NULL:
+ * Remove them, who were found by this name, with their blocks, and with the
+ * archives that are named after it; but for the one with the id keep (NULL:
  * none is kept).
  */
 int agent_marked_remove(struct server *, const struct agent_marked *,
-    const char *keep, struct err *) MUST_CHECK;
+    const char *name, const char *keep, struct err *) MUST_CHECK;
 
 #endif /* !FLOW_AGENT_MARKED_H */

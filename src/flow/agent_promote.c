@@ -197,7 +197,7 @@ remove_strays(struct run *run, const struct conf_agent *agent,
 
 	rc = agent_marked_find(to, name, run->mark, &marked, err);
 	if (rc == 0)
-		rc = agent_marked_remove(to, &marked, id, err);
+		rc = agent_marked_remove(to, &marked, name, id, err);
 	free(name);
 	return rc;
 }

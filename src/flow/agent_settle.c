@@ -127,7 +127,7 @@ agent_settle_remove(struct run *run, struct server *to,
 	if (rc == 0)
 		rc = agent_marked_find(to, name, run->mark, &marked, err);
 	if (rc == 0)
-		rc = agent_marked_remove(to, &marked, NULL, err);
+		rc = agent_marked_remove(to, &marked, name, NULL, err);
 	if (rc == 0)
 		rc = agent_orphans_remove(to, agent, &shell, run->journal,
 		    err);

@@ -216,11 +216,27 @@ test_identity_rows(void **state)
 	buf_clear(&out);
 }
 
+static void
+test_archive_names(void **state)
+{
+	(void)state;
+	assert_true(letta_archive_is_auto("sage-incoming-01's Archive",
+	    "sage-incoming-01"));
+	assert_false(letta_archive_is_auto("sage's Archive",
+	    "sage-incoming-01"));
+	assert_false(letta_archive_is_auto("sage-incoming-01",
+	    "sage-incoming-01"));
+	assert_false(letta_archive_is_auto("sage-incoming-01's Archive 2",
+	    "sage-incoming-01"));
+	assert_false(letta_archive_is_auto("", "sage"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_archive_names),
 		cmocka_unit_test(test_batch_body),
 		cmocka_unit_test(test_block_rows),
 		cmocka_unit_test(test_block_changes),
