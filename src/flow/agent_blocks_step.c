@@ -363,7 +363,8 @@ remove_if_unused(struct blocks *blocks, const char *id, struct err *err)
 	rc = get(blocks, buf_cstr(&path), &agents, err);
 	buf_clear(&path);
 	letta_path_block(&path, id);
-	if (rc == 0 && agents && jdoc_len(agents) == 0)
+	if (rc == 0 && jdoc_type(agents) == JDOC_ARRAY &&
+	    jdoc_len(agents) == 0)
 		rc = server_delete(blocks->to, buf_cstr(&path), err);
 	jdoc_free(agents);
 	buf_clear(&path);

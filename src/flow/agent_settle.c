@@ -81,7 +81,7 @@ wait_for_it(struct run *run, struct server *to,
 			if (count_there(run, to, agent, marked->ids[0], &rows,
 			    err) != 0)
 				return -1;
-			*whole = rows == want;
+			*whole = rows >= want;
 			if (*whole)
 				return 0;
 			if (rows != before)
