@@ -314,26 +314,31 @@ rewrite(struct server *server, const char *id, const struct jdoc *from,
 	struct buf path = BUF_INIT(LETTA_PATH_MAX);
 	struct buf body = BUF_INIT(LETTA_ANSWER_MAX);
 	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
-	struct jdoc *patch = jdoc_new_object();
+	struct jdoc *patch = jdoc_new_object(), *now = NULL;
 	const struct jdoc *value;
 	int rc;
 
+	letta_path_tool(&path, id);
+	rc = server_get_doc(server, buf_cstr(&path), "tool", &now, err);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
 		value = jdoc_get(from, keys[i]);
 		if (jdoc_type(value) != JDOC_NULL)
 			jdoc_set(patch, keys[i], jdoc_copy(value));
-		else if (is_listed(lists, keys[i]))
+		else if (jdoc_len(jdoc_get(now, keys[i])) > 0 &&
+		    is_listed(lists, keys[i]))
 			jdoc_set(patch, keys[i], jdoc_new_array());
-		else if (is_listed(flags, keys[i]))
+		else if (jdoc_bool(jdoc_get(now, keys[i])) &&
+		    is_listed(flags, keys[i]))
 			jdoc_set(patch, keys[i], jdoc_new_bool(false));
 	}
 	jdoc_write(patch, &body);
-	letta_path_tool(&path, id);
-	rc = buf_check(&body, "tool", err);
+	if (rc == 0)
+		rc = buf_check(&body, "tool", err);
 	if (rc == 0)
 		rc = server_send(server, "PATCH", buf_cstr(&path),
 		    buf_cstr(&body), &answer, err);
 	jdoc_free(patch);
+	jdoc_free(now);
 	buf_clear(&path);
 	buf_clear(&body);
 	buf_clear(&answer);
@@ -409,7 +414,7 @@ is_used(struct server *server, const char *tool_id, bool *used,
 	const char *id;
 	int rc;
 
-	rc = server_get_doc(server, AGENTS_PATH, "agents", &agents, err);
+	rc = server_get_list(server, AGENTS_PATH, "agents", &agents, err);
 	*used = jdoc_len(agents) >= AGENTS_MAX;
 	if (rc != 0 && err->kind == ERR_DATA) {
 		err_clear(err);

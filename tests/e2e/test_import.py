@@ -420,3 +420,23 @@ def test_a_refused_row_is_named(write_job, agent_id, sanctumctl, source,
     rows = source.row_ids(agent_id)
     assert f"row 7 of the file is {rows[7]} of the source" in failed.err
 
+
+
+def test_an_archive_of_somebody_else_outlives_a_cancel(
+        sanctumctl, bed, make_agent, second, tmp_path):
+    job = jobs.agent_job(tmp_path / "job.conf", bed.source, bed.second,
+                         make_agent(archival=0))
+    assert sanctumctl("apply", job).rc == 0
+    moved, = [a["id"] for a in second("GET", "/v1/agents/?limit=1000")
+              if a["name"].startswith("sage ")]
+    archive = second("POST", "/v1/archives/", {
+        "name": "the operator's",
+        "embedding_config": seed.embedding_config(bed.stub_port)})
+    second("POST", f"/v1/archives/{archive['id']}/passages",
+           {"text": "not the job's"})
+    second("PATCH", f"/v1/agents/{moved}/archives/attach/{archive['id']}")
+    done = sanctumctl("cancel", job)
+    assert done.rc == 0, done.err
+    assert second("GET", f"/v1/archives/{archive['id']}")["name"] == \
+        "the operator's"
+    second("DELETE", f"/v1/archives/{archive['id']}")
