@@ -318,18 +318,24 @@ def test_second_apply_does_nothing_and_cancel_all(move):
     move.take_back()
 
 
+def edges(points):
+    """Numbers of points; of a run of one name, such as the pages of a
+    listing, the first and the last."""
+    names = dict(enumerate(points, 1))
+    return [k for k in names if names.get(k - 1) != names[k]
+            or names.get(k + 1) != names[k]]
+
+
 def stops(move):
     """Numbers of the points to stop at: all, but of a greenfield job.
 
-    Of a run of points of one name, such as the pages of a listing, the first
-    and the last.  The other two kinds stop at each point of an agent and of a
-    worker; of a greenfield job it is each one of the edge, and else where a
-    step has acted.
+    Of a run of points of one name (edges) the first and the last.  The other
+    two kinds stop at each point of an agent and of a worker; of a greenfield
+    job it is each one of the edge, and else where a step has acted.
     """
     names = dict(enumerate(move.whole().points, 1))
     if move.kind != "greenfield":
-        return [k for k in names if names.get(k - 1) != names[k]
-                or names.get(k + 1) != names[k]]
+        return edges(move.whole().points)
     first = min(k for k in names if names[k] == "plan_begun")
     acted = [k for k in names if names[k] == "plan_acted"]
     return sorted({*range(first, acted[EDGE_ACTS - 1] + 2), *acted})
@@ -356,8 +362,8 @@ def test_apply_is_cancelled_after_a_stop_at_every_point(workers_move):
 
     names = move.whole().points
     each(move, "stops cancelled", (
-        (f"stop {k}, {name}", lambda k=k: attempt(k))
-        for k, name in enumerate(names, 1)))
+        (f"stop {k}, {names[k - 1]}", lambda k=k: attempt(k))
+        for k in edges(names)))
 
 
 @pytest.mark.parametrize("kind", ["agent", "workers"])
@@ -375,8 +381,8 @@ def test_cancel_is_resumed_after_a_stop_at_every_point(kind, request):
     same(move.whole().first, move.look(), "the first state")
     move.renew()
     each(move, "stops of a cancel resumed", (
-        (f"stop {k}, {name}", lambda k=k: attempt(k))
-        for k, name in enumerate(names, 1)))
+        (f"stop {k}, {names[k - 1]}", lambda k=k: attempt(k))
+        for k in edges(names)))
 
 
 def instants(move):
