@@ -123,7 +123,7 @@ add_content(struct turn_row *row, const struct jdoc *item, bool user,
 }
 
 static int
-add_system(struct turn_row *row, const struct jdoc *item, struct err *err)
+add_plain(struct turn_row *row, const struct jdoc *item, struct err *err)
 {
 	return add_content(row, item, false, err);
 }
@@ -132,12 +132,6 @@ static int
 add_user(struct turn_row *row, const struct jdoc *item, struct err *err)
 {
 	return add_content(row, item, true, err);
-}
-
-static int
-add_assistant(struct turn_row *row, const struct jdoc *item, struct err *err)
-{
-	return add_content(row, item, false, err);
 }
 
 static int
@@ -388,11 +382,11 @@ static const struct kind {
 	const char *role;
 	int (*add)(struct turn_row *, const struct jdoc *, struct err *);
 } kinds[] = {
-	{ "system_message", "system", add_system },
+	{ "system_message", "system", add_plain },
 	{ "user_message", "user", add_user },
 	{ "reasoning_message", "assistant", add_reasoning },
 	{ "hidden_reasoning_message", "assistant", add_hidden },
-	{ "assistant_message", "assistant", add_assistant },
+	{ "assistant_message", "assistant", add_plain },
 	{ "tool_call_message", "assistant", add_calls },
 	{ "tool_return_message", "tool", add_return },
 	{ "approval_request_message", "approval", add_calls },

@@ -164,21 +164,6 @@ agent_target_ready(struct run *run, const struct conf_agent *agent, bool *out,
 	    0;
 }
 
-static int
-remove_one(struct server *server, const char *path, struct err *err)
-{
-	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
-	int rc;
-
-	rc = server_send(server, "DELETE", path, NULL, &answer, err);
-	if (rc != 0 && err->kind == ERR_MISSING) {
-		err_clear(err);
-		rc = 0;
-	}
-	buf_clear(&answer);
-	return rc;
-}
-
 /* What an agent has of its own, and which a server keeps without it. */
 struct owned {
 	const char *word;
@@ -255,7 +240,7 @@ remove_if_own(struct server *server, const struct owned *kind,
 	buf_clear(&path);
 	kind->one(&path, id);
 	if (rc == 0 && is_only(agents, agent))
-		rc = remove_one(server, buf_cstr(&path), err);
+		rc = server_delete(server, buf_cstr(&path), err);
 	jdoc_free(agents);
 	buf_clear(&path);
 	return rc;
@@ -315,7 +300,7 @@ agent_remove(struct server *server, const char *id,
 		rc = remove_owned(server, &owned[i], id, own, err);
 	if (rc == 0) {
 		letta_path_agent(&path, id);
-		rc = remove_one(server, buf_cstr(&path), err);
+		rc = server_delete(server, buf_cstr(&path), err);
 	}
 	if (rc == 0)
 		rc = check_gone(server, id, buf_cstr(&path), err);

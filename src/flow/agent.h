@@ -116,11 +116,8 @@ int agent_read_side(struct server *, const char *id,
 int agent_read_again(struct run *, const struct conf_agent *, struct err *)
     MUST_CHECK;
 
-/* Its state and messages alone, or its passages alone. */
+/* Its state and messages alone. */
 int agent_read_messages(struct server *, const char *id,
-    const struct conf_agent *, const char *side, bool fresh,
-    struct journal *, struct err *) MUST_CHECK;
-int agent_read_passages(struct server *, const char *id,
     const struct conf_agent *, const char *side, bool fresh,
     struct journal *, struct err *) MUST_CHECK;
 

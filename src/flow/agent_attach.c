@@ -8,6 +8,7 @@
 #include "core/jdoc.h"
 #include "core/letta_memory.h"
 #include "flow/agent.h"
+#include "flow/agent_shell.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/server.h"
@@ -93,21 +94,6 @@ attach_missing(struct server *to, const char *agent,
 }
 
 static int
-load_shell(struct run *run, const struct conf_agent *agent,
-    struct af_shell *shell, struct err *err)
-{
-	char *key = agent_shell_key("source", agent), *text = NULL;
-	int rc;
-
-	rc = journal_get(run->journal, key, &text, err);
-	if (rc == 0 && text && *text)
-		rc = af_shell_read(text, strlen(text), shell, err);
-	free(text);
-	free(key);
-	return rc;
-}
-
-static int
 attach_act(struct run *run, const struct step *step, struct plan_note *note,
     struct err *err)
 {
@@ -118,7 +104,7 @@ attach_act(struct run *run, const struct step *step, struct plan_note *note,
 	char *id = NULL;
 	int rc;
 
-	rc = load_shell(run, agent, &shell, err);
+	rc = agent_shell_load(run->journal, agent, &shell, err);
 	if (rc == 0)
 		rc = agent_target_id(run, agent, &id, err);
 	if (rc == 0)
@@ -142,7 +128,7 @@ attach_probe(struct run *run, const struct step *step,
 	bool done = false;
 	int rc;
 
-	rc = load_shell(run, agent, &shell, err);
+	rc = agent_shell_load(run->journal, agent, &shell, err);
 	if (rc == 0)
 		rc = agent_is_promoted(run, agent, &done, err);
 	if (rc == 0)

@@ -131,26 +131,23 @@ static int
 remove_one(struct server *server, const char *id, struct err *err)
 {
 	struct buf path = BUF_INIT(LETTA_PATH_MAX);
-	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
 	struct jdoc *agents = NULL;
 	int rc;
 
 	letta_path_block_agents(&path, id);
 	rc = server_get_doc(server, buf_cstr(&path), "agents of a block",
 	    &agents, err);
-	buf_clear(&path);
-	letta_path_block(&path, id);
-	if (rc == 0 && jdoc_type(agents) == JDOC_ARRAY &&
-	    jdoc_len(agents) == 0)
-		rc = server_send(server, "DELETE", buf_cstr(&path), NULL,
-		    &answer, err);
 	if (rc != 0 && err->kind == ERR_MISSING) {
 		err_clear(err);
 		rc = 0;
 	}
+	buf_clear(&path);
+	letta_path_block(&path, id);
+	if (rc == 0 && jdoc_type(agents) == JDOC_ARRAY &&
+	    jdoc_len(agents) == 0)
+		rc = server_delete(server, buf_cstr(&path), err);
 	jdoc_free(agents);
 	buf_clear(&path);
-	buf_clear(&answer);
 	return rc;
 }
 

@@ -12,6 +12,7 @@
 #include "flow/agent.h"
 #include "flow/agent_raw.h"
 #include "flow/agent_shell.h"
+#include "flow/agent_staged.h"
 #include "flow/run.h"
 #include "flow/server.h"
 #include "io/journal.h"
@@ -84,19 +85,6 @@ set_list(struct server *server, const char *id, const struct jdoc *ids,
 }
 
 static bool
-holds(const struct jdoc *ids, const char *id)
-{
-	const char *one;
-
-	for (size_t i = 0; i < jdoc_len(ids); i++) {
-		one = jdoc_str(jdoc_at(ids, i));
-		if (one && str_eq(one, id))
-			return true;
-	}
-	return false;
-}
-
-static bool
 is_equal(const struct jdoc *a, const struct jdoc *b)
 {
 	const char *x, *y;
@@ -143,7 +131,7 @@ wanted_list(const struct conf_agent *agent, struct journal *journal,
 
 	for (size_t i = 0; i < jdoc_len(now) && rc == 0; i++) {
 		id = jdoc_str(jdoc_at(now, i));
-		if (!id || holds(original, id))
+		if (!id || agent_staged_list_has(original, id))
 			continue;
 		rc = journal_row_get(journal, scope, id, &body, err);
 		if (rc == 0 && !body)
@@ -258,7 +246,8 @@ check_alone(const struct window *w, const struct jdoc *batch,
 		list = jdoc_copy(w->original);
 		for (size_t i = 0; i < jdoc_len(now); i++) {
 			id = jdoc_str(jdoc_at(now, i));
-			if (id && !holds(batch, id) && !holds(list, id))
+			if (id && !agent_staged_list_has(batch, id) &&
+			    !agent_staged_list_has(list, id))
 				jdoc_push(list, jdoc_new_str(id));
 		}
 		jdoc_write(list, &text);

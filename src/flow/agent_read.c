@@ -62,15 +62,6 @@ read_listing(const struct side *side, enum agent_page_what kind,
 	return rc;
 }
 
-int
-agent_read_passages(struct server *server, const char *id,
-    const struct conf_agent *agent, const char *word, bool fresh,
-    struct journal *journal, struct err *err)
-{
-	return agent_passages_read(server, id, agent, word, fresh, journal,
-	    err);
-}
-
 /* The state first: its ids in context then name rows that are listed. */
 static int
 read_messages(const struct side *side, char **type, struct err *err)
@@ -210,7 +201,7 @@ agent_read_side(struct server *server, const char *id,
 	if (rc == 0)
 		rc = read_conversations(&side, type, err);
 	if (rc == 0)
-		rc = agent_read_passages(server, id, agent, word, fresh,
+		rc = agent_passages_read(server, id, agent, word, fresh,
 		    journal, err);
 	if (rc == 0)
 		rc = agent_blocks_read(server, id, agent, word, journal, err);

@@ -12,6 +12,7 @@
 #include "flow/agent_marked.h"
 #include "flow/agent_orphans.h"
 #include "flow/agent_settle.h"
+#include "flow/agent_shell.h"
 #include "flow/agent_tools.h"
 #include "flow/run.h"
 #include "flow/server.h"
@@ -93,22 +94,6 @@ wait_for_it(struct run *run, struct server *to,
 	return 0;
 }
 
-/* The source's shell as the journal has it; an empty one when it has none. */
-static int
-load_shell(struct run *run, const struct conf_agent *agent,
-    struct af_shell *shell, struct err *err)
-{
-	char *key = agent_shell_key("source", agent), *text = NULL;
-	int rc;
-
-	rc = journal_get(run->journal, key, &text, err);
-	if (rc == 0 && text && *text)
-		rc = af_shell_read(text, strlen(text), shell, err);
-	free(text);
-	free(key);
-	return rc;
-}
-
 /*
  * The agents first, each after its own blocks and archive; then blocks that
  * have no agent; then the tools, which nobody has now.
@@ -123,7 +108,7 @@ agent_settle_remove(struct run *run, struct server *to,
 	struct agent_marked marked;
 	int rc;
 
-	rc = load_shell(run, agent, &shell, err);
+	rc = agent_shell_load(run->journal, agent, &shell, err);
 	if (rc == 0)
 		rc = agent_marked_find(to, name, run->mark, &marked, err);
 	if (rc == 0)

@@ -268,3 +268,18 @@ agent_state_fetch(struct server *server, const char *id,
 	buf_wipe(&answer);
 	return rc;
 }
+
+int
+agent_shell_load(struct journal *journal, const struct conf_agent *agent,
+    struct af_shell *shell, struct err *err)
+{
+	char *key = agent_shell_key("source", agent), *text = NULL;
+	int rc;
+
+	rc = journal_get(journal, key, &text, err);
+	if (rc == 0 && text && *text)
+		rc = af_shell_read(text, strlen(text), shell, err);
+	free(text);
+	free(key);
+	return rc;
+}

@@ -5,6 +5,7 @@
 
 #include "base/attr.h"
 
+struct af_shell;
 struct agent_raw_counts;
 struct buf;
 struct conf_agent;
@@ -44,5 +45,12 @@ int agent_shell_fetch(struct server *, const char *id,
  */
 int agent_shell_of(const struct buf *answer, struct jdoc **out, bool *legacy,
     struct err *) MUST_CHECK;
+
+/*
+ * The source's shell as the journal has it; left as it is, and that is a
+ * success, when it has none.  The caller clears it (af_shell_clear).
+ */
+int agent_shell_load(struct journal *, const struct conf_agent *,
+    struct af_shell *, struct err *) MUST_CHECK;
 
 #endif /* !FLOW_AGENT_SHELL_H */

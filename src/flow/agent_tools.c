@@ -9,6 +9,7 @@
 #include "core/diff.h"
 #include "core/jdoc.h"
 #include "core/shown.h"
+#include "flow/agent_staged.h"
 #include "flow/agent_tools.h"
 #include "flow/run.h"
 #include "flow/server.h"
@@ -448,7 +449,6 @@ remove_one(struct server *server, const struct af_tool *tool,
     struct err *err)
 {
 	struct buf path = BUF_INIT(LETTA_PATH_MAX);
-	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
 	struct jdoc *found = NULL;
 	const char *id;
 	bool used = true;
@@ -460,16 +460,10 @@ remove_one(struct server *server, const struct af_tool *tool,
 		rc = is_used(server, id, &used, err);
 	if (rc == 0 && !used) {
 		letta_path_tool(&path, id);
-		rc = server_send(server, "DELETE", buf_cstr(&path), NULL,
-		    &answer, err);
-		if (rc != 0 && err->kind == ERR_MISSING) {
-			err_clear(err);
-			rc = 0;
-		}
+		rc = server_delete(server, buf_cstr(&path), err);
 	}
 	jdoc_free(found);
 	buf_clear(&path);
-	buf_clear(&answer);
 	return rc;
 }
 
@@ -495,19 +489,6 @@ restore_one(struct server *server, const struct af_tool *tool,
 	return rc != 0 ? err_ctx(err, "put back a tool") : 0;
 }
 
-static bool
-is_named(const struct jdoc *names, const char *name)
-{
-	const char *one;
-
-	for (size_t i = 0; i < jdoc_len(names); i++) {
-		one = jdoc_str(jdoc_at(names, i));
-		if (one && str_eq(one, name))
-			return true;
-	}
-	return false;
-}
-
 static int
 take_back(struct server *server, const struct af_shell *shell,
     const struct jdoc *brought, const struct jdoc *replaced, struct err *err)
@@ -519,7 +500,7 @@ take_back(struct server *server, const struct af_shell *shell,
 	for (size_t i = 0; i < shell->n_tools && rc == 0; i++) {
 		tool = &shell->tools[i];
 		old = with_name(replaced, tool->name);
-		if (is_named(brought, tool->name))
+		if (agent_staged_list_has(brought, tool->name))
 			rc = remove_one(server, tool, err);
 		else if (old && is_custom(tool))
 			rc = restore_one(server, tool, old, err);
