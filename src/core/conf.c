@@ -232,6 +232,7 @@ conf_parse(const char *path, const char *text, size_t len,
 
 	conf->doc = doc;
 	conf->path = doc->path;
+	conf->max_freeze = CONF_MAX_FREEZE;
 	if (read_text(doc, len > 0 ? text : "", len, err) != 0 ||
 	    conf_section_fill(doc, err) != 0 ||
 	    conf_check_all(doc, err) != 0) {
@@ -286,9 +287,11 @@ conf_secrets(const struct conf *conf,
     void *ctx, struct err *err)
 {
 	const struct conf_secret *secret;
+	const size_t n = conf->n_lettas + conf->n_workers;
 
-	for (size_t i = 0; i < conf->n_lettas; i++) {
-		secret = &conf->lettas[i].token;
+	for (size_t i = 0; i < n; i++) {
+		secret = i < conf->n_lettas ? &conf->lettas[i].token :
+		    &conf->workers[i - conf->n_lettas].smcp_token;
 		if (secret->ref && each(ctx, secret, err) != 0)
 			return err_ctx(err, "%s:%d", conf->path,
 			    secret->line);

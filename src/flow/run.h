@@ -9,6 +9,7 @@
 struct conf;
 struct conf_host;
 struct conf_letta;
+struct conf_secret;
 struct err;
 struct host;
 struct journal;
@@ -85,6 +86,9 @@ int run_host(struct run *, const struct conf_host *, struct host **out,
  */
 int run_server(struct run *, const struct conf_letta *, struct server **out,
     struct err *) MUST_CHECK;
+
+/* A secret of the job file; NULL when none is given, or fetched. */
+const struct secret *run_secret(struct run *, const struct conf_secret *);
 
 /* The token of a [letta] section; NULL when none is given, or fetched. */
 const struct secret *run_token(struct run *, const struct conf_letta *);
