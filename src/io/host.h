@@ -7,8 +7,10 @@
 
 #include "base/attr.h"
 #include "io/db.h"
+#include "io/db_script.h"
 #include "io/fs.h"
 #include "io/proc.h"
+#include "io/procs.h"
 #include "io/tree.h"
 
 struct buf;
@@ -86,6 +88,21 @@ int host_free_bytes(struct host *, const char *path, uint64_t *out,
 int host_snapshot(struct host *, const char *source, const char *target,
     struct db_report *, struct err *) MUST_CHECK;
 int host_db_check(struct host *, const char *path, struct db_report *,
+    struct err *) MUST_CHECK;
+
+/* As io/db_script.h. */
+int host_db_script(struct host *, const char *path, const struct db_script *,
+    db_row *each, void *ctx, uint64_t *changes, struct err *) MUST_CHECK;
+
+/*
+ * As io/procs.h: procs_list, procs_env, procs_signal.  each must not call
+ * this host again.  Our own process there, sanctumctl-remote, is not listed.
+ */
+int host_processes(struct host *, const char *dir, procs_each *, void *ctx,
+    struct err *) MUST_CHECK;
+int host_process_env(struct host *, pid_t, uint64_t start,
+    const char *const *names, struct buf *out, struct err *) MUST_CHECK;
+int host_signal(struct host *, pid_t, uint64_t start, int sig, bool *there,
     struct err *) MUST_CHECK;
 
 /*
