@@ -180,8 +180,9 @@ read_far(const struct buf *said, struct far *far, struct err *err)
 	char line[1024];
 
 	memset(far, 0, sizeof(*far));
+	if (!at && err->kind != ERR_DATA)
+		return -1;
 	if (!at) {
-		err_clear(err);
 		(void)err_set(err, ERR_FAILED, "the login shell there runs "
 		    "no commands");
 		add_said(err, said);
