@@ -7,10 +7,12 @@
 #include "base/str.h"
 #include "io/host.h"
 #include "io/host_local.h"
+#include "io/host_openssh.h"
 #include "io/host_ops.h"
 #include "io/host_pipe.h"
 #include "io/host_ssh.h"
 #include "io/wire.h"
+#include "io/ssh.h"
 
 struct host {
 	char *name;
@@ -34,6 +36,8 @@ host_open(const struct host_spec *spec, struct host **out, struct err *err)
 {
 	struct host_local *local = NULL;
 	struct host_pipe *pipe = NULL;
+	const struct ssh_limits limits = { .silence_ms = spec->silence_ms };
+	int rc;
 
 	*out = NULL;
 	if (spec->local) {
@@ -41,7 +45,10 @@ host_open(const struct host_spec *spec, struct host **out, struct err *err)
 			return err_ctx(err, "%s", spec->name);
 		*out = host_wrap(spec->name, &host_local_ops, local);
 	} else {
-		if (host_ssh_open(spec, NULL, &pipe, err) != 0)
+		rc = spec->transport == HOST_OPENSSH ?
+		    host_openssh_open(spec, &limits, &pipe, err) :
+		    host_ssh_open(spec, &limits, &pipe, err);
+		if (rc != 0)
 			return err_ctx(err, "%s", spec->name);
 		*out = host_wrap(spec->name, &host_pipe_ops, pipe);
 	}

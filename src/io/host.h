@@ -26,13 +26,20 @@ struct err;
  * A path is absolute, or begins with "~/" for the home directory of the user
  * that we are there.  Each failure names the host: "old:/srv/.env: ...".
  * A deadline passes for every call; a host that has gone silent is
- * ERR_UNREACHABLE after 60 s without a byte.
+ * ERR_UNREACHABLE after silence_ms without a byte, though it was asked.
  */
 struct host;
+
+enum host_transport {
+	HOST_LIBSSH2,		/* io/host_ssh.h */
+	HOST_OPENSSH		/* io/host_openssh.h */
+};
 
 struct host_spec {
 	const char *name;		/* for messages */
 	bool local;
+	enum host_transport transport;
+	uint64_t silence_ms;		/* 0: the 60 s below */
 	const char *address;
 	unsigned int port;
 	const char *user;		/* NULL: the user who runs us */

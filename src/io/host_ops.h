@@ -11,9 +11,9 @@
 struct wire_pipe;
 
 /*
- * The table behind struct host.  Three things fill it: host_local (this
- * machine), host_pipe (a conversation with sanctumctl-remote over any
- * struct wire_pipe) and host_ssh (a host_pipe on an SSH channel).
+ * The table behind struct host.  Two things fill it: host_local (this
+ * machine) and host_pipe (a conversation with sanctumctl-remote over any
+ * struct wire_pipe); host_ssh and host_openssh make such a pipe.
  *
  * Paths are absolute; io/host.c has expanded "~/".  Errors do not name the
  * host; io/host.c does.  One call at a time: a callback of walk or pack must
