@@ -150,12 +150,19 @@ edit_keys(struct buf *text, const char *path, const struct worker_env *env,
     struct worker_env_result *result, struct err *err)
 {
 	const char *key, *value;
-	size_t count;
+	size_t count, line;
 	bool same;
 
 	for (size_t i = 0; i < sizeof(env_keys) / sizeof(*env_keys); i++) {
 		key = env_keys[i].key;
 		value = env_value(env, env_keys[i].value);
+		line = dotenv_hidden(buf_cstr(text), text->len, key);
+		if (line > 0)
+			return err_set(err, ERR_DATA, "%s:%zu: what looks "
+			    "like an assignment of %s lies inside another "
+			    "value (a quote that is not closed above it?); "
+			    "make it a line of its own, or remove it", path,
+			    line, key);
 		count = dotenv_assigns(text->data, text->len, key);
 		if (str_eq(key, "AGENT_ID"))
 			result->names_agent = count > 0;
@@ -169,7 +176,7 @@ edit_keys(struct buf *text, const char *path, const struct worker_env *env,
 			return err_ctx(err, "%s", path);
 		if (count == 1 && same)
 			continue;
-		if (dotenv_set(text, path, key, value, err) != 0)
+		if (dotenv_set(text, path, key, value, NULL, err) != 0)
 			return -1;
 		result->changed++;
 	}

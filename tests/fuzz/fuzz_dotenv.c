@@ -55,7 +55,7 @@ set(const char *text, size_t len, const char *value)
 	struct err err = ERR_INIT;
 
 	buf_add(&b, text, len);
-	if (dotenv_set(&b, "f", "K", value, &err) != 0) {
+	if (dotenv_set(&b, "f", "K", value, NULL, &err) != 0) {
 		must(b.len == len && memcmp(b.data, text, len) == 0);
 	} else if (dotenv_get(b.data, b.len, "K", NULL, &got, &found, &err)
 	    == 0) {
