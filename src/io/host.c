@@ -7,9 +7,12 @@
 #include "base/str.h"
 #include "io/host.h"
 #include "io/host_local.h"
+#include "io/host_openssh.h"
 #include "io/host_ops.h"
 #include "io/host_pipe.h"
 #include "io/host_ssh.h"
+#include "io/wire.h"
+#include "io/ssh.h"
 
 struct host {
 	char *name;
@@ -33,6 +36,8 @@ host_open(const struct host_spec *spec, struct host **out, struct err *err)
 {
 	struct host_local *local = NULL;
 	struct host_pipe *pipe = NULL;
+	const struct ssh_limits limits = { .silence_ms = spec->silence_ms };
+	int rc;
 
 	*out = NULL;
 	if (spec->local) {
@@ -40,7 +45,10 @@ host_open(const struct host_spec *spec, struct host **out, struct err *err)
 			return err_ctx(err, "%s", spec->name);
 		*out = host_wrap(spec->name, &host_local_ops, local);
 	} else {
-		if (host_ssh_open(spec, NULL, &pipe, err) != 0)
+		rc = spec->transport == HOST_OPENSSH ?
+		    host_openssh_open(spec, &limits, &pipe, err) :
+		    host_ssh_open(spec, &limits, &pipe, err);
+		if (rc != 0)
 			return err_ctx(err, "%s", spec->name);
 		*out = host_wrap(spec->name, &host_pipe_ops, pipe);
 	}
@@ -238,6 +246,61 @@ host_db_check(struct host *h, const char *path, struct db_report *report,
 		return -1;
 	return done(h, full, h->ops->db_check(h->state, full, report, err),
 	    err);
+}
+
+int
+host_db_script(struct host *h, const char *path,
+    const struct db_script *script, db_row *each, void *ctx,
+    uint64_t *changes, struct err *err)
+{
+	struct buf rows = BUF_INIT(WIRE_BLOB_MAX);
+	char *full = full_path(h, path, err);
+	int rc;
+
+	if (!full)
+		return -1;
+	rc = done(h, full, h->ops->db_script(h->state, full, script, &rows,
+	    changes, err), err);
+	if (rc == 0 && script->write)
+		fault_point("host_db_script");
+	if (rc == 0)
+		rc = db_script_give(&rows, script, each, ctx, err);
+	buf_wipe(&rows);
+	return rc;
+}
+
+int
+host_processes(struct host *h, const char *dir, procs_each *each, void *ctx,
+    struct err *err)
+{
+	char *full = dir ? full_path(h, dir, err) : NULL;
+	int rc;
+
+	if (dir && !full)
+		return -1;
+	rc = h->ops->processes(h->state, full, each, ctx, err);
+	free(full);
+	return rc == 0 ? 0 : err_ctx(err, "%s: list processes", h->name);
+}
+
+int
+host_process_env(struct host *h, pid_t pid, uint64_t start,
+    const char *const *names, struct buf *out, struct err *err)
+{
+	if (h->ops->process_env(h->state, pid, start, names, out, err) != 0)
+		return err_ctx(err, "%s", h->name);
+	return 0;
+}
+
+int
+host_signal(struct host *h, pid_t pid, uint64_t start, int sig, bool *there,
+    struct err *err)
+{
+	if (h->ops->signal(h->state, pid, start, sig, there, err) != 0)
+		return err_ctx(err, "%s", h->name);
+	if (sig != 0)
+		fault_point("host_signal");
+	return 0;
 }
 
 int

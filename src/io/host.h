@@ -7,8 +7,10 @@
 
 #include "base/attr.h"
 #include "io/db.h"
+#include "io/db_script.h"
 #include "io/fs.h"
 #include "io/proc.h"
+#include "io/procs.h"
 #include "io/tree.h"
 
 struct buf;
@@ -24,13 +26,20 @@ struct err;
  * A path is absolute, or begins with "~/" for the home directory of the user
  * that we are there.  Each failure names the host: "old:/srv/.env: ...".
  * A deadline passes for every call; a host that has gone silent is
- * ERR_UNREACHABLE after 60 s without a byte.
+ * ERR_UNREACHABLE after silence_ms without a byte, though it was asked.
  */
 struct host;
+
+enum host_transport {
+	HOST_LIBSSH2,		/* io/host_ssh.h */
+	HOST_OPENSSH		/* io/host_openssh.h */
+};
 
 struct host_spec {
 	const char *name;		/* for messages */
 	bool local;
+	enum host_transport transport;
+	uint64_t silence_ms;		/* 0: the 60 s below */
 	const char *address;
 	unsigned int port;
 	const char *user;		/* NULL: the user who runs us */
@@ -86,6 +95,21 @@ int host_free_bytes(struct host *, const char *path, uint64_t *out,
 int host_snapshot(struct host *, const char *source, const char *target,
     struct db_report *, struct err *) MUST_CHECK;
 int host_db_check(struct host *, const char *path, struct db_report *,
+    struct err *) MUST_CHECK;
+
+/* As io/db_script.h. */
+int host_db_script(struct host *, const char *path, const struct db_script *,
+    db_row *each, void *ctx, uint64_t *changes, struct err *) MUST_CHECK;
+
+/*
+ * As io/procs.h: procs_list, procs_env, procs_signal.  each must not call
+ * this host again.  Our own process there, sanctumctl-remote, is not listed.
+ */
+int host_processes(struct host *, const char *dir, procs_each *, void *ctx,
+    struct err *) MUST_CHECK;
+int host_process_env(struct host *, pid_t, uint64_t start,
+    const char *const *names, struct buf *out, struct err *) MUST_CHECK;
+int host_signal(struct host *, pid_t, uint64_t start, int sig, bool *there,
     struct err *) MUST_CHECK;
 
 /*

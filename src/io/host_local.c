@@ -164,6 +164,39 @@ local_connects(void *state, const char *address, unsigned int port,
 }
 
 static int
+local_db_script(void *state, const char *path,
+    const struct db_script *script, struct buf *rows, uint64_t *changes,
+    struct err *err)
+{
+	(void)state;
+	return db_script_gather(path, script, rows, changes, err);
+}
+
+static int
+local_processes(void *state, const char *dir, procs_each *each, void *ctx,
+    struct err *err)
+{
+	(void)state;
+	return procs_list(dir, each, ctx, err);
+}
+
+static int
+local_process_env(void *state, pid_t pid, uint64_t start,
+    const char *const *names, struct buf *out, struct err *err)
+{
+	(void)state;
+	return procs_env(pid, start, names, out, err);
+}
+
+static int
+local_signal(void *state, pid_t pid, uint64_t start, int sig, bool *there,
+    struct err *err)
+{
+	(void)state;
+	return procs_signal(pid, start, sig, there, err);
+}
+
+static int
 local_pack(void *state, const char *root, const char *const *paths,
     size_t n_paths, tree_sink *sink, void *ctx, struct err *err)
 {
@@ -255,6 +288,10 @@ const struct host_ops host_local_ops = {
 	.db_check = local_db_check,
 	.walk = local_walk,
 	.connects = local_connects,
+	.db_script = local_db_script,
+	.processes = local_processes,
+	.process_env = local_process_env,
+	.signal = local_signal,
 	.pack = local_pack,
 	.unpack_open = local_unpack_open,
 	.unpack_write = local_unpack_write,

@@ -11,9 +11,9 @@
 struct wire_pipe;
 
 /*
- * The table behind struct host.  Three things fill it: host_local (this
- * machine), host_pipe (a conversation with sanctumctl-remote over any
- * struct wire_pipe) and host_ssh (a host_pipe on an SSH channel).
+ * The table behind struct host.  Two things fill it: host_local (this
+ * machine) and host_pipe (a conversation with sanctumctl-remote over any
+ * struct wire_pipe); host_ssh and host_openssh make such a pipe.
  *
  * Paths are absolute; io/host.c has expanded "~/".  Errors do not name the
  * host; io/host.c does.  One call at a time: a callback of walk or pack must
@@ -47,6 +47,16 @@ struct host_ops {
 	    void *ctx, struct err *);
 	int (*connects)(void *state, const char *address, unsigned int port,
 	    bool *out, struct err *);
+	/* rows as db_script_gather fills them. */
+	int (*db_script)(void *state, const char *path,
+	    const struct db_script *, struct buf *rows, uint64_t *changes,
+	    struct err *);
+	int (*processes)(void *state, const char *dir, procs_each *,
+	    void *ctx, struct err *);
+	int (*process_env)(void *state, pid_t pid, uint64_t start,
+	    const char *const *names, struct buf *out, struct err *);
+	int (*signal)(void *state, pid_t pid, uint64_t start, int sig,
+	    bool *there, struct err *);
 
 	/* Send a tree.  A failure of sink ends it and is what err tells. */
 	int (*pack)(void *state, const char *root, const char *const *paths,

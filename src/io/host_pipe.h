@@ -39,14 +39,19 @@ struct err;
  *   UNPACK  root, uid, gid; DATA..., END           OK stats
  *   COPY    from, to, uid, gid; blob (paths)       ENTRY (u64)..., OK stats
  *   CONNECTS    address, port u32                  OK u8
+ *   DB_SCRIPT   path; blob (db_script_put)         OK u64 each; blob (rows)
+ *   PROCESSES   dir or ""                          ENTRY (process)..., OK
+ *   PROCESS_ENV pid u32, start u64, names words    OK; blob
+ *   SIGNAL      pid u32, start u64, signal u32     OK u8
  *
  * words = u32 count, then str each.  blob = DATA..., END.  A blob of paths is
  * the paths, each with its NUL.  Any answer may be ERR (kind u8, transient
  * u8, text str) instead, also after ENTRY or DATA frames; one OK or ERR ends
  * every request.
  *
- * CANCEL from us during WALK, PACK or COPY asks for an early end: ERR, or OK
- * when it was done already; where no request is open CANCEL means nothing.
+ * CANCEL from us during WALK, PACK, COPY or PROCESSES asks for an early end:
+ * ERR, or OK when it was done already; where no request is open CANCEL means
+ * nothing.
  * In UNPACK it stands for END and nothing is kept to be finished.  There ERR
  * may come before our END: it is the answer, and what we send after it, up to
  * END or CANCEL, is dropped.

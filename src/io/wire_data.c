@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "io/db.h"
 #include "io/fs.h"
+#include "io/procs.h"
 #include "io/tree.h"
 #include "io/wire_data.h"
 
@@ -142,6 +143,39 @@ wire_data_get_entry(struct wire_reader *r, struct tree_entry *e)
 		r->bad = true;
 	if (!has_link)
 		e->link = NULL;
+}
+
+void
+wire_data_put_process(struct buf *b, const struct procs_info *info)
+{
+	wire_put_u32(b, (uint32_t)info->pid);
+	wire_put_u32(b, (uint32_t)info->ppid);
+	wire_put_u64(b, info->start);
+	wire_put_u32(b, info->uid);
+	wire_put_u8(b, (unsigned char)info->state);
+	wire_put_str(b, info->exe);
+	wire_put_str(b, info->cwd);
+	wire_put_bytes(b, info->argv, info->argv_len);
+	wire_put_u8(b, '\0');
+	wire_put_u8(b, info->why);
+}
+
+void
+wire_data_get_process(struct wire_reader *r, struct procs_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->pid = (pid_t)wire_get_u32(r);
+	info->ppid = (pid_t)wire_get_u32(r);
+	info->start = wire_get_u64(r);
+	info->uid = wire_get_u32(r);
+	info->state = (char)wire_get_u8(r);
+	info->exe = wire_get_str(r);
+	info->cwd = wire_get_str(r);
+	info->argv = wire_get_bytes(r, &info->argv_len);
+	/* A reader of argv may go on to a NUL. */
+	if (wire_get_u8(r) != 0 || info->pid <= 0)
+		r->bad = true;
+	info->why = wire_get_u8(r);
 }
 
 void

@@ -7,6 +7,7 @@ build/plain/sanctumctl).
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
 from collections import namedtuple
@@ -16,7 +17,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bed import jobs, look, seed, worker  # noqa: E402
+from bed import jobs, look, moved_worker, seed, worker  # noqa: E402
+from bed.channel import Channel  # noqa: E402
+from bed.fake_letta import FakeLetta  # noqa: E402
 from bed.paths import TOP  # noqa: E402
 from bed.site import TARGET_PASSWORD, Bed  # noqa: E402
 
@@ -182,3 +185,48 @@ def program_path():
 def program_at():
     """program_in(), for a fixture that outlives one test."""
     return program_in
+
+
+@pytest.fixture
+def channel(src, dst):
+    """The channel's stand-in, under one address everywhere."""
+    with Channel([src, dst]) as up:
+        yield up
+
+
+@pytest.fixture
+def fake_letta(src, dst):
+    """The fake of Letta's routes, under one address everywhere."""
+    with FakeLetta([src, dst]) as up:
+        yield up
+
+
+@pytest.fixture
+def make_live(src, dst, fake_letta, channel):
+    """Function that writes a worker on src that can run; see moved_worker.
+
+    What runs in its place, on either host, is ended after the test.
+    """
+    made = []
+
+    def make(on=src, letta=fake_letta, **more):
+        made.append(moved_worker.make_live(
+            f"live{next(numbers)}", on, letta, channel, **more))
+        return made[-1]
+
+    yield make
+    fake_letta.release()
+    for one in made:
+        for place in (one.at(src), one.at(dst)):
+            place.signal(signal.SIGKILL)
+            place.wait_down()
+            if place.path.exists():
+                place.remove()
+
+
+@pytest.fixture
+def cron(src):
+    """The real cron on src; a minute of its clock takes some seconds."""
+    with moved_worker.Cron(src) as running:
+        yield running
+        running.set()
