@@ -412,3 +412,39 @@ host_connects(struct host *h, const char *address, unsigned int port,
 		    address, port);
 	return 0;
 }
+
+int
+host_dial(struct host *h, unsigned int port, uint64_t timeout_ms,
+    unsigned int *line, struct err *err)
+{
+	if (h->ops->dial(h->state, port, timeout_ms, line, err) != 0)
+		return err_ctx(err, "%s: connect to its loopback, port %u",
+		    h->name, port);
+	return 0;
+}
+
+int
+host_talk(struct host *h, unsigned int line, const void *data, size_t len,
+    struct err *err)
+{
+	if (h->ops->talk(h->state, line, data, len, err) != 0)
+		return err_ctx(err, "%s", h->name);
+	return 0;
+}
+
+int
+host_hear(struct host *h, unsigned int line, uint64_t wait_ms,
+    struct buf *out, bool *ended, struct err *err)
+{
+	if (h->ops->hear(h->state, line, wait_ms, out, ended, err) != 0)
+		return err_ctx(err, "%s", h->name);
+	return 0;
+}
+
+int
+host_hangup(struct host *h, unsigned int line, struct err *err)
+{
+	if (h->ops->hangup(h->state, line, err) != 0)
+		return err_ctx(err, "%s", h->name);
+	return 0;
+}

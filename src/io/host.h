@@ -139,4 +139,16 @@ int host_copy(struct host *from, const char *from_root,
 int host_connects(struct host *, const char *address, unsigned int port,
     bool *out, struct err *) MUST_CHECK;
 
+/*
+ * As io/lines.h: up to four TCP connections from that host to its own
+ * loopback, kept until they are hung up or the host is closed.
+ */
+int host_dial(struct host *, unsigned int port, uint64_t timeout_ms,
+    unsigned int *line, struct err *) MUST_CHECK;
+int host_talk(struct host *, unsigned int line, const void *data, size_t len,
+    struct err *) MUST_CHECK;
+int host_hear(struct host *, unsigned int line, uint64_t wait_ms,
+    struct buf *out, bool *ended, struct err *) MUST_CHECK;
+int host_hangup(struct host *, unsigned int line, struct err *) MUST_CHECK;
+
 #endif /* !IO_HOST_H */

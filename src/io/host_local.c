@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "io/dial.h"
 #include "io/host_local.h"
+#include "io/lines.h"
 
 #define CONNECTS_MS 2000
 
@@ -14,6 +15,7 @@ struct host_local {
 	char *home;
 	struct host_facts facts;
 	struct tree_unpack *unpack;	/* between open and finish */
+	struct lines lines;
 };
 
 int
@@ -56,6 +58,7 @@ local_close(void *state)
 	struct host_local *h = state;
 
 	local_unpack_abort(h);
+	lines_clear(&h->lines);
 	free(h->home);
 	free(h);
 }
@@ -273,6 +276,43 @@ local_copy(void *state, const char *from_root, const char *const *paths,
 	return rc;
 }
 
+static int
+local_dial(void *state, unsigned int port, uint64_t timeout_ms,
+    unsigned int *line, struct err *err)
+{
+	struct host_local *h = state;
+
+	return lines_dial(&h->lines, port, timeout_ms, line, err);
+}
+
+static int
+local_talk(void *state, unsigned int line, const void *data, size_t len,
+    struct err *err)
+{
+	struct host_local *h = state;
+
+	return lines_send(&h->lines, line, data, len, err);
+}
+
+static int
+local_hear(void *state, unsigned int line, uint64_t wait_ms,
+    struct buf *out, bool *ended, struct err *err)
+{
+	struct host_local *h = state;
+
+	return lines_recv(&h->lines, line, wait_ms, out, ended, err);
+}
+
+static int
+local_hangup(void *state, unsigned int line, struct err *err)
+{
+	struct host_local *h = state;
+
+	(void)err;
+	lines_hangup(&h->lines, line);
+	return 0;
+}
+
 const struct host_ops host_local_ops = {
 	.close = local_close,
 	.facts = local_facts,
@@ -288,6 +328,10 @@ const struct host_ops host_local_ops = {
 	.db_check = local_db_check,
 	.walk = local_walk,
 	.connects = local_connects,
+	.dial = local_dial,
+	.talk = local_talk,
+	.hear = local_hear,
+	.hangup = local_hangup,
 	.db_script = local_db_script,
 	.processes = local_processes,
 	.process_env = local_process_env,

@@ -47,6 +47,13 @@ struct host_ops {
 	    void *ctx, struct err *);
 	int (*connects)(void *state, const char *address, unsigned int port,
 	    bool *out, struct err *);
+	int (*dial)(void *state, unsigned int port, uint64_t timeout_ms,
+	    unsigned int *line, struct err *);
+	int (*talk)(void *state, unsigned int line, const void *data,
+	    size_t len, struct err *);
+	int (*hear)(void *state, unsigned int line, uint64_t wait_ms,
+	    struct buf *out, bool *ended, struct err *);
+	int (*hangup)(void *state, unsigned int line, struct err *);
 	/* rows as db_script_gather fills them. */
 	int (*db_script)(void *state, const char *path,
 	    const struct db_script *, struct buf *rows, uint64_t *changes,

@@ -105,4 +105,13 @@ int host_pipe_process_env(void *state, pid_t pid, uint64_t start,
 int host_pipe_signal(void *state, pid_t pid, uint64_t start, int sig,
     bool *there, struct err *);
 
+/* host_pipe_line.c */
+int host_pipe_dial(void *state, unsigned int port, uint64_t timeout_ms,
+    unsigned int *line, struct err *);
+int host_pipe_talk(void *state, unsigned int line, const void *data,
+    size_t len, struct err *);
+int host_pipe_hear(void *state, unsigned int line, uint64_t wait_ms,
+    struct buf *out, bool *ended, struct err *);
+int host_pipe_hangup(void *state, unsigned int line, struct err *);
+
 #endif /* !IO_HOST_PIPE_PART_H */

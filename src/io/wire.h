@@ -67,7 +67,11 @@ enum wire_type {
 	WIRE_DB_SCRIPT,
 	WIRE_PROCESSES,
 	WIRE_PROCESS_ENV,
-	WIRE_SIGNAL
+	WIRE_SIGNAL,
+	WIRE_DIAL,
+	WIRE_TALK,
+	WIRE_HEAR,
+	WIRE_HANGUP
 };
 
 /* How bytes come and go.  deadline_ms as clock_ms tells it; 0: none. */
