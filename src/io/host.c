@@ -14,6 +14,9 @@
 #include "io/wire.h"
 #include "io/ssh.h"
 
+/* A host that is busy must have the time to answer a question. */
+#define SILENCE_MIN_MS 5000
+
 struct host {
 	char *name;
 	const struct host_ops *ops;
@@ -36,7 +39,7 @@ host_open(const struct host_spec *spec, struct host **out, struct err *err)
 {
 	struct host_local *local = NULL;
 	struct host_pipe *pipe = NULL;
-	const struct ssh_limits limits = { .silence_ms = spec->silence_ms };
+	struct ssh_limits limits = { .silence_ms = spec->silence_ms };
 	int rc;
 
 	*out = NULL;
@@ -45,6 +48,8 @@ host_open(const struct host_spec *spec, struct host **out, struct err *err)
 			return err_ctx(err, "%s", spec->name);
 		*out = host_wrap(spec->name, &host_local_ops, local);
 	} else {
+		if (limits.silence_ms > 0 && limits.silence_ms < SILENCE_MIN_MS)
+			limits.silence_ms = SILENCE_MIN_MS;
 		rc = spec->transport == HOST_OPENSSH ?
 		    host_openssh_open(spec, &limits, &pipe, err) :
 		    host_ssh_open(spec, &limits, &pipe, err);

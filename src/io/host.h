@@ -39,7 +39,7 @@ struct host_spec {
 	const char *name;		/* for messages */
 	bool local;
 	enum host_transport transport;
-	uint64_t silence_ms;		/* 0: the 60 s below */
+	uint64_t silence_ms;		/* 0: 60 s; never below 5 s */
 	const char *address;
 	unsigned int port;
 	const char *user;		/* NULL: the user who runs us */

@@ -14,7 +14,7 @@
 #include "bed_hosts.h"
 #include "io/host.h"
 
-/* Trees on the three hosts of bed_hosts.h, and from each to each. */
+/* Trees on the four hosts of bed_hosts.h, and from each to each. */
 static struct bed_hosts bed;
 
 static void
