@@ -363,12 +363,12 @@ relay_at(void *ctx, uint64_t bytes, struct err *err)
 static int
 copy_across(struct host *from, const char *from_root,
     const char *const *paths, size_t n_paths, struct host *to,
-    const char *to_root, uid_t uid, gid_t gid, void (*at)(uint64_t bytes),
-    struct tree_stats *stats, struct err *err)
+    const char *to_root, const struct tree_owner *owner,
+    void (*at)(uint64_t bytes), struct tree_stats *stats, struct err *err)
 {
 	struct relay relay = { .to = to, .at = at };
 
-	if (to->ops->unpack_open(to->state, to_root, uid, gid, err) != 0)
+	if (to->ops->unpack_open(to->state, to_root, owner, err) != 0)
 		return done(to, mem_strdup(to_root), -1, err);
 	if (from->ops->pack(from->state, from_root, paths, n_paths,
 	    relay_sink, &relay, err) != 0) {
@@ -389,6 +389,18 @@ host_copy(struct host *from, const char *from_root,
     const char *to_root, uid_t uid, gid_t gid, void (*at)(uint64_t bytes),
     struct tree_stats *stats, struct err *err)
 {
+	const struct tree_owner owner = { .uid = uid, .gid = gid };
+
+	return host_copy_owned(from, from_root, paths, n_paths, to, to_root,
+	    &owner, at, stats, err);
+}
+
+int
+host_copy_owned(struct host *from, const char *from_root,
+    const char *const *paths, size_t n_paths, struct host *to,
+    const char *to_root, const struct tree_owner *owner,
+    void (*at)(uint64_t bytes), struct tree_stats *stats, struct err *err)
+{
 	struct relay relay = { .to = to, .at = at };
 	char *full_from = full_path(from, from_root, err);
 	char *full_to = full_from ? full_path(to, to_root, err) : NULL;
@@ -397,10 +409,10 @@ host_copy(struct host *from, const char *from_root,
 	if (full_to && from == to)
 		rc = done(from, mem_strdup(full_from),
 		    from->ops->copy(from->state, full_from, paths, n_paths,
-		    full_to, uid, gid, relay_at, &relay, stats, err), err);
+		    full_to, owner, relay_at, &relay, stats, err), err);
 	else if (full_to)
 		rc = copy_across(from, full_from, paths, n_paths, to,
-		    full_to, uid, gid, at, stats, err);
+		    full_to, owner, at, stats, err);
 	free(full_to);
 	free(full_from);
 	if (rc == 0)

@@ -132,6 +132,13 @@ int host_copy(struct host *from, const char *from_root,
     void (*at)(uint64_t bytes), struct tree_stats *, struct err *)
     MUST_CHECK;
 
+/* The same, where more is to be said of owners than one for all. */
+int host_copy_owned(struct host *from, const char *from_root,
+    const char *const *paths, size_t n_paths, struct host *to,
+    const char *to_root, const struct tree_owner *,
+    void (*at)(uint64_t bytes), struct tree_stats *, struct err *)
+    MUST_CHECK;
+
 /*
  * Whether a TCP connection from that host to address:port (an IP address of
  * its own, usually its loopback) is taken up within two seconds.

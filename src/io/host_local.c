@@ -208,15 +208,15 @@ local_pack(void *state, const char *root, const char *const *paths,
 }
 
 static int
-local_unpack_open(void *state, const char *root, uid_t uid, gid_t gid,
-    struct err *err)
+local_unpack_open(void *state, const char *root,
+    const struct tree_owner *owner, struct err *err)
 {
 	struct host_local *h = state;
 
 	if (h->unpack)
 		return err_set(err, ERR_FAILED,
 		    "a tree is being unpacked already");
-	return tree_unpack_open(root, uid, gid, &h->unpack, err);
+	return tree_unpack_open(root, owner, &h->unpack, err);
 }
 
 static int
@@ -259,7 +259,7 @@ relay_sink(void *ctx, const void *data, size_t len, struct err *err)
 
 static int
 local_copy(void *state, const char *from_root, const char *const *paths,
-    size_t n_paths, const char *to_root, uid_t uid, gid_t gid,
+    size_t n_paths, const char *to_root, const struct tree_owner *owner,
     int (*at)(void *ctx, uint64_t bytes, struct err *), void *ctx,
     struct tree_stats *stats, struct err *err)
 {
@@ -267,7 +267,7 @@ local_copy(void *state, const char *from_root, const char *const *paths,
 	int rc;
 
 	(void)state;
-	if (tree_unpack_open(to_root, uid, gid, &relay.to, err) != 0)
+	if (tree_unpack_open(to_root, owner, &relay.to, err) != 0)
 		return -1;
 	rc = tree_pack(from_root, paths, n_paths, relay_sink, &relay, err);
 	if (rc == 0)

@@ -72,8 +72,8 @@ struct host_ops {
 	 * Build a tree: open, then write as often as needed, then finish; or
 	 * abort at any point after open succeeded, also after a failure.
 	 */
-	int (*unpack_open)(void *state, const char *root, uid_t uid,
-	    gid_t gid, struct err *);
+	int (*unpack_open)(void *state, const char *root,
+	    const struct tree_owner *, struct err *);
 	int (*unpack_write)(void *state, const void *data, size_t len,
 	    struct err *);
 	int (*unpack_finish)(void *state, struct tree_stats *, struct err *);
@@ -81,7 +81,7 @@ struct host_ops {
 	/* Both on that machine, nothing crosses the wire but `at`. */
 	int (*copy)(void *state, const char *from_root,
 	    const char *const *paths, size_t n_paths, const char *to_root,
-	    uid_t uid, gid_t gid, int (*at)(void *ctx, uint64_t bytes,
+	    const struct tree_owner *, int (*at)(void *ctx, uint64_t bytes,
 	    struct err *), void *ctx, struct tree_stats *, struct err *);
 };
 

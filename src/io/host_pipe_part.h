@@ -74,11 +74,11 @@ int host_pipe_walk(void *state, const char *root, const struct tree_rules *,
 int host_pipe_pack(void *state, const char *root, const char *const *paths,
     size_t n_paths, tree_sink *, void *ctx, struct err *);
 int host_pipe_copy(void *state, const char *from_root,
-    const char *const *paths, size_t n_paths, const char *to_root, uid_t uid,
-    gid_t gid, int (*at)(void *ctx, uint64_t bytes, struct err *), void *ctx,
-    struct tree_stats *, struct err *);
-int host_pipe_unpack_open(void *state, const char *root, uid_t uid, gid_t gid,
-    struct err *);
+    const char *const *paths, size_t n_paths, const char *to_root,
+    const struct tree_owner *, int (*at)(void *ctx, uint64_t bytes,
+    struct err *), void *ctx, struct tree_stats *, struct err *);
+int host_pipe_unpack_open(void *state, const char *root,
+    const struct tree_owner *, struct err *);
 int host_pipe_unpack_write(void *state, const void *data, size_t len,
     struct err *);
 void host_pipe_unpack_abort(void *state);

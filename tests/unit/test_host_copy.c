@@ -169,7 +169,7 @@ test_copy(void **state)
 	}
 	for (i = 0; i < BED_HOSTS; i++) {
 		for (k = 0; k < BED_HOSTS; k++) {
-			struct tree_stats stats = { 0, 0 };
+			struct tree_stats stats = { 0 };
 			struct err err = ERR_INIT;
 
 			to = in(k, "copy");

@@ -25,10 +25,10 @@ carried(const char *path)
 		if (path[i] != '/')
 			continue;
 		(void)snprintf(part, sizeof(part), "%.*s", (int)i, path);
-		if (worker_leaves(part))
+		if (worker_leaves(part, false))
 			return false;
 	}
-	return !worker_leaves(path);
+	return !worker_leaves(path, false);
 }
 
 static void
@@ -52,9 +52,12 @@ test_what_is_carried(void **state)
 		"broca/.gitignore", "broca/.github/ci.yml", "otto/poetry.lock",
 		"broca/uv.lock", "broca/.envrc", "broca/sanctum.dbx",
 		"broca/x.log.txt", "a b/c'd", "broca/environment.yml",
+		"broca/.env.example.md", "broca/tmp.py", "broca/template",
 	};
 	static const char *const left[] = {
 		"broca/venv/bin/python", "smcp/.venv", "venv",
+		"broca/tmp/x", "smcp/temp", "broca/.env.extra",
+		"broca/.env.e2e", "broca/.env_old", "broca/.env-2024",
 		"otto/node_modules/x/index.js",
 		"broca/runtime/core/__pycache__/agent.cpython-311.pyc",
 		"broca/main.pyc", "broca/.pytest_cache/v", "smcp/.ruff_cache",
