@@ -67,6 +67,23 @@ int dotenv_get(const char *text, size_t len, const char *key,
     const struct dotenv_env *env, struct buf *value,
     enum dotenv_found *found, struct err *) MUST_CHECK;
 
+/* A variable that a file gives, in the end. */
+struct dotenv_known {
+	const char *key;	/* key_len bytes, no NUL behind them */
+	size_t key_len;
+	const char *value;	/* NULL: KEY alone */
+	size_t value_len;
+	size_t line;		/* of the assignment that counts */
+};
+
+/*
+ * Call each for every variable, in the order of their first assignments, with
+ * what dotenv_get without env says.  Stops at the first failure.
+ */
+int dotenv_each(const char *text, size_t len,
+    int (*each)(void *ctx, const struct dotenv_known *, struct err *),
+    void *ctx, struct err *) MUST_CHECK;
+
 /* How many entries assign KEY (KEY alone counts: it unsets). */
 size_t dotenv_assigns(const char *text, size_t len, const char *key);
 
