@@ -5,23 +5,15 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "io/host.h"
 #include "io/host_local.h"
 #include "io/host_openssh.h"
-#include "io/host_ops.h"
+#include "io/host_part.h"
 #include "io/host_pipe.h"
 #include "io/host_ssh.h"
-#include "io/wire.h"
 #include "io/ssh.h"
 
 /* A host that is busy must have the time to answer a question. */
 #define SILENCE_MIN_MS 5000
-
-struct host {
-	char *name;
-	const struct host_ops *ops;
-	void *state;
-};
 
 struct host *
 host_wrap(const char *name, const struct host_ops *ops, void *state)
@@ -82,12 +74,8 @@ host_facts(const struct host *h)
 	return h->ops->facts(h->state);
 }
 
-/*
- * The absolute path that "~/..." stands for there; the caller frees it.
- * NULL with ERR_USAGE for a path that is relative.
- */
-static char *
-full_path(const struct host *h, const char *path, struct err *err)
+char *
+host_full_path(const struct host *h, const char *path, struct err *err)
 {
 	if (path[0] == '/')
 		return mem_strdup(path);
@@ -98,12 +86,8 @@ full_path(const struct host *h, const char *path, struct err *err)
 	return NULL;
 }
 
-/*
- * End of a call on one path.  The error names host and path once: io/fs and
- * its kin have the path in theirs, mostly in front.
- */
-static int
-done(const struct host *h, char *full, int rc, struct err *err)
+int
+host_done(const struct host *h, char *full, int rc, struct err *err)
 {
 	const size_t name_len = strlen(h->name), len = strlen(err->text);
 
@@ -135,22 +119,22 @@ int
 host_stat(struct host *h, const char *path, struct fs_meta *meta,
     struct err *err)
 {
-	char *full = full_path(h, path, err);
+	char *full = host_full_path(h, path, err);
 
 	if (!full)
 		return -1;
-	return done(h, full, h->ops->stat(h->state, full, meta, err), err);
+	return host_done(h, full, h->ops->stat(h->state, full, meta, err), err);
 }
 
 int
 host_read(struct host *h, const char *path, struct buf *out,
     struct fs_meta *meta, struct err *err)
 {
-	char *full = full_path(h, path, err);
+	char *full = host_full_path(h, path, err);
 
 	if (!full)
 		return -1;
-	return done(h, full, h->ops->read(h->state, full, out, meta, err),
+	return host_done(h, full, h->ops->read(h->state, full, out, meta, err),
 	    err);
 }
 
@@ -158,10 +142,10 @@ int
 host_replace(struct host *h, const char *path, const void *data, size_t len,
     const struct fs_meta *meta, struct err *err)
 {
-	char *full = full_path(h, path, err);
+	char *full = host_full_path(h, path, err);
 
-	if (!full || done(h, full, h->ops->replace(h->state, full, data, len,
-	    meta, err), err) != 0)
+	if (!full || host_done(h, full, h->ops->replace(h->state, full, data,
+	    len, meta, err), err) != 0)
 		return -1;
 	fault_point("host_replace");
 	return 0;
@@ -170,10 +154,10 @@ host_replace(struct host *h, const char *path, const void *data, size_t len,
 int
 host_mkdirs(struct host *h, const char *path, mode_t mode, struct err *err)
 {
-	char *full = full_path(h, path, err);
+	char *full = host_full_path(h, path, err);
 
-	if (!full || done(h, full, h->ops->mkdirs(h->state, full, mode, err),
-	    err) != 0)
+	if (!full || host_done(h, full, h->ops->mkdirs(h->state, full, mode,
+	    err), err) != 0)
 		return -1;
 	fault_point("host_mkdirs");
 	return 0;
@@ -182,9 +166,9 @@ host_mkdirs(struct host *h, const char *path, mode_t mode, struct err *err)
 int
 host_remove(struct host *h, const char *path, struct err *err)
 {
-	char *full = full_path(h, path, err);
+	char *full = host_full_path(h, path, err);
 
-	if (!full || done(h, full, h->ops->remove(h->state, full, err),
+	if (!full || host_done(h, full, h->ops->remove(h->state, full, err),
 	    err) != 0)
 		return -1;
 	fault_point("host_remove");
@@ -195,12 +179,12 @@ int
 host_rename(struct host *h, const char *from, const char *to, int exchange,
     struct err *err)
 {
-	char *full_from = full_path(h, from, err);
-	char *full_to = full_from ? full_path(h, to, err) : NULL;
+	char *full_from = host_full_path(h, from, err);
+	char *full_to = full_from ? host_full_path(h, to, err) : NULL;
 	int rc = -1;
 
 	if (full_to)
-		rc = done(h, full_from, h->ops->rename(h->state, full_from,
+		rc = host_done(h, full_from, h->ops->rename(h->state, full_from,
 		    full_to, exchange, err), err);
 	else
 		free(full_from);
@@ -214,71 +198,19 @@ int
 host_free_bytes(struct host *h, const char *path, uint64_t *out,
     struct err *err)
 {
-	char *full = full_path(h, path, err);
+	char *full = host_full_path(h, path, err);
 
 	if (!full)
 		return -1;
-	return done(h, full, h->ops->free_bytes(h->state, full, out, err),
+	return host_done(h, full, h->ops->free_bytes(h->state, full, out, err),
 	    err);
-}
-
-int
-host_snapshot(struct host *h, const char *source, const char *target,
-    struct db_report *report, struct err *err)
-{
-	char *full = full_path(h, source, err);
-	char *full_target = full ? full_path(h, target, err) : NULL;
-	int rc = -1;
-
-	if (full_target)
-		rc = done(h, full, h->ops->snapshot(h->state, full,
-		    full_target, report, err), err);
-	else
-		free(full);
-	free(full_target);
-	if (rc == 0)
-		fault_point("host_snapshot");
-	return rc;
-}
-
-int
-host_db_check(struct host *h, const char *path, struct db_report *report,
-    struct err *err)
-{
-	char *full = full_path(h, path, err);
-
-	if (!full)
-		return -1;
-	return done(h, full, h->ops->db_check(h->state, full, report, err),
-	    err);
-}
-
-int
-host_db_script(struct host *h, const char *path,
-    const struct db_script *script, db_row *each, void *ctx,
-    uint64_t *changes, struct err *err)
-{
-	struct buf rows = BUF_INIT(WIRE_BLOB_MAX);
-	char *full = full_path(h, path, err);
-	int rc;
-
-	if (!full)
-		return -1;
-	rc = done(h, full, h->ops->db_script(h->state, full, script, &rows,
-	    changes, err), err);
-	if (rc == 0 && script->write)
-		fault_point("host_db_script");
-	if (rc == 0)
-		rc = db_script_give(&rows, script, each, ctx, err);
-	buf_wipe(&rows);
-	return rc;
 }
 
 int
 host_processes(struct host *h, const char *dir, procs_each *each, void *ctx,
     struct err *err)
 {
-	char *full = dir ? full_path(h, dir, err) : NULL;
+	char *full = dir ? host_full_path(h, dir, err) : NULL;
 	int rc;
 
 	if (dir && !full)
@@ -313,11 +245,11 @@ host_walk(struct host *h, const char *root, const struct tree_rules *rules,
     int (*each)(void *ctx, const struct tree_entry *, struct err *),
     void *ctx, struct err *err)
 {
-	char *full = full_path(h, root, err);
+	char *full = host_full_path(h, root, err);
 
 	if (!full)
 		return -1;
-	return done(h, full, h->ops->walk(h->state, full, rules, each, ctx,
+	return host_done(h, full, h->ops->walk(h->state, full, rules, each, ctx,
 	    err), err);
 }
 
@@ -369,17 +301,17 @@ copy_across(struct host *from, const char *from_root,
 	struct relay relay = { .to = to, .at = at };
 
 	if (to->ops->unpack_open(to->state, to_root, owner, err) != 0)
-		return done(to, mem_strdup(to_root), -1, err);
+		return host_done(to, mem_strdup(to_root), -1, err);
 	if (from->ops->pack(from->state, from_root, paths, n_paths,
 	    relay_sink, &relay, err) != 0) {
 		to->ops->unpack_abort(to->state);
 		if (!relay.target_failed)
-			return done(from, mem_strdup(from_root), -1, err);
+			return host_done(from, mem_strdup(from_root), -1, err);
 		*err = relay.target_err;
-		return done(to, mem_strdup(to_root), -1, err);
+		return host_done(to, mem_strdup(to_root), -1, err);
 	}
 	if (to->ops->unpack_finish(to->state, stats, err) != 0)
-		return done(to, mem_strdup(to_root), -1, err);
+		return host_done(to, mem_strdup(to_root), -1, err);
 	return 0;
 }
 
@@ -402,12 +334,12 @@ host_copy_owned(struct host *from, const char *from_root,
     void (*at)(uint64_t bytes), struct tree_stats *stats, struct err *err)
 {
 	struct relay relay = { .to = to, .at = at };
-	char *full_from = full_path(from, from_root, err);
-	char *full_to = full_from ? full_path(to, to_root, err) : NULL;
+	char *full_from = host_full_path(from, from_root, err);
+	char *full_to = full_from ? host_full_path(to, to_root, err) : NULL;
 	int rc = -1;
 
 	if (full_to && from == to)
-		rc = done(from, mem_strdup(full_from),
+		rc = host_done(from, mem_strdup(full_from),
 		    from->ops->copy(from->state, full_from, paths, n_paths,
 		    full_to, owner, relay_at, &relay, stats, err), err);
 	else if (full_to)

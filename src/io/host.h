@@ -7,6 +7,7 @@
 
 #include "base/attr.h"
 #include "io/db.h"
+#include "io/db_pages.h"
 #include "io/db_script.h"
 #include "io/fs.h"
 #include "io/proc.h"
@@ -96,6 +97,34 @@ int host_snapshot(struct host *, const char *source, const char *target,
     struct db_report *, struct err *) MUST_CHECK;
 int host_db_check(struct host *, const char *path, struct db_report *,
     struct err *) MUST_CHECK;
+
+/*
+ * As io/db_pages.h: the sums of a database at rest, kept there at sums_path,
+ * whose directory is made (0700).  Ask for those of both copies before the
+ * freeze, so that in it each end reads no more than it must.
+ */
+int host_db_sums(struct host *, const char *path, const char *sums_path,
+    struct db_pages_stats *, struct err *) MUST_CHECK;
+
+/*
+ * Make to_db, a copy of from_db of some earlier time, its copy of now: what
+ * has changed is read under from_db's write lock and patched in place.  The
+ * pages go through this machine's memory and never its disk; between two
+ * files of one host nothing leaves it.
+ *
+ * from_sums are the sums of the snapshot that to_db was made of, to_sums
+ * those of to_db.  Either may be missing or of another file: then to_db is
+ * read first, and its sums (1/256 of it) cross the wire.  So a call that was
+ * killed at any point is met by the same call.  to_db is neither the old nor
+ * the new database until it returns 0; both ends have the same sum of the
+ * whole file then, and to_sums is gone.
+ *
+ * The copy is the live file byte for byte, in its journal mode (db_snapshot's
+ * is never in WAL mode).  Fails as db_pages_send and db_pages_patch_open do.
+ */
+int host_db_delta(struct host *from, const char *from_db,
+    const char *from_sums, struct host *to, const char *to_db,
+    const char *to_sums, struct db_pages_stats *, struct err *) MUST_CHECK;
 
 /* As io/db_script.h. */
 int host_db_script(struct host *, const char *path, const struct db_script *,

@@ -16,6 +16,7 @@ struct host_local {
 	struct host_facts facts;
 	struct tree_unpack *unpack;	/* between open and finish */
 	struct lines lines;
+	struct db_pages_patch *patch;	/* likewise */
 };
 
 int
@@ -53,12 +54,22 @@ local_unpack_abort(void *state)
 }
 
 static void
+local_patch_abort(void *state)
+{
+	struct host_local *h = state;
+
+	db_pages_patch_free(h->patch);
+	h->patch = NULL;
+}
+
+static void
 local_close(void *state)
 {
 	struct host_local *h = state;
 
 	local_unpack_abort(h);
 	lines_clear(&h->lines);
+	local_patch_abort(h);
 	free(h->home);
 	free(h);
 }
@@ -164,6 +175,63 @@ local_connects(void *state, const char *address, unsigned int port,
 {
 	(void)state;
 	return dial_probe(address, port, CONNECTS_MS, out, err);
+}
+
+static int
+local_db_sums(void *state, const char *path, const char *sums_path,
+    struct db_pages_stats *stats, struct err *err)
+{
+	(void)state;
+	return db_pages_sums(path, sums_path, stats, err);
+}
+
+static int
+local_db_send(void *state, const char *path, const char *sums_path,
+    const unsigned char *base, tree_sink *sink, void *ctx,
+    struct db_pages_stats *stats, struct err *err)
+{
+	(void)state;
+	return db_pages_send(path, sums_path, base, sink, ctx, stats, err);
+}
+
+static int
+local_patch_open(void *state, const char *path, const char *sums_path,
+    struct err *err)
+{
+	struct host_local *h = state;
+
+	if (h->patch)
+		return err_set(err, ERR_FAILED,
+		    "a database is being patched already");
+	return db_pages_patch_open(path, sums_path, &h->patch, err);
+}
+
+static int
+local_patch_write(void *state, const void *data, size_t len, struct err *err)
+{
+	struct host_local *h = state;
+
+	return db_pages_patch_write(h->patch, data, len, err);
+}
+
+static int
+local_patch_finish(void *state, struct db_pages_stats *stats,
+    struct err *err)
+{
+	struct host_local *h = state;
+	int rc = db_pages_patch_finish(h->patch, stats, err);
+
+	local_patch_abort(h);
+	return rc;
+}
+
+static int
+local_db_delta(void *state, const char *from, const char *from_sums,
+    const char *to, const char *to_sums, struct db_pages_stats *stats,
+    struct err *err)
+{
+	(void)state;
+	return db_pages_delta(from, from_sums, to, to_sums, stats, err);
 }
 
 static int
@@ -332,6 +400,13 @@ const struct host_ops host_local_ops = {
 	.talk = local_talk,
 	.hear = local_hear,
 	.hangup = local_hangup,
+	.db_sums = local_db_sums,
+	.db_send = local_db_send,
+	.patch_open = local_patch_open,
+	.patch_write = local_patch_write,
+	.patch_finish = local_patch_finish,
+	.patch_abort = local_patch_abort,
+	.db_delta = local_db_delta,
 	.db_script = local_db_script,
 	.processes = local_processes,
 	.process_env = local_process_env,

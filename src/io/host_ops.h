@@ -54,6 +54,23 @@ struct host_ops {
 	int (*hear)(void *state, unsigned int line, uint64_t wait_ms,
 	    struct buf *out, bool *ended, struct err *);
 	int (*hangup)(void *state, unsigned int line, struct err *);
+	int (*db_sums)(void *state, const char *path, const char *sums_path,
+	    struct db_pages_stats *, struct err *);
+	/* Both ends of io/db_pages.h's stream; sums_path may be NULL. */
+	int (*db_send)(void *state, const char *path, const char *sums_path,
+	    const unsigned char *base, tree_sink *sink, void *ctx,
+	    struct db_pages_stats *, struct err *);
+	/* As the four of unpack. */
+	int (*patch_open)(void *state, const char *path,
+	    const char *sums_path, struct err *);
+	int (*patch_write)(void *state, const void *data, size_t len,
+	    struct err *);
+	int (*patch_finish)(void *state, struct db_pages_stats *,
+	    struct err *);
+	void (*patch_abort)(void *state);
+	int (*db_delta)(void *state, const char *from, const char *from_sums,
+	    const char *to, const char *to_sums, struct db_pages_stats *,
+	    struct err *);
 	/* rows as db_script_gather fills them. */
 	int (*db_script)(void *state, const char *path,
 	    const struct db_script *, struct buf *rows, uint64_t *changes,

@@ -88,17 +88,25 @@ take_data(struct host_pipe *p, enum wire_type type, struct wire_reader *r,
 }
 
 int
+host_pipe_take_data(struct host_pipe *p, tree_sink *sink, void *ctx,
+    struct wire_reader *r, struct err *err)
+{
+	struct pack pack = { .sink = sink, .ctx = ctx };
+
+	return host_pipe_stream(p, WIRE_DATA, take_data, &pack, r, err);
+}
+
+int
 host_pipe_pack(void *state, const char *root, const char *const *paths,
     size_t n_paths, tree_sink *sink, void *ctx, struct err *err)
 {
 	struct host_pipe *p = state;
 	struct buf b = BUF_INIT(WIRE_FRAME_MAX);
-	struct pack pack = { .sink = sink, .ctx = ctx };
 	struct wire_reader r;
 
 	wire_put_str(&b, root);
 	if (begin_paths(p, WIRE_PACK, &b, paths, n_paths, err) != 0 ||
-	    host_pipe_stream(p, WIRE_DATA, take_data, &pack, &r, err) != 0)
+	    host_pipe_take_data(p, sink, ctx, &r, err) != 0)
 		return -1;
 	return host_pipe_check(p, &r, "end of a tree", err);
 }
@@ -193,17 +201,26 @@ host_pipe_unpack_abort(void *state)
 }
 
 int
-host_pipe_unpack_finish(void *state, struct tree_stats *stats, struct err *err)
+host_pipe_unpack_end(struct host_pipe *p, struct wire_reader *r,
+    struct err *err)
+{
+	if (p->unpack != UNPACK_OPEN)
+		return err_set(err, ERR_FAILED, "nothing is being sent");
+	p->unpack = UNPACK_NONE;
+	host_pipe_deadline(p, 0);
+	if (wire_send(&p->wire, WIRE_END, NULL, err) != 0)
+		return -1;
+	return host_pipe_finish(p, r, err);
+}
+
+int
+host_pipe_unpack_finish(void *state, struct tree_stats *stats,
+    struct err *err)
 {
 	struct host_pipe *p = state;
 	struct wire_reader r;
 
-	if (p->unpack != UNPACK_OPEN)
-		return err_set(err, ERR_FAILED, "no tree is being unpacked");
-	p->unpack = UNPACK_NONE;
-	host_pipe_deadline(p, 0);
-	if (wire_send(&p->wire, WIRE_END, NULL, err) != 0 ||
-	    host_pipe_finish(p, &r, err) != 0)
+	if (host_pipe_unpack_end(p, &r, err) != 0)
 		return -1;
 	wire_data_get_stats(&r, stats);
 	return host_pipe_check(p, &r, "end of a tree", err);

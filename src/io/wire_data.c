@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "io/db.h"
+#include "io/db_pages.h"
 #include "io/fs.h"
 #include "io/procs.h"
 #include "io/tree.h"
@@ -191,6 +192,27 @@ wire_data_get_process(struct wire_reader *r, struct procs_info *info)
 	if (wire_get_u8(r) != 0 || info->pid <= 0)
 		r->bad = true;
 	info->why = wire_get_u8(r);
+}
+
+void
+wire_data_put_pages(struct buf *b, const struct db_pages_stats *stats)
+{
+	wire_put_u64(b, stats->size_bytes);
+	wire_put_u64(b, stats->pages);
+	wire_put_u64(b, stats->changed);
+	wire_put_u64(b, stats->wire_bytes);
+	buf_add(b, stats->sum, sizeof(stats->sum));
+}
+
+void
+wire_data_get_pages(struct wire_reader *r, struct db_pages_stats *stats)
+{
+	stats->size_bytes = wire_get_u64(r);
+	stats->pages = wire_get_u64(r);
+	stats->changed = wire_get_u64(r);
+	stats->wire_bytes = wire_get_u64(r);
+	for (size_t i = 0; i < sizeof(stats->sum); i++)
+		stats->sum[i] = (unsigned char)wire_get_u8(r);
 }
 
 void

@@ -4,6 +4,7 @@
 #include "io/wire.h"
 
 struct buf;
+struct db_pages_stats;
 struct db_report;
 struct err;
 struct fs_meta;
@@ -34,6 +35,9 @@ void wire_data_get_entry(struct wire_reader *, struct tree_entry *);
 /* Likewise. */
 void wire_data_put_process(struct buf *, const struct procs_info *);
 void wire_data_get_process(struct wire_reader *, struct procs_info *);
+
+void wire_data_put_pages(struct buf *, const struct db_pages_stats *);
+void wire_data_get_pages(struct wire_reader *, struct db_pages_stats *);
 
 void wire_data_put_stats(struct buf *, const struct tree_stats *);
 void wire_data_get_stats(struct wire_reader *, struct tree_stats *);

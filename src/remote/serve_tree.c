@@ -85,8 +85,8 @@ get_paths(struct serve *s, struct buf *blob, size_t *n_paths,
 	return paths;
 }
 
-static int
-send_data(void *ctx, const void *data, size_t len, struct err *err)
+int
+serve_send_data(void *ctx, const void *data, size_t len, struct err *err)
 {
 	struct serve *s = ctx;
 
@@ -107,8 +107,8 @@ serve_pack(struct serve *s, struct wire_reader *r, struct err *err)
 
 	paths = get_paths(s, &blob, &n_paths, err);
 	if (paths && wire_check(&fields, "pack", err) == 0)
-		rc = ops->pack(s->local, root, paths, n_paths, send_data, s,
-		    err);
+		rc = ops->pack(s->local, root, paths, n_paths,
+		    serve_send_data, s, err);
 	free(paths);
 	buf_clear(&blob);
 	free(root);
@@ -165,51 +165,64 @@ serve_copy(struct serve *s, struct wire_reader *r, struct err *err)
 	return rc;
 }
 
-/*
- * The first failure is sent at once, so that the other end stops soon; what
- * is still under way is read and dropped, or both ends would wait to write.
- */
 int
-serve_unpack(struct serve *s, struct wire_reader *r, struct err *err)
+serve_receive(struct serve *s, const struct serve_stream *stream, int opened,
+    struct err *cause, struct err *err)
 {
-	const char *root = wire_get_str(r);
 	enum wire_type type = WIRE_DATA;
-	struct tree_owner owner;
-	struct tree_stats stats;
-	struct err cause = ERR_INIT;
-	int got, rc;
+	struct wire_reader r;
+	int got, rc = opened;
 
-	wire_data_get_owner(r, &owner);
-	rc = wire_check(r, "unpack", &cause);
-	if (rc == 0)
-		rc = ops->unpack_open(s->local, root, &owner, &cause);
-	wire_data_free_owner(&owner);
 	for (;;) {
 		if (rc != 0 && !s->answered) {
 			s->answered = true;
-			ops->unpack_abort(s->local);
-			if (serve_send_err(s, &cause, err) != 0)
+			stream->abort(s->local);
+			if (serve_send_err(s, cause, err) != 0)
 				return -1;
 		}
-		got = wire_recv(&s->wire, &type, r, err);
+		got = wire_recv(&s->wire, &type, &r, err);
 		if (got != 1 || type != WIRE_DATA)
 			break;
 		if (rc == 0)
-			rc = ops->unpack_write(s->local, r->data, r->left,
-			    &cause);
+			rc = stream->write(s->local, r.data, r.left, cause);
 	}
-	if (got == 1 && type == WIRE_END && rc == 0) {
-		rc = ops->unpack_finish(s->local, &stats, err);
-		if (rc == 0)
-			wire_data_put_stats(&s->reply, &stats);
-		return rc;
-	}
-	ops->unpack_abort(s->local);
+	if (got == 1 && type == WIRE_END && rc == 0)
+		return stream->finish(s, err);
+	stream->abort(s->local);
 	if (got == 1 && type == WIRE_CANCEL)
 		return err_set(err, ERR_FAILED, "cancelled");
 	if (got == 1 && type == WIRE_END)
 		return -1;
 	s->wire.broken = true;
 	return got < 0 ? -1 : err_set(err, ERR_UNREACHABLE,
-	    "the stream of a tree was cut");
+	    "the stream was cut");
+}
+
+static int
+finish_unpack(struct serve *s, struct err *err)
+{
+	struct tree_stats stats;
+
+	if (ops->unpack_finish(s->local, &stats, err) != 0)
+		return -1;
+	wire_data_put_stats(&s->reply, &stats);
+	return 0;
+}
+
+int
+serve_unpack(struct serve *s, struct wire_reader *r, struct err *err)
+{
+	const struct serve_stream stream = { .write = ops->unpack_write,
+		.abort = ops->unpack_abort, .finish = finish_unpack };
+	const char *root = wire_get_str(r);
+	struct tree_owner owner;
+	struct err cause = ERR_INIT;
+	int rc;
+
+	wire_data_get_owner(r, &owner);
+	rc = wire_check(r, "unpack", &cause);
+	if (rc == 0)
+		rc = ops->unpack_open(s->local, root, &owner, &cause);
+	wire_data_free_owner(&owner);
+	return serve_receive(s, &stream, rc, &cause, err);
 }
