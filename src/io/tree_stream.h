@@ -38,9 +38,10 @@ struct stat;
  *               size
  *
  * mode is 07777 at most; who builds decides what of it is kept.  mtime_ns
- * counts from 1970 and may be negative.  A path is "" for root (which is a directory), else names joined
- * by "/": see tree_path_valid.  The "\r\n" of the magic shows a channel that
- * translates line ends.  There is nothing behind the end.
+ * counts from 1970 and may be negative.  A path is "" for root (which is a
+ * directory), else names joined by "/": see tree_path_valid.  The "\r\n" of
+ * the magic shows a channel that translates line ends.  There is nothing
+ * behind the end.
  */
 #define TREE_MAGIC "SCTREE\r\n"
 #define TREE_MAGIC_SIZE 8
