@@ -60,6 +60,7 @@ struct conf_host {
 	/* NULL: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts */
 	const char *user_known_hosts_file;
 	enum conf_transport transport;
+	unsigned int silence;		/* seconds; 0: none given, 60 */
 	bool local;
 };
 

@@ -65,6 +65,7 @@ static const struct conf_type types[CONF_TYPES] = {
 		{ "user_known_hosts_file",
 		    TEXT(conf_host, user_known_hosts_file, path) },
 		{ "transport", WORD(conf_host, transport, transport_words) },
+		{ "silence", SECONDS(conf_host, silence) },
 	} },
 	{ "letta", CONF_TYPE_LETTA, {
 		{ "url", conf_set_base_url, FIELD(conf_letta, url) },

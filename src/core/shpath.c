@@ -450,7 +450,8 @@ static size_t
 written(const char *s, size_t max, const char *dir, const char *home,
     bool *from_home)
 {
-	static const char *const ways[] = { "~", "$HOME", "${HOME}" };
+	static const char *const ways[] = { "~", "$HOME", "${HOME}",
+	    "%h" };
 	size_t len = strlen(dir), n;
 	const char *rest;
 

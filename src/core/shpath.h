@@ -58,8 +58,8 @@ struct shpath_move {
 
 /*
  * Append the text with every path that is from_dir or below it made one of
- * to_dir.  A path that is written from "~", $HOME or ${HOME} stays as it is
- * when it leads to to_dir from the other home.
+ * to_dir.  A path that is written from "~", $HOME, ${HOME} or %h (of a
+ * unit) stays as it is when it leads to to_dir from the other home.
  */
 void shpath_rewrite(const char *text, size_t len, const struct shpath_move *,
     struct buf *out);

@@ -4,11 +4,14 @@
 
 #include "core/worker.h"
 
+/* The first is left out of the list when it is carried. */
 static const char *const exclude[] = {
+	/* may hold tokens in remote URLs, and files that were taken back */
+	".git",
 	/* not carried: they must be made anew there */
 	"venv", ".venv", "node_modules",
 	"__pycache__", "*.pyc", ".pytest_cache", ".ruff_cache",
-	".mypy_cache", "htmlcov", ".coverage",
+	".mypy_cache", "htmlcov", ".coverage", "tmp", "temp",
 	/* of a process that does not run there */
 	"*.pid", "broca/run/*.lock", "broca/run/*.log", "*.log", "*.log.[0-9]",
 	"logs",
@@ -19,12 +22,11 @@ static const char *const exclude[] = {
 	"/.env", "/*/.env",
 	/* written anew with them: worker_is_script */
 	"/*.sh", "/*/start*.sh",
-	/* stale secrets; .env.example is code and begins with an e */
-	".env.[!e]*", ".env~", "*.bak", "*.backup",
+	/* stale secrets; .env.example is code, so it is spelled around */
+	".env.[!e]*", ".env.e", ".env.e[!x]*", ".env.ex", ".env.ex[!a]*",
+	".env.exa[!m]*", ".env[-_~]*", "*.bak", "*.backup",
 	/* logins that are bound to one client at a time */
 	"*.session", "*.session-journal", "telegram_session_*.json",
-	/* may hold tokens in remote URLs */
-	".git",
 	/* a crash dump; runtime/core is code, so the whole path is said */
 	"broca/core",
 	/* snapshotted, never copied */
@@ -35,9 +37,9 @@ static const char *const exclude[] = {
 };
 
 const char *const *
-worker_exclude(void)
+worker_exclude(bool git)
 {
-	return exclude;
+	return git ? exclude + 1 : exclude;
 }
 
 bool
@@ -48,12 +50,12 @@ worker_is_script(const char *path)
 }
 
 bool
-worker_leaves(const char *path)
+worker_leaves(const char *path, bool git)
 {
 	const char *last = strrchr(path, '/');
 
 	last = last ? last + 1 : path;
-	for (const char *const *p = exclude; *p; p++) {
+	for (const char *const *p = worker_exclude(git); *p; p++) {
 		if (strchr(*p, '/') ?
 		    fnmatch(*p + (**p == '/'), path, FNM_PATHNAME) == 0 :
 		    fnmatch(*p, last, 0) == 0)

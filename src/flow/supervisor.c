@@ -13,6 +13,10 @@ static const struct {
 } kinds[] = {
 	[SUPERVISOR_NONE] = { "none", NULL },
 	[SUPERVISOR_CRON] = { "cron", &supervisor_cron },
+	[SUPERVISOR_SYSTEMD] = { "systemd", &supervisor_systemd },
+	[SUPERVISOR_SUPERVISORD] = { "supervisord", NULL },
+	[SUPERVISOR_PM2] = { "pm2", NULL },
+	[SUPERVISOR_SCREEN] = { "screen", NULL },
 };
 
 #define N_KINDS (sizeof(kinds) / sizeof(*kinds))

@@ -2,6 +2,7 @@
 
     POST /bot<token>/getUpdates   {offset, limit, timeout}
     POST /bot<token>/sendMessage  {chat_id, text}
+    POST /bot<token>/getMe        and any other: true
 
 Updates wait for 24 hours or until an offset beyond them acknowledges them.
 Of two polls of one token at the same time the older one is answered 409
@@ -18,6 +19,7 @@ from collections import Counter
 from bed.standin import Refuse, StandIn
 
 KEPT_S = 24 * 3600
+ME = {"id": 1, "is_bot": True, "first_name": "bed", "username": "bed_bot"}
 NUMBER = re.compile(r"\[#(\d+)\]")
 
 
@@ -50,8 +52,10 @@ class Channel(StandIn):
             bot.updates.append([time.time(), {
                 "update_id": bot.last_id,
                 "message": {"message_id": bot.last_id,
-                            "from": {"id": int(sender)},
-                            "chat": {"id": int(sender)},
+                            "from": {"id": int(sender), "is_bot": False,
+                                     "first_name": "User"},
+                            "chat": {"id": int(sender),
+                                     "type": "private"},
                             "date": int(time.time()),
                             "text": f"[#{bot.last_id}] {text}".strip()}}])
             self.changed.notify_all()
@@ -65,15 +69,17 @@ class Channel(StandIn):
             bot = self.token(found[1])
             if found[2] == "getUpdates":
                 result = self.get_updates(bot, body, request)
-            else:
+            elif found[2] == "sendMessage":
                 result = self.send_message(body)
+            else:
+                result = ME if found[2] == "getMe" else True
         return {"ok": True, "result": result}
 
     def get_updates(self, bot, body, request):
         bot.poll += 1
-        mine, offset = bot.poll, body.get("offset", 0)
+        mine, offset = bot.poll, int(body.get("offset", 0))
         self.changed.notify_all()
-        until = time.monotonic() + body.get("timeout", 0)
+        until = time.monotonic() + int(body.get("timeout", 0))
         bot.updates = [u for u in bot.updates
                        if u[1]["update_id"] >= offset
                        and u[0] > time.time() - KEPT_S]
@@ -81,7 +87,7 @@ class Channel(StandIn):
             found = [u[1] for u in bot.updates]
             left = until - time.monotonic()
             if found or left <= 0:
-                return found[:body.get("limit", 100)]
+                return found[:int(body.get("limit", 100))]
             self.changed.wait(left)
             if bot.poll != mine:
                 if request.peer_is_gone():
@@ -96,7 +102,8 @@ class Channel(StandIn):
     def send_message(self, body):
         self.sent.append((body["chat_id"], body["text"]))
         self.changed.notify_all()
-        return {"message_id": len(self.sent)}
+        return {"message_id": len(self.sent), "date": int(time.time()),
+                "chat": {"id": int(body["chat_id"]), "type": "private"}}
 
     def waiting(self, token):
         """Return how many updates nobody has acknowledged."""

@@ -15,18 +15,13 @@ after it has moved.
 import json
 import os
 import signal
-import threading
 import uuid
 from collections import Counter
 from pathlib import Path
 
 from bed.channel import NUMBER
-from bed.paths import BedError
 from bed.wait import wait_for
 from bed.worker import Worker, make_worker, write
-
-#: As fast as this cron's clock runs; what it starts sees the real time.
-CRON_SPEED = 40
 
 LIVE_ENV = """\
 CHANNEL_URL={channel}
@@ -42,6 +37,32 @@ screen -list | grep -q '[0-9]\\.broca-{name}[[:space:]]' && exit 0
 cd "{home}/broca" || exit 1
 exec screen -dmS broca-{name} sh -c \\
     'exec /usr/bin/python3 main.py >>"$HOME/logs/broca-{name}.log" 2>&1'
+"""
+
+UNIT = """\
+[Unit]
+Description=Broca of {name}
+After=network.target
+
+[Service]
+WorkingDirectory={home}/broca
+ExecStart=/usr/bin/python3 main.py
+Restart=always
+RestartSec=0.2
+TimeoutStopSec=20
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+PROGRAM = """\
+[program:broca-{name}]
+command=/usr/bin/python3 main.py
+directory={home}/broca
+autostart=true
+autorestart=true
+startsecs=0
+stopwaitsecs=20
 """
 
 ROWS = """\
@@ -62,8 +83,11 @@ class LiveWorker(Worker):
         super().__init__(name, home, host)
         self.letta, self.channel = letta, channel
         self.agent, self.token, self.senders = agent, token, senders
+        #: What would keep it running, by kind of supervisor.
         self.crontab_line = (f"* * * * * {home}/start-{name}-broca.sh"
                              f" >> $HOME/logs/{name}-cron.log 2>&1")
+        self.unit = UNIT.format(name=name, home=home)
+        self.program = PROGRAM.format(name=name, home=home)
 
     def at(self, host, home=None):
         """Return the same worker in another place."""
@@ -221,7 +245,7 @@ def make_live(name, host, letta, channel, *, agent=None, users=3, token=None,
                        random_bytes=random_bytes)
     worker = LiveWorker(
         name, made.home, host, letta=letta, channel=channel, agent=agent,
-        token=token or f"bot-{name}",
+        token=token or f"1000:not-a-real-token-of-{name}",
         senders=[str(1001 + i) for i in range(users)])
     env = (worker.broca / ".env").read_text()
     write(worker.broca / ".env", env + LIVE_ENV.format(
@@ -279,66 +303,3 @@ class RealLetta:
         """Remove the users that were made."""
         for path in self._made:
             self.client("DELETE", path)
-
-
-def quick_clock():
-    """Return the environment of a program whose clock runs CRON_SPEED fast.
-
-    Not faketime(1), which stays between us and the program.
-    """
-    found = list(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-    if not found:
-        raise BedError("libfaketime is not there: run scripts/setup bed")
-    return {"LD_PRELOAD": str(found[0]), "FAKETIME": f"+0 x{CRON_SPEED}"}
-
-
-class Cron:
-    """The real cron, with the host's own crontabs and a quick clock."""
-
-    def __init__(self, host):
-        self.host = host
-        # Not the jobs of the machine whose /etc this host started from.
-        host.run(["sh", "-c", "rm -f /etc/cron.d/* /run/crond.pid;"
-                  " : >/etc/crontab"])
-        host.path("/run/screen").mkdir(mode=0o1777, exist_ok=True)
-        host.path("/run/screen").chmod(0o1777)
-        self._process = host.spawn(
-            ["cron", "-f"], env=quick_clock(),
-            log=host.state_dir / f"{host.name}-cron.log")
-
-    def set(self, *lines, user="root"):
-        """Replace a user's crontab."""
-        self.host.run(["crontab", "-u", user, "-"],
-                      input="".join(f"{line}\n" for line in lines))
-
-    def text(self, user="root"):
-        return self.host.run(["crontab", "-u", user, "-l"],
-                             check=False).stdout
-
-    def alive(self):
-        return self._process.alive()
-
-    def wait_minutes(self, count=2):
-        """Wait until cron has gone through so many of its minutes.
-
-        For what must not happen: a line of the bed's own counts them.
-        """
-        mark = f"/tmp/cron-minutes-{threading.get_ident()}"
-        self.host.run(["rm", "-f", mark])
-        self.host.path("/etc/cron.d/bed").write_text(
-            f"* * * * * root echo >>{mark}\n")
-        try:
-            wait_for("cron", lambda: len(self.host.path(mark).read_text())
-                     >= count, alive=self.alive)
-        finally:
-            self.host.path("/etc/cron.d/bed").unlink()
-
-    def stop(self):
-        """End it; what it has started lives on, as it would."""
-        self._process.stop(signal.SIGKILL)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()

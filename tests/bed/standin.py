@@ -8,6 +8,7 @@ import json
 import select
 import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl
 
 from bed import loopback
 from bed.wait import free_port
@@ -24,7 +25,11 @@ class Refuse(Exception):
 class Handler(BaseHTTPRequestHandler):
     def go(self):
         length = int(self.headers.get("Content-Length") or 0)
-        body = json.loads(self.rfile.read(length) or b"{}")
+        data = self.rfile.read(length)
+        if "form-urlencoded" in self.headers.get("Content-Type", ""):
+            body = dict(parse_qsl(data.decode()))
+        else:
+            body = json.loads(data or b"{}")
         try:
             status, answer = 200, self.server.owner.answer(
                 self.command, self.path, body, self)

@@ -17,7 +17,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bed import jobs, look, moved_worker, seed, worker  # noqa: E402
+from bed import jobs, look, moved_worker, seed  # noqa: E402
+from bed import supervisors, worker  # noqa: E402
 from bed.channel import Channel  # noqa: E402
 from bed.fake_letta import FakeLetta  # noqa: E402
 from bed.paths import TOP  # noqa: E402
@@ -43,6 +44,12 @@ def src(bed):
 @pytest.fixture(scope="session")
 def dst(bed):
     return bed.need("hosts").dst
+
+
+@pytest.fixture(scope="session")
+def machine(bed):
+    """A third host, which systemd has booted."""
+    return bed.need("machine").machine
 
 
 @pytest.fixture(scope="session")
@@ -225,8 +232,35 @@ def make_live(src, dst, fake_letta, channel):
 
 
 @pytest.fixture
+def make_unit_live(machine):
+    """Function as make_live(), on the machine; its unit goes with it."""
+    made = []
+
+    def make(**more):
+        letta, channel = FakeLetta([machine]), Channel([machine])
+        made.append((letta, channel, moved_worker.make_live(
+            f"unit{next(numbers)}", machine, letta, channel, **more)))
+        return made[-1][2]
+
+    yield make
+    for letta, channel, worker in made:
+        machine.remove_unit(f"broca-{worker.name}.service")
+        worker.stop()
+        worker.remove()
+        letta.stop()
+        channel.stop()
+
+
+@pytest.fixture
+def supervisord(src):
+    """The real supervisord on src."""
+    with supervisors.Supervisord(src) as running:
+        yield running
+
+
+@pytest.fixture
 def cron(src):
     """The real cron on src; a minute of its clock takes some seconds."""
-    with moved_worker.Cron(src) as running:
+    with supervisors.Cron(src) as running:
         yield running
         running.set()

@@ -302,3 +302,43 @@ def test_cron_brings_a_stopped_worker_back(make_live, cron):
     cron.wait_minutes(2)
     assert cron.alive() and not worker.processes()
     worker.check(said)
+
+
+# Other supervisors
+
+
+def test_a_unit_is_restarted_until_it_is_disabled(machine, make_unit_live):
+    worker = make_unit_live()
+    name = f"broca-{worker.name}.service"
+    machine.unit(name, worker.unit)
+    worker.wait_up()
+    first = worker.processes()
+    worker.signal(signal.SIGKILL)
+    wait_for("another process", lambda: worker.processes()
+             and worker.processes() != first)
+    said = worker.say(2)
+    worker.wait_answered(said)
+    machine.ssh(f"systemctl disable --now {name}")
+    worker.wait_down()
+    assert machine.unit_state(name) == ("inactive", "disabled")
+    machine.ssh(f"systemctl enable --now {name}")
+    more = worker.say(2)
+    worker.wait_answered(more)
+    worker.check(said + more)
+
+
+def test_supervisord_restarts_a_worker(make_live, supervisord):
+    worker = make_live()
+    program = f"broca-{worker.name}"
+    supervisord.set(program, worker.program)
+    worker.wait_up()
+    first = worker.processes()
+    worker.signal(signal.SIGKILL)
+    wait_for("another process", lambda: worker.processes()
+             and worker.processes() != first)
+    said = worker.say(2)
+    worker.wait_answered(said)
+    supervisord.ctl("stop", program)
+    assert supervisord.state(program) == "STOPPED"
+    assert not worker.processes()
+    worker.check(said)

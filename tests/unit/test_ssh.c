@@ -525,7 +525,7 @@ test_rsa_host(void **state)
 	spec.known_hosts_file = empty;
 	expect(&spec, ERR_FAILED, "ssh-keygen -A");
 	spec.known_hosts_file = rsa.known_hosts;
-	expect(&spec, ERR_FAILED, "RSA");
+	expect(&spec, ERR_FAILED, "transport = openssh");
 
 	/* Known by a key that it does not have any more. */
 	free(empty);

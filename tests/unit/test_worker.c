@@ -26,10 +26,10 @@ carried(const char *path)
 		if (path[i] != '/')
 			continue;
 		(void)snprintf(part, sizeof(part), "%.*s", (int)i, path);
-		if (worker_leaves(part))
+		if (worker_leaves(part, false))
 			return false;
 	}
-	return !worker_leaves(path);
+	return !worker_leaves(path, false);
 }
 
 static void
@@ -53,9 +53,12 @@ test_what_is_carried(void **state)
 		"broca/.gitignore", "broca/.github/ci.yml", "otto/poetry.lock",
 		"broca/uv.lock", "broca/.envrc", "broca/sanctum.dbx",
 		"broca/x.log.txt", "a b/c'd", "broca/environment.yml",
+		"broca/.env.example.md", "broca/tmp.py", "broca/template",
 	};
 	static const char *const left[] = {
 		"broca/venv/bin/python", "smcp/.venv", "venv",
+		"broca/tmp/x", "smcp/temp", "broca/.env.extra",
+		"broca/.env.e2e", "broca/.env_old", "broca/.env-2024",
 		"otto/node_modules/x/index.js",
 		"broca/runtime/core/__pycache__/agent.cpython-311.pyc",
 		"broca/main.pyc", "broca/.pytest_cache/v", "smcp/.ruff_cache",
@@ -112,7 +115,8 @@ expect_edit(const struct worker_env *env, const char *text, const char *want,
 	struct err err = ERR_INIT;
 
 	buf_str(&b, text);
-	if (worker_env_edit(&b, "broca/.env", "broca", env, &result, &err) != 0)
+	if (worker_env_edit(&b, "broca/.env", "broca", env, &result,
+	    &err) != 0)
 		fail_msg("%s", err.text);
 	assert_string_equal(buf_cstr(&b), want);
 	assert_int_equal(b.len, strlen(want));
@@ -132,8 +136,8 @@ expect_refused_for(const struct worker_env *env, const char *text,
 	struct err err = ERR_INIT;
 
 	buf_str(&b, text);
-	assert_int_equal(worker_env_edit(&b, "broca/.env", "broca", env, &result, &err),
-	    -1);
+	assert_int_equal(worker_env_edit(&b, "broca/.env", "broca", env,
+	    &result, &err), -1);
 	assert_int_equal(err.kind, ERR_DATA);
 	if (!str_starts(err.text, "broca/.env") || !strstr(err.text, words))
 		fail_msg("%s", err.text);
@@ -290,8 +294,8 @@ test_no_room(void **state)
 
 	(void)state;
 	buf_str(&b, text);
-	assert_int_equal(worker_env_edit(&b, "x", NULL, target(), &result, &err),
-	    -1);
+	assert_int_equal(worker_env_edit(&b, "x", NULL, target(), &result,
+	    &err), -1);
 	assert_int_equal(err.kind, ERR_DATA);
 	assert_string_equal(buf_cstr(&b), text);
 	buf_wipe(&b);
