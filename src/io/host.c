@@ -134,7 +134,7 @@ host_stat_all(struct host *h, const char *const *paths, size_t n,
 	int rc = 0;
 
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		full[i] = full_path(h, paths[i], err);
+		full[i] = host_full_path(h, paths[i], err);
 		rc = full[i] ? 0 : -1;
 	}
 	if (rc == 0 && h->ops->stat_all(h->state, (const char *const *)full,

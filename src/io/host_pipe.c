@@ -280,16 +280,16 @@ pipe_stat_all(void *state, const char *const *paths, size_t n,
 		struct buf b = BUF_INIT(WIRE_FRAME_MAX);
 
 		wire_put_str(&b, paths[i]);
-		if (begin(p, WIRE_STAT, &b, 0, err) != 0)
+		if (host_pipe_begin(p, WIRE_STAT, &b, 0, err) != 0)
 			return -1;
 	}
 	for (size_t i = 0; i < n && !p->wire.broken; i++) {
-		if (finish(p, &r, rc == 0 ? err : &other) != 0) {
+		if (host_pipe_finish(p, &r, rc == 0 ? err : &other) != 0) {
 			rc = -1;
 			continue;
 		}
 		wire_data_get_meta(&r, &metas[i]);
-		if (check(p, &r, "stat", rc == 0 ? err : &other) != 0)
+		if (host_pipe_check(p, &r, "stat", rc == 0 ? err : &other) != 0)
 			rc = -1;
 	}
 	return rc;
