@@ -115,7 +115,8 @@ expect_edit(const struct worker_env *env, const char *text, const char *want,
 	struct err err = ERR_INIT;
 
 	buf_str(&b, text);
-	if (worker_env_edit(&b, "broca/.env", "broca", env, &result, &err) != 0)
+	if (worker_env_edit(&b, "broca/.env", "broca", env, &result,
+	    &err) != 0)
 		fail_msg("%s", err.text);
 	assert_string_equal(buf_cstr(&b), want);
 	assert_int_equal(b.len, strlen(want));
@@ -135,8 +136,8 @@ expect_refused_for(const struct worker_env *env, const char *text,
 	struct err err = ERR_INIT;
 
 	buf_str(&b, text);
-	assert_int_equal(worker_env_edit(&b, "broca/.env", "broca", env, &result, &err),
-	    -1);
+	assert_int_equal(worker_env_edit(&b, "broca/.env", "broca", env,
+	    &result, &err), -1);
 	assert_int_equal(err.kind, ERR_DATA);
 	if (!str_starts(err.text, "broca/.env") || !strstr(err.text, words))
 		fail_msg("%s", err.text);
@@ -293,8 +294,8 @@ test_no_room(void **state)
 
 	(void)state;
 	buf_str(&b, text);
-	assert_int_equal(worker_env_edit(&b, "x", NULL, target(), &result, &err),
-	    -1);
+	assert_int_equal(worker_env_edit(&b, "x", NULL, target(), &result,
+	    &err), -1);
 	assert_int_equal(err.kind, ERR_DATA);
 	assert_string_equal(buf_cstr(&b), text);
 	buf_wipe(&b);
