@@ -286,6 +286,51 @@ dotenv_each(const char *text, size_t len,
 	return rc;
 }
 
+/* Whether an assignment of key stands at the begin of a line's text. */
+static bool
+looks_like(const char *line, const char *end, const char *key)
+{
+	static const char word[] = "export";
+	size_t key_len = strlen(key);
+
+	while (line < end && (*line == ' ' || *line == '\t'))
+		line++;
+	if ((size_t)(end - line) > strlen(word) &&
+	    memcmp(line, word, strlen(word)) == 0 &&
+	    (line[6] == ' ' || line[6] == '\t'))
+		for (line += 6; line < end && (*line == ' ' ||
+		    *line == '\t'); line++)
+			;
+	if ((size_t)(end - line) <= key_len ||
+	    memcmp(line, key, key_len) != 0)
+		return false;
+	for (line += key_len; line < end && (*line == ' ' || *line == '\t');
+	    line++)
+		;
+	return line < end && *line == '=';
+}
+
+size_t
+dotenv_hidden(const char *text, size_t len, const char *key)
+{
+	struct dotenv_parse p;
+	struct dotenv_entry e;
+	const char *at, *end;
+
+	dotenv_parse_init(&p, text, len);
+	while (dotenv_parse_next(&p, &e)) {
+		/* The first line of an entry is what the parser says it is. */
+		end = text + e.end;
+		for (at = text + e.begin; at < end; at++) {
+			if ((*at == '\n' || *at == '\r') &&
+			    looks_like(at + 1, end, key))
+				return dotenv_parse_line(text,
+				    (size_t)(at + 1 - text));
+		}
+	}
+	return 0;
+}
+
 size_t
 dotenv_assigns(const char *text, size_t len, const char *key)
 {

@@ -189,9 +189,10 @@ read_word(struct shell *p)
 		else if (c == '\'' || c == '"') {
 			wrong = c == '"' ? read_double(p) : read_single(p);
 			p->quoted = true;
-		} else if (c == '$')
+		} else if (c == '$') {
 			wrong = read_dollar(p);
-		else
+			p->quoted = true;
+		} else
 			read_plain(p, c);
 	}
 	return wrong;
@@ -208,13 +209,14 @@ use_word(struct shell *p, size_t line)
 		p->exports = !p->quoted && str_eq(word, "export");
 		return p->exports ? NULL : runs;
 	}
+	if (p->equals == 0 && p->unsure)
+		return runs;
 	equals = memchr(word, '=', len);
 	if (!env_dialect_is_name(word, equals ? (size_t)(equals - word) :
 	    len))
-		return p->unsure ? runs :
-		    "`export' of what is no name: the shell stops";
+		return "`export' of what is no name: the shell stops";
 	if (!equals)
-		return p->unsure ? runs : NULL;
+		return NULL;
 	env_dialect_put(p->out, line, word, (size_t)(equals - word),
 	    equals + 1, len - (size_t)(equals - word) - 1, p->unsure);
 	return NULL;
@@ -244,15 +246,19 @@ static const char *
 read_command(struct shell *p)
 {
 	const char *wrong = NULL;
+	bool alone = false;	/* nothing behind `export' yet */
 	size_t line, words;
 
 	p->exports = false;
 	for (words = 0; !wrong && next_word(p); words++) {
 		line = p->line;
+		alone = !p->exports;
 		wrong = read_word(p);
 		if (!wrong)
 			wrong = use_word(p, line);
 	}
+	if (!wrong && alone && p->exports)
+		return "`export' alone: the shell prints all it has";
 	if (!wrong && p->at < p->len) {
 		if (p->text[p->at] == ';' && words == 0)
 			return "a \";\" without a command: the shell stops";

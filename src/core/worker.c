@@ -9,11 +9,14 @@
 #include "core/dotenv.h"
 #include "core/worker.h"
 
+/* The first is left out of the list when it is carried. */
 static const char *const exclude[] = {
+	/* may hold tokens in remote URLs, and files that were taken back */
+	".git",
 	/* not carried: they must be made anew there */
 	"venv", ".venv", "node_modules",
 	"__pycache__", "*.pyc", ".pytest_cache", ".ruff_cache",
-	".mypy_cache", "htmlcov", ".coverage",
+	".mypy_cache", "htmlcov", ".coverage", "tmp", "temp",
 	/* of a process that does not run there */
 	"*.pid", "broca/run/*.lock", "broca/run/*.log", "*.log", "*.log.[0-9]",
 	"logs",
@@ -22,12 +25,11 @@ static const char *const exclude[] = {
 	 * others may be able to read them.
 	 */
 	"/.env", "/*/.env",
-	/* stale secrets; .env.example is code and begins with an e */
-	".env.[!e]*", ".env~", "*.bak", "*.backup",
+	/* stale secrets; .env.example is code, so it is spelled around */
+	".env.[!e]*", ".env.e", ".env.e[!x]*", ".env.ex", ".env.ex[!a]*",
+	".env.exa[!m]*", ".env[-_~]*", "*.bak", "*.backup",
 	/* logins that are bound to one client at a time */
 	"*.session", "*.session-journal", "telegram_session_*.json",
-	/* may hold tokens in remote URLs */
-	".git",
 	/* a crash dump; runtime/core is code, so the whole path is said */
 	"broca/core",
 	/* snapshotted, never copied */
@@ -38,18 +40,18 @@ static const char *const exclude[] = {
 };
 
 const char *const *
-worker_exclude(void)
+worker_exclude(bool git)
 {
-	return exclude;
+	return git ? exclude + 1 : exclude;
 }
 
 bool
-worker_leaves(const char *path)
+worker_leaves(const char *path, bool git)
 {
 	const char *last = strrchr(path, '/');
 
 	last = last ? last + 1 : path;
-	for (const char *const *p = exclude; *p; p++) {
+	for (const char *const *p = worker_exclude(git); *p; p++) {
 		if (strchr(*p, '/') ?
 		    fnmatch(*p + (**p == '/'), path, FNM_PATHNAME) == 0 :
 		    fnmatch(*p, last, 0) == 0)
@@ -150,12 +152,19 @@ edit_keys(struct buf *text, const char *path, const struct worker_env *env,
     struct worker_env_result *result, struct err *err)
 {
 	const char *key, *value;
-	size_t count;
+	size_t count, line;
 	bool same;
 
 	for (size_t i = 0; i < sizeof(env_keys) / sizeof(*env_keys); i++) {
 		key = env_keys[i].key;
 		value = env_value(env, env_keys[i].value);
+		line = dotenv_hidden(buf_cstr(text), text->len, key);
+		if (line > 0)
+			return err_set(err, ERR_DATA, "%s:%zu: what looks "
+			    "like an assignment of %s lies inside another "
+			    "value (a quote that is not closed above it?); "
+			    "make it a line of its own, or remove it", path,
+			    line, key);
 		count = dotenv_assigns(text->data, text->len, key);
 		if (str_eq(key, "AGENT_ID"))
 			result->names_agent = count > 0;
@@ -169,7 +178,7 @@ edit_keys(struct buf *text, const char *path, const struct worker_env *env,
 			return err_ctx(err, "%s", path);
 		if (count == 1 && same)
 			continue;
-		if (dotenv_set(text, path, key, value, err) != 0)
+		if (dotenv_set(text, path, key, value, NULL, err) != 0)
 			return -1;
 		result->changed++;
 	}

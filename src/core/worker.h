@@ -30,17 +30,23 @@ struct secret;
  * Patterns (struct tree_rules) of what is never carried: virtual
  * environments and caches (made anew there by hand), pid and lock files (a
  * copied pid blocks the start), logs, old copies of .env (stale secrets),
- * login sessions, the version control directory, the .env files, which are
+ * login sessions, .git unless git, the .env files, which are
  * written anew, and sanctum.db with its journals, which is snapshotted.
  * broca/run/otto_bridge is state and is carried.
  */
-const char *const *worker_exclude(void);
+const char *const *worker_exclude(bool git);
+
+/*
+ * A directory that holds this file is a virtual environment, whatever its
+ * name, and is not carried.
+ */
+#define WORKER_VENV_MARK "pyvenv.cfg"
 
 /*
  * Whether one of these patterns is about this path by itself, as io/tree.h
  * matches them; a path below one that is left is not carried either.
  */
-bool worker_leaves(const char *path);
+bool worker_leaves(const char *path, bool git);
 
 /* What the .env files of a worker must say once it serves another agent. */
 struct worker_env {

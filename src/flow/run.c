@@ -418,6 +418,9 @@ run_host_open(const struct conf_host *host, struct host **out,
 		.host_key = host->host_key,
 		.identity_file = identity,
 		.known_hosts_file = known_hosts,
+		.transport = host->transport == CONF_TRANSPORT_OPENSSH ?
+		    HOST_OPENSSH : HOST_LIBSSH2,
+		.silence_ms = (uint64_t)host->silence * 1000,
 	};
 	int rc = host_open(&spec, out, err);
 

@@ -278,7 +278,8 @@ look_inside(void *ctx, const struct tree_entry *entry, struct err *err)
 	struct left_walk *walk = ctx;
 
 	(void)err;
-	if (*entry->path && worker_leaves(entry->path) &&
+	if (*entry->path && worker_leaves(entry->path,
+	    walk->worker->git) &&
 	    !has_step(entry->path))
 		add_name(&walk->left->inside, &walk->left->n_inside,
 		    entry->path);
