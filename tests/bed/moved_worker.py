@@ -114,6 +114,16 @@ class LiveWorker(Worker):
         self.wait_up(before)
         return process
 
+    def spawn_smcp(self, *words, **env):
+        """Start smcp.py with what its .env says, as a start script does.
+
+        It reads no file itself.  Returns its Process.
+        """
+        return self.host.spawn(
+            ["sh", "-c", "set -a; . ./.env; exec python3 smcp.py \"$@\"",
+             "smcp", *words], cwd=f"{self.home}/smcp", env=env,
+            log=self.host.state_dir / f"{self.name}-smcp.log")
+
     def processes(self):
         """Return the pids of its main.py, as this machine counts.
 

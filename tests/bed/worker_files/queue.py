@@ -103,9 +103,17 @@ class Queue:
                                " timestamp = ? WHERE id = ?", (now(), number))
 
     def put(self, message):
-        """Enqueue an update's message; its sender must be known."""
+        """Enqueue an update's message; its sender must be known.
+
+        The profile takes the sender's name of now, which the wire form of
+        all rows that wait has from then on.
+        """
         sender = message["from"]["id"]
         with self.change() as db:
+            db.execute("UPDATE platform_profiles SET username = ?,"
+                       " last_active = ? WHERE platform = 'telegram'"
+                       " AND platform_user_id = ?",
+                       (message["from"].get("username"), now(), str(sender)))
             user, profile = db.execute(
                 "SELECT letta_user_id, id FROM platform_profiles WHERE"
                 " platform = 'telegram' AND platform_user_id = ?",
