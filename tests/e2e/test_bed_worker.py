@@ -256,6 +256,7 @@ def test_a_hanging_worker_holds_the_lock(make_live, fake_letta, hang):
 def test_locked_at_its_start_it_stays_up_and_idle(make_live):
     worker = make_live()
     number = worker.put("waits")
+    worker.put("left long ago", "processing", age_s=400)
     holder = worker.host.spawn(
         ["python3", "-c", "import sqlite3, sys, time;"
          "d = sqlite3.connect(sys.argv[1], isolation_level=None);"

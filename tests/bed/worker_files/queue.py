@@ -92,15 +92,25 @@ class Queue:
     def requeue_stale(self):
         """At start: rows that a process left 300 s ago or earlier.
 
-        Their attempts stay as they are; younger ones are not touched.
+        Their attempts stay as they are; younger ones are not touched.  The
+        lock is taken only if there are any.
         """
+        stale = [number for number, stamp in self.processing()
+                 if is_stale(stamp)]
+        if not stale:
+            return
         with self.change() as db:
-            for number, stamp in db.execute(
-                    "SELECT id, timestamp FROM queue"
-                    " WHERE status = 'processing'").fetchall():
-                if is_stale(stamp):
-                    db.execute("UPDATE queue SET status = 'pending',"
-                               " timestamp = ? WHERE id = ?", (now(), number))
+            db.executemany("UPDATE queue SET status = 'pending',"
+                           " timestamp = ? WHERE id = ?",
+                           [(now(), number) for number in stale])
+
+    def processing(self):
+        db = sqlite3.connect(self.path)
+        try:
+            return db.execute("SELECT id, timestamp FROM queue"
+                              " WHERE status = 'processing'").fetchall()
+        finally:
+            db.close()
 
     def put(self, message):
         """Enqueue an update's message; its sender must be known.
@@ -216,8 +226,8 @@ class Worker:
         self.slot = threading.Semaphore(1)
 
     def loop(self):
-        # If the database is locked just now, this thread alone dies and the
-        # process stays up idle, as the original's does.
+        # If there is one and the database is locked just now, this thread
+        # alone dies and the process stays up idle, as the original's does.
         self.queue.requeue_stale()
         # The slot is waited for inside the loop: when a turn ends after the
         # signal to end, one more row is taken, as the original does.
