@@ -32,6 +32,7 @@ move(struct queue_bed *bed, void **state)
 	queue_bed_row(bed->old_db, 4, "pending", 0, "four", T1);
 	queue_bed_row(bed->old_db, 5, "held", 0, "five", T1);
 	queue_bed_row(bed->old_db, 6, "failed", 0, "six", T1);
+	queue_bed_row(bed->old_db, 7, "flushed", 0, "seven", T1);
 	OK(worker_queue_hold(bed->run, bed->worker, WORKER_MOVE, bed->from,
 	    bed->old_db, &err));
 	queue_bed_copy(bed->old_db, bed->new_db);
@@ -48,6 +49,7 @@ serve(struct queue_bed *bed)
 	queue_bed_sql(bed->new_db,
 	    "UPDATE queue SET status = 'completed', timestamp = '" T9
 	    "' WHERE id IN (2, 6);"
+	    "UPDATE queue SET status = 'pending' WHERE id = 7;"
 	    "UPDATE messages SET agent_response = 'Gr\xc3\xbc\xc3\x9f \"e\"\n',"
 	    " processed = 1 WHERE id IN (2, 6);"
 	    "DELETE FROM queue WHERE id = 4;"
@@ -57,10 +59,10 @@ serve(struct queue_bed *bed)
 	    "', 'identity-3', 'block-3', NULL, '', 1);"
 	    "INSERT INTO platform_profiles VALUES (3, 3, 'telegram', '9', "
 	    "NULL, 'Eve', '{\"a\":1}', '" T9 "', '" T9 "');"
-	    "INSERT INTO messages VALUES (7, 3, 3, 'user', 'hi', '" T9
-	    "', 1, 'hi Eve'), (8, 3, 3, 'user', 'and?', '" T9 "', 0, NULL);"
-	    "INSERT INTO queue VALUES (7, 3, 7, 'completed', 0, '" T9 "'),"
-	    "(8, 3, 8, 'pending', 2, '" T9 "')");
+	    "INSERT INTO messages VALUES (8, 3, 3, 'user', 'hi', '" T9
+	    "', 1, 'hi Eve'), (9, 3, 3, 'user', 'and?', '" T9 "', 0, NULL);"
+	    "INSERT INTO queue VALUES (8, 3, 8, 'completed', 0, '" T9 "'),"
+	    "(9, 3, 9, 'pending', 2, '" T9 "')");
 }
 
 static int
@@ -88,8 +90,8 @@ hold_target(struct queue_bed *bed)
 
 #define KNOWN "1|1|1|completed|0|" T1 "\n2|1|2|completed|0|" T9 \
     "\n3|1|3|pending|0|" T1 "\n4|1|4|flushed|0|" T1 "\n5|1|5|held|0|" T1 \
-    "\n6|1|6|completed|0|" T9 "\n"
-#define FRESH "7|3|7|completed|0|" T9 "\n8|3|8|pending|2|" T9 "\n"
+    "\n6|1|6|completed|0|" T9 "\n7|1|7|pending|0|" T1 "\n"
+#define FRESH "8|3|8|completed|0|" T9 "\n9|3|9|pending|2|" T9 "\n"
 
 static void
 test_all_comes_back(void **state)
@@ -106,7 +108,7 @@ test_all_comes_back(void **state)
 		queue_bed_expect(bed.old_db, "SELECT id, processed, "
 		    "agent_response FROM messages WHERE id > 1", "2|1|Gr\xc3"
 		    "\xbc\xc3\x9f \"e\"\n\n3|0|-\n4|0|-\n5|0|-\n6|1|Gr\xc3"
-		    "\xbc\xc3\x9f \"e\"\n\n7|1|hi Eve\n8|0|-\n");
+		    "\xbc\xc3\x9f \"e\"\n\n7|0|-\n8|1|hi Eve\n9|0|-\n");
 		queue_bed_expect(bed.old_db, "SELECT id, letta_identity_id, "
 		    "letta_block_id, agent_preferences, custom_instructions, "
 		    "typeof(is_active) FROM letta_users WHERE id > 1",
@@ -116,7 +118,7 @@ test_all_comes_back(void **state)
 		    "display_name, metadata FROM platform_profiles",
 		    "1|ada2|Ada|-\n2|bob|Bob|{}\n3|-|Eve|{\"a\":1}\n");
 		queue_bed_expect(bed.old_db, "SELECT seq FROM sqlite_sequence "
-		    "ORDER BY name", "3\n8\n3\n8\n");
+		    "ORDER BY name", "3\n9\n3\n9\n");
 		queue_bed_expect(bed.old_db, "PRAGMA foreign_key_check", "");
 		/* A thaw finds nothing to do, whatever else it did. */
 		OK(worker_queue_thaw(bed.run, bed.worker, WORKER_MOVE,
@@ -151,11 +153,11 @@ test_a_source_that_ran(void **state)
 	move(&bed, state);
 	serve(&bed);
 	hold_target(&bed);
-	queue_bed_row(bed.old_db, 7, "pending", 0, "late", T9);
+	queue_bed_row(bed.old_db, 8, "pending", 0, "late", T9);
 	FAILS(bring_back(&bed, true, &err), ERR_STALE, "the source may have "
 	    "taken rows since the switch");
 	queue_bed_expect(bed.old_db, "SELECT status FROM queue",
-	    "completed\nheld\nheld\nheld\nheld\nfailed\npending\n");
+	    "completed\nheld\nheld\nheld\nheld\nfailed\nflushed\npending\n");
 	queue_bed_expect(bed.old_db, "SELECT count(*) FROM letta_users",
 	    "2\n");
 	queue_bed_close(&bed);
@@ -193,7 +195,8 @@ test_unclear_stays_held(void **state)
 	OK(worker_queue_thaw(bed.run, bed.worker, WORKER_MOVE, bed.from,
 	    bed.old_db, &err));
 	queue_bed_expect(bed.old_db, "SELECT status, attempts FROM queue",
-	    "completed|0\nheld|0\nheld|1\npending|0\nheld|0\nfailed|0\n");
+	    "completed|0\nheld|0\nheld|1\npending|0\nheld|0\nfailed|0\n"
+	    "flushed|0\n");
 	buf_clear(&note.summary);
 	buf_clear(&note.diff);
 	queue_bed_close(&bed);
