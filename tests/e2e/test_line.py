@@ -1,7 +1,8 @@
 """Lines that break, stall or end in a file system that takes nothing.
 
-Each time the same command, once all is well, finishes what it began.  All go
-over the slow line: there a tree is long enough on its way to be met there.
+Each time the same command, once all is well, finishes what it began.  The
+target is behind the slow line: there a tree is long enough on its way to be
+met.
 """
 
 import os
@@ -20,7 +21,7 @@ TARGET = "http://127.0.0.1:18283"
 SILENCE = 5
 
 #: Bytes that take the slow line about a second.
-BIG = 24 << 20
+BIG = 16 << 20
 SOME = 1 << 20
 
 over_both = pytest.mark.parametrize("transport", jobs.TRANSPORTS)
@@ -38,12 +39,12 @@ def moved(bed, dst, make_worker):
 
 @pytest.fixture
 def write_job(bed, tmp_path, moved, transport):
-    def write(**keys):
-        way = {"slow": True, "transport": transport, "silence": SILENCE}
+    def write(slow=True, **keys):
+        way = {"transport": transport, "silence": SILENCE}
         return jobs.write(tmp_path / "line.conf", [
             jobs.job("workers", f"{moved.name}-line"),
             jobs.host("old", bed.src, **way),
-            jobs.host("node1", bed.dst, **way),
+            jobs.host("node1", bed.dst, slow=slow, **way),
             ("letta new", {"url": TARGET,
                            "token": f"env:{jobs.TARGET_TOKEN}"}),
             jobs.worker(moved.name, moved, agent=AGENT, server="new",
@@ -118,7 +119,6 @@ def finish(sanctumctl, job, dst, made):
             if name.startswith("logs") or name == ".env":
                 del listing[name]
     assert there == here
-    assert sanctumctl("verify", job).rc == 0
 
 
 @over_both
@@ -164,7 +164,7 @@ def test_a_line_that_stalls_for_ever(bed, write_job, moved, src, dst,
 def test_a_target_that_takes_nothing(write_job, moved, dst, sanctumctl):
     """Full, then read-only, then well again."""
     small = "/srv/small"
-    job = write_job(to_path=f"{small}/agents/{moved.name}")
+    job = write_job(slow=False, to_path=f"{small}/agents/{moved.name}")
     dst.small_tmpfs(small, "100m")  # space enough, files not
     try:
         dst.run(["mount", "-o", "remount,nr_inodes=12", small])
