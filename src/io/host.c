@@ -6,9 +6,14 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "io/host_local.h"
+#include "io/host_openssh.h"
 #include "io/host_part.h"
 #include "io/host_pipe.h"
 #include "io/host_ssh.h"
+#include "io/ssh.h"
+
+/* A host that is busy must have the time to answer a question. */
+#define SILENCE_MIN_MS 5000
 
 struct host *
 host_wrap(const char *name, const struct host_ops *ops, void *state)
@@ -26,6 +31,8 @@ host_open(const struct host_spec *spec, struct host **out, struct err *err)
 {
 	struct host_local *local = NULL;
 	struct host_pipe *pipe = NULL;
+	struct ssh_limits limits = { .silence_ms = spec->silence_ms };
+	int rc;
 
 	*out = NULL;
 	if (spec->local) {
@@ -33,7 +40,12 @@ host_open(const struct host_spec *spec, struct host **out, struct err *err)
 			return err_ctx(err, "%s", spec->name);
 		*out = host_wrap(spec->name, &host_local_ops, local);
 	} else {
-		if (host_ssh_open(spec, NULL, &pipe, err) != 0)
+		if (limits.silence_ms > 0 && limits.silence_ms < SILENCE_MIN_MS)
+			limits.silence_ms = SILENCE_MIN_MS;
+		rc = spec->transport == HOST_OPENSSH ?
+		    host_openssh_open(spec, &limits, &pipe, err) :
+		    host_ssh_open(spec, &limits, &pipe, err);
+		if (rc != 0)
 			return err_ctx(err, "%s", spec->name);
 		*out = host_wrap(spec->name, &host_pipe_ops, pipe);
 	}
@@ -112,6 +124,25 @@ host_stat(struct host *h, const char *path, struct fs_meta *meta,
 	if (!full)
 		return -1;
 	return host_done(h, full, h->ops->stat(h->state, full, meta, err), err);
+}
+
+int
+host_stat_all(struct host *h, const char *const *paths, size_t n,
+    struct fs_meta *metas, struct err *err)
+{
+	char *full[HOST_STATS_MAX] = { NULL };
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		full[i] = host_full_path(h, paths[i], err);
+		rc = full[i] ? 0 : -1;
+	}
+	if (rc == 0 && h->ops->stat_all(h->state, (const char *const *)full,
+	    n, metas, err) != 0)
+		rc = err_ctx(err, "%s", h->name);
+	for (size_t i = 0; i < n; i++)
+		free(full[i]);
+	return rc;
 }
 
 int
@@ -283,12 +314,12 @@ relay_at(void *ctx, uint64_t bytes, struct err *err)
 static int
 copy_across(struct host *from, const char *from_root,
     const char *const *paths, size_t n_paths, struct host *to,
-    const char *to_root, uid_t uid, gid_t gid, void (*at)(uint64_t bytes),
-    struct tree_stats *stats, struct err *err)
+    const char *to_root, const struct tree_owner *owner,
+    void (*at)(uint64_t bytes), struct tree_stats *stats, struct err *err)
 {
 	struct relay relay = { .to = to, .at = at };
 
-	if (to->ops->unpack_open(to->state, to_root, uid, gid, err) != 0)
+	if (to->ops->unpack_open(to->state, to_root, owner, err) != 0)
 		return host_done(to, mem_strdup(to_root), -1, err);
 	if (from->ops->pack(from->state, from_root, paths, n_paths,
 	    relay_sink, &relay, err) != 0) {
@@ -309,6 +340,18 @@ host_copy(struct host *from, const char *from_root,
     const char *to_root, uid_t uid, gid_t gid, void (*at)(uint64_t bytes),
     struct tree_stats *stats, struct err *err)
 {
+	const struct tree_owner owner = { .uid = uid, .gid = gid };
+
+	return host_copy_owned(from, from_root, paths, n_paths, to, to_root,
+	    &owner, at, stats, err);
+}
+
+int
+host_copy_owned(struct host *from, const char *from_root,
+    const char *const *paths, size_t n_paths, struct host *to,
+    const char *to_root, const struct tree_owner *owner,
+    void (*at)(uint64_t bytes), struct tree_stats *stats, struct err *err)
+{
 	struct relay relay = { .to = to, .at = at };
 	char *full_from = host_full_path(from, from_root, err);
 	char *full_to = full_from ? host_full_path(to, to_root, err) : NULL;
@@ -317,10 +360,10 @@ host_copy(struct host *from, const char *from_root,
 	if (full_to && from == to)
 		rc = host_done(from, mem_strdup(full_from),
 		    from->ops->copy(from->state, full_from, paths, n_paths,
-		    full_to, uid, gid, relay_at, &relay, stats, err), err);
+		    full_to, owner, relay_at, &relay, stats, err), err);
 	else if (full_to)
 		rc = copy_across(from, full_from, paths, n_paths, to,
-		    full_to, uid, gid, at, stats, err);
+		    full_to, owner, at, stats, err);
 	free(full_to);
 	free(full_from);
 	if (rc == 0)
@@ -335,5 +378,41 @@ host_connects(struct host *h, const char *address, unsigned int port,
 	if (h->ops->connects(h->state, address, port, out, err) != 0)
 		return err_ctx(err, "%s: connect to %s port %u", h->name,
 		    address, port);
+	return 0;
+}
+
+int
+host_dial(struct host *h, unsigned int port, uint64_t timeout_ms,
+    unsigned int *line, struct err *err)
+{
+	if (h->ops->dial(h->state, port, timeout_ms, line, err) != 0)
+		return err_ctx(err, "%s: connect to its loopback, port %u",
+		    h->name, port);
+	return 0;
+}
+
+int
+host_talk(struct host *h, unsigned int line, const void *data, size_t len,
+    struct err *err)
+{
+	if (h->ops->talk(h->state, line, data, len, err) != 0)
+		return err_ctx(err, "%s", h->name);
+	return 0;
+}
+
+int
+host_hear(struct host *h, unsigned int line, uint64_t wait_ms,
+    struct buf *out, bool *ended, struct err *err)
+{
+	if (h->ops->hear(h->state, line, wait_ms, out, ended, err) != 0)
+		return err_ctx(err, "%s", h->name);
+	return 0;
+}
+
+int
+host_hangup(struct host *h, unsigned int line, struct err *err)
+{
+	if (h->ops->hangup(h->state, line, err) != 0)
+		return err_ctx(err, "%s", h->name);
 	return 0;
 }

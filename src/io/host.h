@@ -27,13 +27,20 @@ struct err;
  * A path is absolute, or begins with "~/" for the home directory of the user
  * that we are there.  Each failure names the host: "old:/srv/.env: ...".
  * A deadline passes for every call; a host that has gone silent is
- * ERR_UNREACHABLE after 60 s without a byte.
+ * ERR_UNREACHABLE after silence_ms without a byte, though it was asked.
  */
 struct host;
+
+enum host_transport {
+	HOST_LIBSSH2,		/* io/host_ssh.h */
+	HOST_OPENSSH		/* io/host_openssh.h */
+};
 
 struct host_spec {
 	const char *name;		/* for messages */
 	bool local;
+	enum host_transport transport;
+	uint64_t silence_ms;		/* 0: 60 s; never below 5 s */
 	const char *address;
 	unsigned int port;
 	const char *user;		/* NULL: the user who runs us */
@@ -73,6 +80,10 @@ int host_run(struct host *, const struct proc_spec *, struct proc_result *,
 /* As the functions of io/fs.h. */
 int host_stat(struct host *, const char *path, struct fs_meta *,
     struct err *) MUST_CHECK;
+/* n at once (at most HOST_STATS_MAX), for the time of one: metas[i] each. */
+#define HOST_STATS_MAX 16
+int host_stat_all(struct host *, const char *const *paths, size_t n,
+    struct fs_meta *metas, struct err *) MUST_CHECK;
 int host_read(struct host *, const char *path, struct buf *out,
     struct fs_meta *meta, struct err *) MUST_CHECK;
 int host_replace(struct host *, const char *path, const void *data,
@@ -154,11 +165,30 @@ int host_copy(struct host *from, const char *from_root,
     void (*at)(uint64_t bytes), struct tree_stats *, struct err *)
     MUST_CHECK;
 
+/* The same, where more is to be said of owners than one for all. */
+int host_copy_owned(struct host *from, const char *from_root,
+    const char *const *paths, size_t n_paths, struct host *to,
+    const char *to_root, const struct tree_owner *,
+    void (*at)(uint64_t bytes), struct tree_stats *, struct err *)
+    MUST_CHECK;
+
 /*
  * Whether a TCP connection from that host to address:port (an IP address of
  * its own, usually its loopback) is taken up within two seconds.
  */
 int host_connects(struct host *, const char *address, unsigned int port,
     bool *out, struct err *) MUST_CHECK;
+
+/*
+ * As io/lines.h: up to four TCP connections from that host to its own
+ * loopback, kept until they are hung up or the host is closed.
+ */
+int host_dial(struct host *, unsigned int port, uint64_t timeout_ms,
+    unsigned int *line, struct err *) MUST_CHECK;
+int host_talk(struct host *, unsigned int line, const void *data, size_t len,
+    struct err *) MUST_CHECK;
+int host_hear(struct host *, unsigned int line, uint64_t wait_ms,
+    struct buf *out, bool *ended, struct err *) MUST_CHECK;
+int host_hangup(struct host *, unsigned int line, struct err *) MUST_CHECK;
 
 #endif /* !IO_HOST_H */

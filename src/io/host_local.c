@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "io/dial.h"
 #include "io/host_local.h"
+#include "io/lines.h"
 
 #define CONNECTS_MS 2000
 
@@ -14,6 +15,7 @@ struct host_local {
 	char *home;
 	struct host_facts facts;
 	struct tree_unpack *unpack;	/* between open and finish */
+	struct lines lines;
 	struct db_pages_patch *patch;	/* likewise */
 };
 
@@ -66,6 +68,7 @@ local_close(void *state)
 	struct host_local *h = state;
 
 	local_unpack_abort(h);
+	lines_clear(&h->lines);
 	local_patch_abort(h);
 	free(h->home);
 	free(h);
@@ -93,6 +96,17 @@ local_stat(void *state, const char *path, struct fs_meta *meta,
 {
 	(void)state;
 	return fs_stat(path, meta, err);
+}
+
+static int
+local_stat_all(void *state, const char *const *paths, size_t n,
+    struct fs_meta *metas, struct err *err)
+{
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		if (fs_stat(paths[i], &metas[i], err) != 0)
+			return -1;
+	return 0;
 }
 
 static int
@@ -273,15 +287,15 @@ local_pack(void *state, const char *root, const char *const *paths,
 }
 
 static int
-local_unpack_open(void *state, const char *root, uid_t uid, gid_t gid,
-    struct err *err)
+local_unpack_open(void *state, const char *root,
+    const struct tree_owner *owner, struct err *err)
 {
 	struct host_local *h = state;
 
 	if (h->unpack)
 		return err_set(err, ERR_FAILED,
 		    "a tree is being unpacked already");
-	return tree_unpack_open(root, uid, gid, &h->unpack, err);
+	return tree_unpack_open(root, owner, &h->unpack, err);
 }
 
 static int
@@ -324,7 +338,7 @@ relay_sink(void *ctx, const void *data, size_t len, struct err *err)
 
 static int
 local_copy(void *state, const char *from_root, const char *const *paths,
-    size_t n_paths, const char *to_root, uid_t uid, gid_t gid,
+    size_t n_paths, const char *to_root, const struct tree_owner *owner,
     int (*at)(void *ctx, uint64_t bytes, struct err *), void *ctx,
     struct tree_stats *stats, struct err *err)
 {
@@ -332,7 +346,7 @@ local_copy(void *state, const char *from_root, const char *const *paths,
 	int rc;
 
 	(void)state;
-	if (tree_unpack_open(to_root, uid, gid, &relay.to, err) != 0)
+	if (tree_unpack_open(to_root, owner, &relay.to, err) != 0)
 		return -1;
 	rc = tree_pack(from_root, paths, n_paths, relay_sink, &relay, err);
 	if (rc == 0)
@@ -341,11 +355,49 @@ local_copy(void *state, const char *from_root, const char *const *paths,
 	return rc;
 }
 
+static int
+local_dial(void *state, unsigned int port, uint64_t timeout_ms,
+    unsigned int *line, struct err *err)
+{
+	struct host_local *h = state;
+
+	return lines_dial(&h->lines, port, timeout_ms, line, err);
+}
+
+static int
+local_talk(void *state, unsigned int line, const void *data, size_t len,
+    struct err *err)
+{
+	struct host_local *h = state;
+
+	return lines_send(&h->lines, line, data, len, err);
+}
+
+static int
+local_hear(void *state, unsigned int line, uint64_t wait_ms,
+    struct buf *out, bool *ended, struct err *err)
+{
+	struct host_local *h = state;
+
+	return lines_recv(&h->lines, line, wait_ms, out, ended, err);
+}
+
+static int
+local_hangup(void *state, unsigned int line, struct err *err)
+{
+	struct host_local *h = state;
+
+	(void)err;
+	lines_hangup(&h->lines, line);
+	return 0;
+}
+
 const struct host_ops host_local_ops = {
 	.close = local_close,
 	.facts = local_facts,
 	.run = local_run,
 	.stat = local_stat,
+	.stat_all = local_stat_all,
 	.read = local_read,
 	.replace = local_replace,
 	.mkdirs = local_mkdirs,
@@ -356,6 +408,10 @@ const struct host_ops host_local_ops = {
 	.db_check = local_db_check,
 	.walk = local_walk,
 	.connects = local_connects,
+	.dial = local_dial,
+	.talk = local_talk,
+	.hear = local_hear,
+	.hangup = local_hangup,
 	.db_sums = local_db_sums,
 	.db_send = local_db_send,
 	.patch_open = local_patch_open,

@@ -39,6 +39,10 @@ struct err;
  *   UNPACK  root, uid, gid; DATA..., END           OK stats
  *   COPY    from, to, uid, gid; blob (paths)       ENTRY (u64)..., OK stats
  *   CONNECTS    address, port u32                  OK u8
+ *   DIAL    port u32, timeout u64                  OK u32 (line)
+ *   TALK    line u32; blob                         OK
+ *   HEAR    line u32, wait u64                     OK ended u8; blob
+ *   HANGUP  line u32                               OK
  *   DB_SCRIPT   path; blob (db_script_put)         OK u64 each; blob (rows)
  *   DB_SUMS     path, sums path or ""              OK pages
  *   DB_SEND     path, sums path or "", 32 bytes    DATA..., OK pages

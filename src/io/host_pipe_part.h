@@ -82,11 +82,11 @@ int host_pipe_walk(void *state, const char *root, const struct tree_rules *,
 int host_pipe_pack(void *state, const char *root, const char *const *paths,
     size_t n_paths, tree_sink *, void *ctx, struct err *);
 int host_pipe_copy(void *state, const char *from_root,
-    const char *const *paths, size_t n_paths, const char *to_root, uid_t uid,
-    gid_t gid, int (*at)(void *ctx, uint64_t bytes, struct err *), void *ctx,
-    struct tree_stats *, struct err *);
-int host_pipe_unpack_open(void *state, const char *root, uid_t uid, gid_t gid,
-    struct err *);
+    const char *const *paths, size_t n_paths, const char *to_root,
+    const struct tree_owner *, int (*at)(void *ctx, uint64_t bytes,
+    struct err *), void *ctx, struct tree_stats *, struct err *);
+int host_pipe_unpack_open(void *state, const char *root,
+    const struct tree_owner *, struct err *);
 int host_pipe_unpack_write(void *state, const void *data, size_t len,
     struct err *);
 void host_pipe_unpack_abort(void *state);
@@ -124,5 +124,14 @@ int host_pipe_process_env(void *state, pid_t pid, uint64_t start,
     const char *const *names, struct buf *out, struct err *);
 int host_pipe_signal(void *state, pid_t pid, uint64_t start, int sig,
     bool *there, struct err *);
+
+/* host_pipe_line.c */
+int host_pipe_dial(void *state, unsigned int port, uint64_t timeout_ms,
+    unsigned int *line, struct err *);
+int host_pipe_talk(void *state, unsigned int line, const void *data,
+    size_t len, struct err *);
+int host_pipe_hear(void *state, unsigned int line, uint64_t wait_ms,
+    struct buf *out, bool *ended, struct err *);
+int host_pipe_hangup(void *state, unsigned int line, struct err *);
 
 #endif /* !IO_HOST_PIPE_PART_H */

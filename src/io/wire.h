@@ -20,7 +20,7 @@ struct err;
  *
  * A struct wire is one end.  It sends through and reads from a struct
  * wire_pipe: an SSH channel, or a pair of descriptors.  What is sent is
- * gathered until 64 KiB are there, wire_flush is called, or wire_recv has to
+ * gathered until 256 KiB are there, wire_flush is called, or wire_recv has to
  * wait.
  *
  * A failure of the pipe, or a frame that is not one, makes the wire `broken`:
@@ -71,7 +71,11 @@ enum wire_type {
 	WIRE_DB_DELTA,
 	WIRE_PROCESSES,
 	WIRE_PROCESS_ENV,
-	WIRE_SIGNAL
+	WIRE_SIGNAL,
+	WIRE_DIAL,
+	WIRE_TALK,
+	WIRE_HEAR,
+	WIRE_HANGUP
 };
 
 /* How bytes come and go.  deadline_ms as clock_ms tells it; 0: none. */

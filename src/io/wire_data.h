@@ -10,6 +10,8 @@ struct err;
 struct fs_meta;
 struct procs_info;
 struct tree_entry;
+struct tree_id;
+struct tree_owner;
 struct tree_stats;
 
 /*
@@ -39,6 +41,11 @@ void wire_data_get_pages(struct wire_reader *, struct db_pages_stats *);
 
 void wire_data_put_stats(struct buf *, const struct tree_stats *);
 void wire_data_get_stats(struct wire_reader *, struct tree_stats *);
+
+/* get: the lists are new, to be freed with wire_data_free_owner. */
+void wire_data_put_owner(struct buf *, const struct tree_owner *);
+void wire_data_get_owner(struct wire_reader *, struct tree_owner *);
+void wire_data_free_owner(struct tree_owner *);
 
 /*
  * A failure.  The text is made printable when it is got, and its kind is one

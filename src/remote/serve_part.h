@@ -71,5 +71,7 @@ serve_handler serve_snapshot, serve_db_check, serve_db_script, serve_db_sums,
 /* serve_proc.c */
 serve_handler serve_run_program, serve_connects, serve_processes,
     serve_process_env, serve_signal;
+/* serve_line.c */
+serve_handler serve_dial, serve_talk, serve_hear, serve_hangup;
 
 #endif /* !REMOTE_SERVE_PART_H */

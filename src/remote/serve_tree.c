@@ -43,7 +43,12 @@ serve_walk(struct serve *s, struct wire_reader *r, struct err *err)
 	top = wire_data_get_words(&kept, SERVE_WORDS_MAX);
 	rules.exclude = exclude;
 	rules.top = top;
+	rules.pass_over = wire_get_str(&kept);
+	if (*rules.pass_over == '\0')
+		rules.pass_over = NULL;
 	rules.hash = wire_get_u8(&kept) != 0;
+	rules.xattrs = wire_get_u8(&kept) != 0;
+	rules.setuid = wire_get_u8(&kept) != 0;
 	if (wire_check(&kept, "walk", err) == 0)
 		rc = ops->walk(s->local, root, &rules, send_entry, s, err);
 	free(top);
@@ -135,22 +140,24 @@ serve_copy(struct serve *s, struct wire_reader *r, struct err *err)
 {
 	char *from = mem_strdup(wire_get_str(r));
 	char *to = mem_strdup(wire_get_str(r));
-	const uid_t uid = wire_get_u32(r);
-	const gid_t gid = wire_get_u32(r);
-	const struct wire_reader fields = *r;
+	struct wire_reader fields;
 	struct buf blob = BUF_INIT(0);
+	struct tree_owner owner;
 	struct tree_stats stats;
 	size_t n_paths = 0;
 	const char **paths;
 	int rc = -1;
 
+	wire_data_get_owner(r, &owner);
+	fields = *r;
 	s->told = 0;
 	paths = get_paths(s, &blob, &n_paths, err);
 	if (paths && wire_check(&fields, "copy", err) == 0)
-		rc = ops->copy(s->local, from, paths, n_paths, to, uid, gid,
+		rc = ops->copy(s->local, from, paths, n_paths, to, &owner,
 		    send_progress, s, &stats, err);
 	if (rc == 0)
 		wire_data_put_stats(&s->reply, &stats);
+	wire_data_free_owner(&owner);
 	free(paths);
 	buf_clear(&blob);
 	free(to);
@@ -208,13 +215,14 @@ serve_unpack(struct serve *s, struct wire_reader *r, struct err *err)
 	const struct serve_stream stream = { .write = ops->unpack_write,
 		.abort = ops->unpack_abort, .finish = finish_unpack };
 	const char *root = wire_get_str(r);
-	const uid_t uid = wire_get_u32(r);
-	const gid_t gid = wire_get_u32(r);
+	struct tree_owner owner;
 	struct err cause = ERR_INIT;
 	int rc;
 
+	wire_data_get_owner(r, &owner);
 	rc = wire_check(r, "unpack", &cause);
 	if (rc == 0)
-		rc = ops->unpack_open(s->local, root, uid, gid, &cause);
+		rc = ops->unpack_open(s->local, root, &owner, &cause);
+	wire_data_free_owner(&owner);
 	return serve_receive(s, &stream, rc, &cause, err);
 }
