@@ -86,7 +86,7 @@ look(struct host *from, const struct conf_worker *worker, const char *root,
 	int rc;
 
 	proc_result_init(&result, OUT_MAX);
-	rc = host_run(from, &spec, &result, err);
+	rc = host_ask(from, &spec, &result, err);
 	if (rc == 0)
 		say_lines(worker, root, &result.out, note);
 	proc_result_clear(&result);

@@ -85,7 +85,7 @@ find_all(struct host *from, const struct conf_worker *worker,
 	argv[at++] = "f";
 	argv[at++] = "-print0";
 	proc_result_init(&result, OUT_MAX);
-	rc = host_run(from, &spec, &result, err);
+	rc = host_ask(from, &spec, &result, err);
 	if (rc == 0)
 		rc = add_found(worker, root, &result.out, venvs, err);
 	proc_result_clear(&result);
@@ -108,7 +108,7 @@ ask(struct host *from, const char *dir, struct worker_venv *venv,
 	int rc;
 
 	proc_result_init(&result, OUT_MAX);
-	rc = host_run(from, &spec, &result, err);
+	rc = host_ask(from, &spec, &result, err);
 	if (rc != 0 && err->kind == ERR_MISSING) {
 		err_clear(err);
 		rc = 0;
@@ -146,7 +146,7 @@ look(struct host *from, const char *dir, struct worker_venv *venv,
 	    sizeof(venv->version)))
 		venv->version[0] = '\0';
 	if (rc == 0)
-		rc = host_run(from, &spec, &result, err);
+		rc = host_ask(from, &spec, &result, err);
 	at = buf_cstr(&result.out);
 	for (; rc == 0 && at < buf_cstr(&result.out) + result.out.len;
 	    at += strlen(at) + 1) {
