@@ -97,7 +97,8 @@ def test_killed_anywhere_the_same_command_finishes(made, sanctumctl,
             break
     assert 6 < point < 39
     # Begun and not finished: another id has to wait.
-    stopped = sanctumctl(*ways[0][0], env={"SANCTUMCTL_FAULT_STOP": "5"})
+    stopped = sanctumctl(*ways[0][0], env={
+        "SANCTUMCTL_FAULT_STOP": str(point - 2)})
     assert stopped.rc == 99
     other = sanctumctl("worker", "repoint", made.home, NEW.replace("2", "3"))
     assert other.rc == 15 and "was begun" in other.err
