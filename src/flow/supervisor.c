@@ -14,8 +14,8 @@ static const struct {
 	[SUPERVISOR_NONE] = { "none", NULL },
 	[SUPERVISOR_CRON] = { "cron", &supervisor_cron },
 	[SUPERVISOR_SYSTEMD] = { "systemd", &supervisor_systemd },
-	[SUPERVISOR_SUPERVISORD] = { "supervisord", NULL },
-	[SUPERVISOR_PM2] = { "pm2", NULL },
+	[SUPERVISOR_SUPERVISORD] = { "supervisord", &supervisor_supervisord },
+	[SUPERVISOR_PM2] = { "pm2", &supervisor_pm2 },
 	[SUPERVISOR_SCREEN] = { "screen", NULL },
 };
 
