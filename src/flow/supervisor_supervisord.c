@@ -13,10 +13,12 @@
 
 /*
  * supervisorctl.  A supervisord that does not run has nothing to be told;
- * a program that is as wanted already is no failure.
+ * a program that is as wanted already is no failure.  gone: nor is one that
+ * is not there any more.
  */
 static int
-tell(struct host *host, const char *verb, const char *name, struct err *err)
+tell(struct host *host, const char *verb, const char *name, bool gone,
+    struct err *err)
 {
 	const char *const argv[] = { "supervisorctl", verb, name, NULL };
 	struct buf said = BUF_INIT(SUPERVISOR_TEXT_MAX);
@@ -27,6 +29,7 @@ tell(struct host *host, const char *verb, const char *name, struct err *err)
 	if (rc == 0 && (status != 0 || strstr(buf_cstr(&said), "ERROR")) &&
 	    status != 127 && !strstr(buf_cstr(&said), "no such file") &&
 	    !strstr(buf_cstr(&said), "refused") &&
+	    !(gone && strstr(buf_cstr(&said), "no such group")) &&
 	    !strstr(buf_cstr(&said), "already started") &&
 	    !strstr(buf_cstr(&said), "not running")) {
 		str_printable(&shown, said.data ? said.data : "",
@@ -42,7 +45,7 @@ tell(struct host *host, const char *verb, const char *name, struct err *err)
 static int
 edit(struct host *host, const struct supervisor *s, const char *mark,
     int (*change)(struct buf *, const char *, const char *, bool *,
-    struct err *), struct err *err)
+    struct err *), bool off, struct err *err)
 {
 	struct buf text = BUF_INIT(2 * SUPERVISOR_TEXT_MAX);
 	struct fs_meta meta;
@@ -60,21 +63,21 @@ edit(struct host *host, const struct supervisor *s, const char *mark,
 	if (rc != 0)
 		return err_ctx(err, "%s: %s", host_name(host), s->where);
 	/* Also when it was changed before: that run may have ended here. */
-	return tell(host, "update", s->name, err);
+	return tell(host, "update", s->name, off, err);
 }
 
 static int
 disable(struct host *host, const struct supervisor *s, const char *mark,
     struct err *err)
 {
-	return edit(host, s, mark, supervisord_disable, err);
+	return edit(host, s, mark, supervisord_disable, true, err);
 }
 
 static int
 enable(struct host *host, const struct supervisor *s, const char *mark,
     struct err *err)
 {
-	return edit(host, s, mark, supervisord_enable, err);
+	return edit(host, s, mark, supervisord_enable, false, err);
 }
 
 /* A file of its own where this host keeps them; NULL: it keeps none. */
@@ -121,7 +124,7 @@ install(struct host *host, const struct supervisor *s,
 		fault_point("supervisord");
 	}
 	if (rc == 0)
-		rc = tell(host, "update", s->name, err);
+		rc = tell(host, "update", s->name, false, err);
 	buf_wipe(&text);
 	free(path);
 	return rc;
@@ -142,7 +145,7 @@ take_out(struct host *host, const struct supervisor *s,
 		rc = host_remove(host, path, err);
 		fault_point("supervisord");
 		if (rc == 0)
-			rc = tell(host, "update", s->name, err);
+			rc = tell(host, "update", s->name, true, err);
 	}
 	buf_wipe(&text);
 	free(first);
@@ -153,7 +156,7 @@ take_out(struct host *host, const struct supervisor *s,
 static int
 start(struct host *host, const struct supervisor *s, struct err *err)
 {
-	return tell(host, "start", s->name, err);
+	return tell(host, "start", s->name, false, err);
 }
 
 static void

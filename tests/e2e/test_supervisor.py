@@ -243,14 +243,14 @@ def test_two_live_brocas_are_told(make_live, hand, src, sanctumctl, job_of):
     said, = hand(src, "twins", worker.home, copy, "coming")[0]
     assert "have one Telegram token and one agent" in said
     assert "to be started" in said and worker.token not in said
-    # Another agent in the process's environment, the token in both.
+    # Another token in the process's environment, the agent in both.
     src.run(["rm", f"{copy}/broca/run/broca.pid"])
     second = src.spawn(["/usr/bin/python3", "main.py"], cwd=f"{copy}/broca",
-                       env={"AGENT_ID": "agent-of-another"})
+                       env={"TELEGRAM_BOT_TOKEN": "9:another"})
     wait_for("the twin", lambda: hand(src, "twins", worker.home, copy,
-                                      "now"))
+                                      "now"), 10, alive=second.alive)
     said, = hand(src, "twins", worker.home, copy, "now")[0]
-    assert said.endswith("have one Telegram token")
+    assert said.endswith("have one agent")
     found = listed(sanctumctl, job_of(src))
     assert any("split brain" in t for t in
                found["broca", f"{copy}/broca"]["traps"])
