@@ -2,10 +2,13 @@
 
 #include "cli/cmd.h"
 
-extern const struct cmd cmd_worker_env_get;
+extern const struct cmd cmd_worker_env_get, cmd_worker_env_lint,
+    cmd_worker_env_set;
 
 static const struct cmd *const verbs[] = {
 	&cmd_worker_env_get,
+	&cmd_worker_env_set,
+	&cmd_worker_env_lint,
 	NULL
 };
 

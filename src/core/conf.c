@@ -179,8 +179,8 @@ take_key(void *ctx, const char *inih_section, const char *key,
 	    key[strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789_")] != '\0') {
 		fail_with(in, conf_section_is_env(in->doc) ?
 		    "what stands before `=' is neither a variable's name nor "
-		    "NAME@TREE" : "what stands before `=' is not a key: a-z, 0-9 "
-		    "and _");
+		    "NAME@TREE" :
+		    "what stands before `=' is not a key: a-z, 0-9 and _");
 		return 0;
 	}
 	wrong = check_value(value);

@@ -120,7 +120,7 @@ env_dialect_value(const struct env_reading *r, const char *key)
 {
 	struct env_item item = { .key = key, .value = "",
 	    .outcome = r->why ? ENV_REFUSED : ENV_UNSET, .why = r->why,
-	    .line = r->line };
+	    .line = r->why ? r->line : 0 };
 
 	for (size_t i = env_dialect_count(r); i-- > 0;) {
 		if (str_eq(env_dialect_item(r, i).key, key))

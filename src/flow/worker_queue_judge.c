@@ -14,6 +14,7 @@
 #include "flow/server.h"
 #include "flow/worker.h"
 #include "flow/worker_queue.h"
+#include "flow/worker_queue_back.h"
 #include "flow/worker_queue_part.h"
 #include "io/journal.h"
 
@@ -449,7 +450,10 @@ worker_queue_judge(struct run *run, const struct conf_worker *worker,
 	int rc;
 
 	judging.scope = worker_queue_scope(worker, way, "judged");
-	rc = load(&judging, host, db, err);
+	rc = way == WORKER_MOVE ? worker_queue_mark(run, worker, host, db,
+	    err) : 0;
+	if (rc == 0)
+		rc = load(&judging, host, db, err);
 	if (rc == 0)
 		rc = ask(&judging, err);
 	if (rc == 0 && judging.cases.n > 0)

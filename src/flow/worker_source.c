@@ -55,24 +55,33 @@ get_from(struct host *host, const char *path, const char *key,
 }
 
 int
+worker_env_value(struct host *host, const char *dir, const char *tree,
+    const char *key, struct buf *value, bool *found, struct err *err)
+{
+	char *near = mem_printf("%s/%s/.env", dir, tree);
+	char *above = mem_printf("%s/.env", dir);
+	int rc;
+
+	rc = get_from(host, near, key, value, found, err);
+	if (rc == 0 && !*found)
+		rc = get_from(host, above, key, value, found, err);
+	free(near);
+	free(above);
+	return rc;
+}
+
+int
 worker_source_env(struct run *run, const struct conf_worker *worker,
     const char *tree, const char *key, struct buf *value, bool *found,
     struct err *err)
 {
-	char *near = mem_printf("%s/%s/.env", worker->from_path, tree);
-	char *above = mem_printf("%s/.env", worker->from_path);
 	struct host *from;
-	int rc;
 
 	*found = false;
-	rc = run_host(run, worker->from_host, &from, err);
-	if (rc == 0)
-		rc = get_from(from, near, key, value, found, err);
-	if (rc == 0 && !*found)
-		rc = get_from(from, above, key, value, found, err);
-	free(near);
-	free(above);
-	return rc;
+	if (run_host(run, worker->from_host, &from, err) != 0)
+		return -1;
+	return worker_env_value(from, worker->from_path, tree, key, value,
+	    found, err);
 }
 
 /* What .env says is an agent's id, or it says nothing to us. */

@@ -8,6 +8,7 @@
 struct buf;
 struct conf_worker;
 struct err;
+struct host;
 struct run;
 
 /* What the worker at the source uses. */
@@ -25,10 +26,15 @@ int worker_source_agent(struct run *, const struct conf_worker *, char **id,
     struct err *) MUST_CHECK;
 
 /*
- * The value of a key in TREE/.env of the source, else in .env above it, as
- * python-dotenv reads it.  *found false: neither assigns it.  The caller wipes
+ * The value of a key in DIR/TREE/.env, else in DIR/.env, as python-dotenv
+ * reads it.  *found false: neither assigns it.  The caller wipes
  * value.
  */
+int worker_env_value(struct host *, const char *dir, const char *tree,
+    const char *key, struct buf *value, bool *found, struct err *)
+    MUST_CHECK;
+
+/* The same of the source's directory. */
 int worker_source_env(struct run *, const struct conf_worker *,
     const char *tree, const char *key, struct buf *value, bool *found,
     struct err *) MUST_CHECK;

@@ -127,6 +127,25 @@ host_stat(struct host *h, const char *path, struct fs_meta *meta,
 }
 
 int
+host_stat_all(struct host *h, const char *const *paths, size_t n,
+    struct fs_meta *metas, struct err *err)
+{
+	char *full[HOST_STATS_MAX] = { NULL };
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		full[i] = host_full_path(h, paths[i], err);
+		rc = full[i] ? 0 : -1;
+	}
+	if (rc == 0 && h->ops->stat_all(h->state, (const char *const *)full,
+	    n, metas, err) != 0)
+		rc = err_ctx(err, "%s", h->name);
+	for (size_t i = 0; i < n; i++)
+		free(full[i]);
+	return rc;
+}
+
+int
 host_read(struct host *h, const char *path, struct buf *out,
     struct fs_meta *meta, struct err *err)
 {

@@ -80,6 +80,10 @@ int host_run(struct host *, const struct proc_spec *, struct proc_result *,
 /* As the functions of io/fs.h. */
 int host_stat(struct host *, const char *path, struct fs_meta *,
     struct err *) MUST_CHECK;
+/* n at once (at most HOST_STATS_MAX), for the time of one: metas[i] each. */
+#define HOST_STATS_MAX 16
+int host_stat_all(struct host *, const char *const *paths, size_t n,
+    struct fs_meta *metas, struct err *) MUST_CHECK;
 int host_read(struct host *, const char *path, struct buf *out,
     struct fs_meta *meta, struct err *) MUST_CHECK;
 int host_replace(struct host *, const char *path, const void *data,

@@ -99,6 +99,17 @@ local_stat(void *state, const char *path, struct fs_meta *meta,
 }
 
 static int
+local_stat_all(void *state, const char *const *paths, size_t n,
+    struct fs_meta *metas, struct err *err)
+{
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		if (fs_stat(paths[i], &metas[i], err) != 0)
+			return -1;
+	return 0;
+}
+
+static int
 local_read(void *state, const char *path, struct buf *out,
     struct fs_meta *meta, struct err *err)
 {
@@ -386,6 +397,7 @@ const struct host_ops host_local_ops = {
 	.facts = local_facts,
 	.run = local_run,
 	.stat = local_stat,
+	.stat_all = local_stat_all,
 	.read = local_read,
 	.replace = local_replace,
 	.mkdirs = local_mkdirs,

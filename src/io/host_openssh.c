@@ -25,7 +25,7 @@
 #define HELLO_MS 30000
 #define END_MS 2000		/* for ssh to end by itself */
 #define LOOK_MS 30000
-#define SAID_MAX (16u * 1024u)
+#define SAID_MAX (64u * 1024u)	/* the host's banner, and ssh's words */
 #define PIPE_BYTES (1024 * 1024)
 #define KEY_FILE_MAX (64u * 1024u)
 #define FAILED_STATUS 255	/* of ssh itself */
@@ -74,11 +74,17 @@ open_said(struct err *err)
 static void
 read_said(const struct line *l, struct buf *out)
 {
-	char text[SAID_MAX + 1];
-	ssize_t n = pread(l->said, text, SAID_MAX, 0);
+	char text[4096 + 1];
+	ssize_t n;
+	off_t at;
 
-	text[n > 0 ? n : 0] = '\0';
-	buf_str(out, text);
+	for (at = 0; at < (off_t)SAID_MAX; at += n) {
+		n = pread(l->said, text, sizeof(text) - 1, at);
+		if (n <= 0 || text[0] == '\0')
+			break;
+		text[n] = '\0';		/* the file ends in NULs */
+		buf_str(out, text);
+	}
 }
 
 /* ssh has ended, or lost the pipe: why, if it was ssh's fault; else 0. */

@@ -27,6 +27,9 @@ struct host_ops {
 	    struct proc_result *, struct err *);
 	int (*stat)(void *state, const char *path, struct fs_meta *,
 	    struct err *);
+	/* n of them, for the price of one wait. */
+	int (*stat_all)(void *state, const char *const *paths, size_t n,
+	    struct fs_meta *metas, struct err *);
 	int (*read)(void *state, const char *path, struct buf *out,
 	    struct fs_meta *meta, struct err *);
 	int (*replace)(void *state, const char *path, const void *data,

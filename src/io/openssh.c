@@ -11,7 +11,8 @@
 #include "io/ssh.h"
 
 #define TOLD "sanctumctl-key "
-#define WORDS_MAX 400
+#define LINES_MAX 3
+#define LINE_MAX_LEN 160u
 
 /* Let ssh split and expand this to script and these arguments. */
 #define KEY_COMMAND "KnownHostsCommand=/bin/sh -c '%s' sh %%f %s %%H %%t %%K"
@@ -23,7 +24,9 @@ static const char *const fixed[] = {
 	/* Of ssh 8.7 and later: older ones lack what these shut off. */
 	"IgnoreUnknown=ForkAfterAuthentication,StdinNull,SessionType",
 	"ForkAfterAuthentication=no", "StdinNull=no", "SessionType=default",
-	"BatchMode=yes", "LogLevel=ERROR",
+	"BatchMode=yes",
+	/* At this level it says that the host does not respond any more. */
+	"LogLevel=INFO",
 	"StrictHostKeyChecking=yes", "NoHostAuthenticationForLocalhost=no",
 	"VerifyHostKeyDNS=no", "UpdateHostKeys=no", "CheckHostIP=no",
 	"FingerprintHash=sha256",
@@ -248,18 +251,21 @@ openssh_kind(const char *said)
 void
 openssh_last_words(struct buf *out, const char *said)
 {
-	const size_t all = strlen(said);
-	const char *p = said + (all > WORDS_MAX ? all - WORDS_MAX : 0);
-	size_t len;
+	const char *lines[LINES_MAX], *p;
+	size_t lens[LINES_MAX], n = 0, i, len;
 
-	for (; *p; p += len) {
+	for (p = said; *p; p += len + strspn(p + len, "\r\n")) {
 		len = strcspn(p, "\r\n");
 		/* Neither the frame of a warning nor a line of ours. */
-		if (len > 0 && *p != '@' && !str_starts(p, TOLD)) {
-			if (out->len > 0)
-				buf_str(out, "; ");
-			str_printable(out, p, len);
-		}
-		len += strspn(p + len, "\r\n");
+		if (len == 0 || *p == '@' || str_starts(p, TOLD))
+			continue;
+		lines[n % LINES_MAX] = p;
+		lens[n++ % LINES_MAX] = len < LINE_MAX_LEN ? len : LINE_MAX_LEN;
+	}
+	for (i = n > LINES_MAX ? n - LINES_MAX : 0; i < n; i++) {
+		if (out->len > 0)
+			buf_str(out, "; ");
+		str_printable(out, lines[i % LINES_MAX],
+		    lens[i % LINES_MAX]);
 	}
 }

@@ -63,7 +63,10 @@ bool openssh_key_told(const char *said, char *name, size_t size,
  */
 enum err_kind openssh_kind(const char *said);
 
-/* The last words, printable, on one line. */
+/*
+ * The last three lines, printable, as one: a banner of the host comes before
+ * what ssh has to say.
+ */
 void openssh_last_words(struct buf *out, const char *said);
 
 #endif /* !IO_OPENSSH_H */

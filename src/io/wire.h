@@ -20,7 +20,7 @@ struct err;
  *
  * A struct wire is one end.  It sends through and reads from a struct
  * wire_pipe: an SSH channel, or a pair of descriptors.  What is sent is
- * gathered until 64 KiB are there, wire_flush is called, or wire_recv has to
+ * gathered until 256 KiB are there, wire_flush is called, or wire_recv has to
  * wait.
  *
  * A failure of the pipe, or a frame that is not one, makes the wire `broken`:

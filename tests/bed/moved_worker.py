@@ -27,6 +27,8 @@ LIVE_ENV = """\
 CHANNEL_URL={channel}
 TELEGRAM_BOT_TOKEN='{token}'
 BED_BACKOFF=0.2
+BED_GRACE=2
+BED_LINGER=1
 """
 
 START_SCRIPT = """\
@@ -113,6 +115,16 @@ class LiveWorker(Worker):
             env=env, log=self.host.state_dir / f"{self.name}.log")
         self.wait_up(before)
         return process
+
+    def spawn_smcp(self, *words, **env):
+        """Start smcp.py with what its .env says, as a start script does.
+
+        It reads no file itself.  Returns its Process.
+        """
+        return self.host.spawn(
+            ["sh", "-c", "set -a; . ./.env; exec python3 smcp.py \"$@\"",
+             "smcp", *words], cwd=f"{self.home}/smcp", env=env,
+            log=self.host.state_dir / f"{self.name}-smcp.log")
 
     def processes(self):
         """Return the pids of its main.py, as this machine counts.

@@ -1,13 +1,16 @@
 """The bed's worker, channel and supervisors do what the originals do."""
 
+import json
 import shutil
 import signal
 
 import pytest
 
+from bed.http import HttpError, call
 from bed.loopback import Forward
+from bed.mcp import McpClient
 from bed.moved_worker import RealLetta
-from bed.wait import wait_for
+from bed.wait import accepts, free_port, wait_for
 
 PROBE = "BEGIN IMMEDIATE; ROLLBACK;"
 
@@ -54,6 +57,33 @@ def test_users_are_answered_once_and_in_their_own_blocks(make_live,
     assert first["sender_id"] == users[0]["i"]
     assert fake_letta.agent_blocks(worker.agent) == []
     assert worker.channel.waiting(worker.token) == 0
+
+
+@pytest.mark.parametrize("what", ["lost", "asked", "sent", "state", "409"])
+def test_check_finds_what_a_move_may_break(make_live, fake_letta, channel,
+                                           what):
+    worker = make_live()
+    worker.spawn()
+    said = worker.say(2)
+    worker.wait_answered(said)
+    worker.check(said)
+    if what == "lost":
+        worker.sql("PRAGMA foreign_keys = OFF; DELETE FROM queue"
+                   " WHERE id = 1")
+    elif what == "asked":
+        fake_letta.turn(worker.agent, {"messages": [
+            {"content": fake_letta.said_by_users(worker.agent)[0]}]})
+    elif what == "sent":
+        channel.sent.append(channel.sent[0])
+    elif what == "state":
+        worker.sql("UPDATE queue SET status = 'held' WHERE id = 2")
+    else:
+        with pytest.raises(HttpError):
+            # Ended by the worker's next poll.
+            call("POST", f"{channel.url}/bot{worker.token}/getUpdates",
+                 {"timeout": 20})
+    with pytest.raises(AssertionError):
+        worker.check(said)
 
 
 def test_row_states_are_broca_s(make_live, fake_letta):
@@ -174,22 +204,26 @@ def test_without_its_agent_it_does_not_start_and_says_0(make_live,
     assert done.returncode == 0 and "not found" in done.stdout
 
 
-def test_term_in_a_turn_leaves_row_and_block(make_live, fake_letta):
+def test_term_in_a_turn_leaves_rows_and_block(make_live, fake_letta):
     worker = make_live()
-    set_env(worker, BED_GRACE="1")
+    set_env(worker, BED_GRACE="0.5")
     number = in_flight(worker, fake_letta)
+    second, third = worker.put("second"), worker.put("third")
     assert pid_file(worker).exists()
     worker.signal()
     wait_for("the pid file to go", lambda: not pid_file(worker).exists())
     assert worker.processes()
     worker.wait_down()
-    assert worker.rows()[number]["status"] == "processing"
+    rows = worker.rows()
+    # Once it leaves the one, it takes the next and leaves that too.
+    assert rows[number]["status"] == rows[second]["status"] == "processing"
+    assert rows[third]["status"] == "pending"
     assert len(fake_letta.agent_blocks(worker.agent)) == 1
-    # Letta ends the turn all the same: the answer is there to be found.
+    # Letta ends the turns all the same: the answers are there to be found.
     fake_letta.release()
-    wait_for("the answer", lambda: len(
-        fake_letta.messages[worker.agent]) == 2)
-    assert probe(worker)
+    wait_for("the answers", lambda: len(
+        fake_letta.messages[worker.agent]) == 4)
+    assert probe(worker) and not worker.channel.sent
 
 
 def test_one_more_row_is_taken_after_term(make_live, fake_letta):
@@ -226,6 +260,7 @@ def test_a_hanging_worker_holds_the_lock(make_live, fake_letta, hang):
 def test_locked_at_its_start_it_stays_up_and_idle(make_live):
     worker = make_live()
     number = worker.put("waits")
+    worker.put("left long ago", "processing", age_s=400)
     holder = worker.host.spawn(
         ["python3", "-c", "import sqlite3, sys, time;"
          "d = sqlite3.connect(sys.argv[1], isolation_level=None);"
@@ -278,6 +313,59 @@ def test_a_killed_poller_is_no_conflict(make_live):
     said = worker.say(2)
     worker.wait_answered(said)
     worker.check(said)
+
+
+# SMCP
+
+
+def start_smcp(worker, *words, **env):
+    """Start it on the host's own address; return (Process, URL)."""
+    port = free_port()
+    env.setdefault("MCP_API_KEY", "bed-mcp-key")
+    process = worker.spawn_smcp("--allow-external", "--port", str(port),
+                                *words, **env)
+    address = worker.host.address
+    wait_for("SMCP", lambda: accepts(address, port), alive=process.alive)
+    return process, f"http://{address}:{port}"
+
+
+def test_smcp_lists_and_runs_its_plugins(make_live, fake_letta):
+    worker = make_live(agent=fake_letta.make_agent(TOKEN="of this agent"))
+    fake_letta.make_agent(TOKEN="of another")
+    process, url = start_smcp(worker)
+    assert McpClient(url).status == 401
+    with McpClient(url, "bed-mcp-key") as smcp:
+        assert smcp.info["serverInfo"]["name"] == "sanctum-letta-mcp"
+        assert sorted(smcp.tools()) == [
+            "demo_text__agent", "demo_text__echo", "imap__agent",
+            "imap__echo", "sanctum__tools"]
+        said = smcp.run("demo_text__echo", message="hello")
+        assert json.loads(said) == {"result": "hello"}
+        said = smcp.run("demo_text__agent", secret="TOKEN")
+        assert json.loads(said) == {"agent": worker.agent,
+                                    "secret": "of this agent"}
+        assert "tool_not_attached" in smcp.run("demo_text__none")
+        assert smcp.ask("nothing/known")["code"] == -32602
+    process.stop()
+
+
+def test_smcp_reads_no_env_file(make_live, fake_letta):
+    worker = make_live(agent=fake_letta.make_agent(TOKEN="of the first"))
+    fake_letta.make_agent(TOKEN="of the last")
+    (worker.smcp / ".env").write_text("")
+    process, url = start_smcp(worker, LETTA_SERVER_URL=fake_letta.url,
+                              LETTA_API_KEY="bed-key")
+    with McpClient(url, "bed-mcp-key") as smcp:
+        said = json.loads(smcp.run("demo_text__agent", secret="TOKEN"))
+    # No agent named: the secrets of all of them.
+    assert said == {"agent": None, "secret": "of the last"}
+    process.stop()
+
+
+def test_smcp_wants_a_key_to_be_reached_from_outside(make_live):
+    worker = make_live()
+    process = worker.spawn_smcp("--allow-external", MCP_API_KEY="")
+    assert process.wait() == 2
 
 
 # Cron and screen

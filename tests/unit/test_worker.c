@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "core/dotenv.h"
 #include "core/worker.h"
+#include "core/worker_env.h"
 
 #define OLD_ID "agent-10418b8d-37a5-4923-8f70-69ccc58d66ff"
 #define NEW_ID "agent-5f0c9a51-0f2e-4c1b-9d0a-3b7c41b1e2aa"
@@ -35,7 +36,7 @@ static void
 test_what_is_carried(void **state)
 {
 	static const char *const kept[] = {
-		"start-sage-broca.sh", "broca", "broca/main.py",
+		"broca", "broca/main.py", "broca/tools/start.sh",
 		"broca/plugins/x/.env", "broca/x.env", "broca/.env.example",
 		"smcp/.env.example", "broca/settings.json",
 		"broca/runtime/core", "broca/runtime/core/agent.py",
@@ -74,7 +75,8 @@ test_what_is_carried(void **state)
 		"broca/sanctum.db", "broca/sanctum.db-wal",
 		"broca/sanctum.db-shm", "broca/sanctum.db-journal",
 		"broca/.sanctumctl-0123456789abcdef",
-		".env", "broca/.env", "smcp/.env",
+		".env", "broca/.env", "smcp/.env", "start-sage-broca.sh",
+		"smcp/start.sh", "broca/start-it.sh",
 	};
 	size_t i;
 
@@ -108,12 +110,13 @@ static void
 expect_edit(const struct worker_env *env, const char *text, const char *want,
     size_t changed, bool names_agent)
 {
-	struct worker_env_result result = { .changed = 99 };
+	struct worker_env_result result = { 0 };
 	struct buf b = BUF_INIT(DOTENV_MAX_BYTES);
 	struct err err = ERR_INIT;
 
 	buf_str(&b, text);
-	if (worker_env_edit(&b, "broca/.env", env, &result, &err) != 0)
+	if (worker_env_edit(&b, "broca/.env", "broca", env, &result,
+	    &err) != 0)
 		fail_msg("%s", err.text);
 	assert_string_equal(buf_cstr(&b), want);
 	assert_int_equal(b.len, strlen(want));
@@ -128,13 +131,13 @@ static void
 expect_refused_for(const struct worker_env *env, const char *text,
     const char *words)
 {
-	struct worker_env_result result;
+	struct worker_env_result result = { 0 };
 	struct buf b = BUF_INIT(DOTENV_MAX_BYTES);
 	struct err err = ERR_INIT;
 
 	buf_str(&b, text);
-	assert_int_equal(worker_env_edit(&b, "broca/.env", env, &result, &err),
-	    -1);
+	assert_int_equal(worker_env_edit(&b, "broca/.env", "broca", env,
+	    &result, &err), -1);
 	assert_int_equal(err.kind, ERR_DATA);
 	if (!str_starts(err.text, "broca/.env") || !strstr(err.text, words))
 		fail_msg("%s", err.text);
@@ -285,14 +288,14 @@ static void
 test_no_room(void **state)
 {
 	static const char text[] = "AGENT_ID=a\n";
-	struct worker_env_result result;
+	struct worker_env_result result = { 0 };
 	struct buf b = BUF_INIT(sizeof(text));
 	struct err err = ERR_INIT;
 
 	(void)state;
 	buf_str(&b, text);
-	assert_int_equal(worker_env_edit(&b, "x", target(), &result, &err),
-	    -1);
+	assert_int_equal(worker_env_edit(&b, "x", NULL, target(), &result,
+	    &err), -1);
 	assert_int_equal(err.kind, ERR_DATA);
 	assert_string_equal(buf_cstr(&b), text);
 	buf_wipe(&b);
