@@ -221,7 +221,8 @@ class Host:
 
     def _authorize(self):
         folder = self.path("/root/.ssh")
-        folder.mkdir(mode=0o700)
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o700)
         (folder / "authorized_keys").write_text(
             Path(f"{self.client_key}.pub").read_text())
         (folder / "authorized_keys").chmod(0o600)

@@ -10,6 +10,7 @@ from bed.acme import Acme
 from bed.hosts import Host, make_client_key, need_programs
 from bed.lease import STATE_PREFIX, Lease
 from bed.letta import DEFAULT_VERSION, LettaServer
+from bed.machine import Machine
 from bed.paths import BedError, INSIDE_STATE
 from bed.slowline import SlowLine
 from bed.space import Space, common_mounts
@@ -17,13 +18,13 @@ from bed.stub import start_stub
 
 #: Parts that a caller may choose, and what each of them needs besides.
 PARTS = {"hosts": (), "source": (), "second": (), "target": ("hosts",),
-         "acme": ("hosts",), "slow": ("hosts",)}
+         "acme": ("hosts",), "slow": ("hosts",), "machine": ()}
 DEFAULT_PARTS = ("hosts", "source", "target", "acme")
 
 SITE = "sanctum.internal"
 TARGET_PORT = 18283
 TARGET_PASSWORD = "bed-target-password"
-SLOTS = {"src": 0, "dst": 1, "slow-src": 2, "slow-dst": 3}
+SLOTS = {"src": 0, "dst": 1, "slow-src": 2, "slow-dst": 3, "machine": 4}
 
 
 class Bed:
@@ -35,10 +36,12 @@ class Bed:
     number     0 to 99 to choose the addresses, by default a free one
 
     src, dst   bed.hosts.Host
+    machine    bed.machine.Machine, which has systemd
     source     bed.letta.LettaServer on this machine, without a password
     second     the same, with TARGET_PASSWORD: a target within easy reach
     target     one on dst, with TARGET_PASSWORD, reached by dst alone
     lettas()   servers of any versions, as second is
+    slow_lines bed.slowline.SlowLine by the host's name
     acme       bed.acme.Acme, for which the name `site` is dst's address
     stub_port  of the model's stand-in, on both loopback addresses
     """
@@ -53,7 +56,8 @@ class Bed:
         self.site = SITE
         self._wanted_dir, self._number = state_dir, number
         self._stops, self._lettas = [], {}
-        self.src = self.dst = self.acme = None
+        self.slow_lines = {}
+        self.src = self.dst = self.machine = self.acme = None
         self.source = self.second = self.target = None
         self.space = self.client_key = self.state_dir = None
 
@@ -135,6 +139,16 @@ class Bed:
             self._stops.append(host.stop)
             setattr(self, name, host.start())
 
+    def _start_machine(self):
+        self.client_key = make_client_key(self.state_dir / "client_key")
+        gateway, address = self._lease.addresses(SLOTS["machine"])
+        self.machine = Machine(
+            "machine", state_dir=self.state_dir, address=address,
+            gateway=gateway, link=self._lease.link("unit"),
+            client_key=self.client_key)
+        self._stops.append(self.machine.stop)
+        self.machine.start()
+
     def _start_acme(self):
         self.acme = Acme(self.space, address=self.dst.gateway,
                          state_dir=self.state_dir,
@@ -149,7 +163,7 @@ class Bed:
             line = SlowLine(host, address=address, gateway=gateway,
                             link=self._lease.link(name), rtt_ms=self.rtt_ms)
             self._stops.append(line.stop)
-            line.start()
+            self.slow_lines[host.name] = line.start()
 
     def _start_source(self):
         self.source = self.new_server("source", start=False)

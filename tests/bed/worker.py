@@ -114,7 +114,8 @@ def write_broca(worker, values, random_bytes):
     write(at / "main.py", (FILES / "main.py").read_text())
     write(at / "runtime/__init__.py", "")
     write(at / "runtime/core/__init__.py", "")
-    write(at / "runtime/core/queue.py", (FILES / "queue.py").read_text())
+    for module in ("queue.py", "web.py"):
+        write(at / f"runtime/core/{module}", (FILES / module).read_text())
     write(at / "plugins/telegram_bot/plugin.py", "# enabled channel\n")
     write(at / "plugins/otto_bridge/plugin.py", "# not in version control\n")
     write(at / "plugins-disabled/web_chat/plugin.py", "# off\n")
@@ -150,8 +151,7 @@ def write_smcp(worker, values):
     write(at / ".env", SMCP_ENV.format(**values), 0o600)
     for plugin in ("demo_text", "imap"):
         write(at / f"plugins/{plugin}/cli.py",
-              f'"""Plugin {plugin} (stand-in)."""\nprint("{plugin}")\n',
-              0o755)
+              (FILES / "plugin.py").read_text(), 0o755)
     write(at / "plugins/imap/credentials.json", '{"pass": "secret"}', 0o600)
     write(at / "logs/mcp_server.log", "old log\n")
 

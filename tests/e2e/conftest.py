@@ -7,6 +7,7 @@ build/plain/sanctumctl).
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
 from collections import namedtuple
@@ -16,7 +17,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bed import jobs, look, seed, worker  # noqa: E402
+from bed import jobs, look, moved_worker, seed  # noqa: E402
+from bed import supervisors, worker  # noqa: E402
+from bed.channel import Channel  # noqa: E402
+from bed.fake_letta import FakeLetta  # noqa: E402
 from bed.paths import TOP  # noqa: E402
 from bed.site import TARGET_PASSWORD, Bed  # noqa: E402
 
@@ -40,6 +44,12 @@ def src(bed):
 @pytest.fixture(scope="session")
 def dst(bed):
     return bed.need("hosts").dst
+
+
+@pytest.fixture(scope="session")
+def machine(bed):
+    """A third host, which systemd has booted."""
+    return bed.need("machine").machine
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +140,12 @@ def worker_tree(make_worker):
     return make_worker()
 
 
+@pytest.fixture
+def transport():
+    """Way to the hosts; a test that is parametrized by it chooses."""
+    return None
+
+
 def program():
     """Return the path of the program under test."""
     path = Path(os.environ.get("SANCTUMCTL") or
@@ -182,3 +198,75 @@ def program_path():
 def program_at():
     """program_in(), for a fixture that outlives one test."""
     return program_in
+
+
+@pytest.fixture
+def channel(src, dst):
+    """The channel's stand-in, under one address everywhere."""
+    with Channel([src, dst]) as up:
+        yield up
+
+
+@pytest.fixture
+def fake_letta(src, dst):
+    """The fake of Letta's routes, under one address everywhere."""
+    with FakeLetta([src, dst]) as up:
+        yield up
+
+
+@pytest.fixture
+def make_live(src, dst, fake_letta, channel):
+    """Function that writes a worker on src that can run; see moved_worker.
+
+    What runs in its place, on either host, is ended after the test.
+    """
+    made = []
+
+    def make(on=src, letta=fake_letta, **more):
+        made.append(moved_worker.make_live(
+            f"live{next(numbers)}", on, letta, channel, **more))
+        return made[-1]
+
+    yield make
+    fake_letta.release()
+    for one in made:
+        for place in (one.at(src), one.at(dst)):
+            place.signal(signal.SIGKILL)
+            place.wait_down()
+            if place.path.exists():
+                place.remove()
+
+
+@pytest.fixture
+def make_unit_live(machine):
+    """Function as make_live(), on the machine; its unit goes with it."""
+    made = []
+
+    def make(**more):
+        letta, channel = FakeLetta([machine]), Channel([machine])
+        made.append((letta, channel, moved_worker.make_live(
+            f"unit{next(numbers)}", machine, letta, channel, **more)))
+        return made[-1][2]
+
+    yield make
+    for letta, channel, worker in made:
+        machine.remove_unit(f"broca-{worker.name}.service")
+        worker.stop()
+        worker.remove()
+        letta.stop()
+        channel.stop()
+
+
+@pytest.fixture
+def supervisord(src):
+    """The real supervisord on src."""
+    with supervisors.Supervisord(src) as running:
+        yield running
+
+
+@pytest.fixture
+def cron(src):
+    """The real cron on src; a minute of its clock takes some seconds."""
+    with supervisors.Cron(src) as running:
+        yield running
+        running.set()

@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 
 from bed import history, jobs, worker, writer
-from bed.paths import PYTHON
 from bed.site import TARGET_PASSWORD
 from bed.wait import wait_for
 
@@ -177,28 +176,6 @@ def test_worker_tree_has_what_a_copy_may_lose(worker_tree):
         {"journal_mode": "delete"}]
     assert worker_tree.query("PRAGMA integrity_check") == [
         {"integrity_check": "ok"}]
-
-
-def test_worker_moves_its_queue(bed, target_letta, dst, make_worker):
-    """The stand-in answers pending rows through the Letta beside it."""
-    agent_id = dst.run(
-        [PYTHON, "-m", "bed.seed", TARGET, "--messages", "5", "--passages",
-         "0", "--stub-port", str(bed.stub_port)],
-        env={"LETTA_API_KEY": TARGET_PASSWORD}).stdout.strip()
-    made = make_worker(agent_id=agent_id, url=TARGET, token=TARGET_PASSWORD,
-                       on=dst)
-    running = dst.spawn(["python3", "main.py"], cwd=f"{made.home}/broca")
-    try:
-        wait_for("the queue to be empty",
-                 lambda: "pending" not in made.queue_states()
-                 and made.queue_states()["processing"] == 1,
-                 alive=running.alive)
-        assert made.queue_states()["completed"] == 35
-    finally:
-        running.stop()
-        curl(dst, "-X", "DELETE", "-H",
-             f"Authorization: Bearer {TARGET_PASSWORD}",
-             f"{TARGET}/v1/agents/{agent_id}")
 
 
 def test_job_names_no_secret(bed, acme, source_letta, src, worker_tree,

@@ -1,0 +1,144 @@
+"""A host whose first process is systemd, for tests of units.
+
+The tree is Debian's own (scripts/setup bed made it), under an overlay in
+memory, and systemd-nspawn boots it in the network of a namespace of the bed.
+It is reached by SSH as every host of the bed is.
+"""
+
+import os
+import signal
+from pathlib import Path
+
+from bed.hosts import Host, KEY_TYPES, SSHD_CONFIG
+from bed.paths import INSIDE_TESTS, need_cache
+from bed.space import Space, child_of, common_mounts
+from bed.wait import wait_for
+
+CGROUPS = Path("/sys/fs/cgroup")
+
+#: Two machines must not share a control group: make one, enter it, go on.
+JOIN = """\
+for top in /sys/fs/cgroup/systemd /sys/fs/cgroup/unified /sys/fs/cgroup; do
+	[ -e "$top/cgroup.procs" ] || continue
+	mkdir -p "$top/$0" && echo $$ >"$top/$0/cgroup.procs" || exit 1
+done
+exec "$@"
+"""
+
+TREE, UPPER, WORK = "/mnt/own/tree", "/mnt/own/upper", "/mnt/own/work"
+
+
+def remove_groups(name):
+    """Remove what a machine leaves of its control groups, all empty."""
+    for top in (CGROUPS / "systemd", CGROUPS / "unified", CGROUPS):
+        for folder, _, _ in os.walk(top / name, topdown=False):
+            os.rmdir(folder)
+
+
+class Booted(Space):
+    """The inside of a machine; before its boot only path() is of use."""
+
+    def __init__(self, outer):
+        self.name, self.outer, self.pid = outer.name, outer, None
+        # Its own of all but the network, which is the outer space's.
+        self._flags = ["-m", "-p", "-n", "-u", "-i"]
+
+    def path(self, inside):
+        if self.pid is None:
+            return self.outer.path(TREE) / str(inside).lstrip("/")
+        return super().path(inside)
+
+    def alive(self):
+        return self.outer.alive()
+
+    def close(self):
+        self.outer.close()
+
+
+class Machine(Host):
+    """One machine, up from start() to stop()."""
+
+    _nspawn = None
+
+    def start(self):
+        need_cache("machine")
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        outer = Space(self.name, common_mounts() + [
+            ["hostname", self.name],
+            ["ip", "link", "set", "lo", "up"],
+            ["mkdir", "-p", TREE, UPPER, WORK],
+            ["mount", "-t", "overlay", "-o", "lowerdir=/mnt/bed/cache/machine"
+             f"/root,upperdir={UPPER},workdir={WORK}", "overlay", TREE],
+        ], kinds=("net", "uts"))
+        self.space = Booted(outer)
+        self._connect_outer(outer)
+        self._authorize()
+        self.make_host_keys()
+        self.write_known_hosts()
+        self._configure()
+        self._boot(outer)
+        return self
+
+    def stop(self):
+        if self.space is not None:
+            if self._nspawn is not None:
+                self._nspawn.stop(signal.SIGTERM, timeout_s=15)
+            self.space.close()
+            self.space = self._nspawn = None
+            remove_groups(self.link)
+
+    def _connect_outer(self, outer):
+        booted, self.space = self.space, outer
+        self._connect()
+        self.space = booted
+
+    def _configure(self):
+        keys = "\n".join(f"HostKey {self.key_path(t)}" for t in KEY_TYPES)
+        self.path("/etc/ssh/sshd_config").write_text(
+            SSHD_CONFIG.format(port=self.port, host_keys=keys))
+        self.path("/etc/hostname").write_text(f"{self.name}\n")
+        self.path("/etc/hosts").write_text(
+            f"127.0.0.1 localhost\n127.0.1.1 {self.name}\n")
+
+    def _boot(self, outer):
+        remove_groups(self.link)
+        self._nspawn = outer.spawn(
+            ["sh", "-c", JOIN, self.link, "systemd-nspawn", "-q", "--register=no", "--keep-unit",
+             "--boot", "--console=pipe", f"--machine={self.name}",
+             "--resolv-conf=off", f"--bind-ro={INSIDE_TESTS}",
+             "-D", TREE], log=self.log)
+        leader = wait_for(f"{self.name}: systemd ({self.log})",
+                          lambda: child_of(self._nspawn.pid),
+                          alive=self._nspawn.alive)
+        wait_for(f"sshd of {self.name} ({self.log})",
+                 lambda: self.ssh("true", check=False).returncode == 0,
+                 alive=self._nspawn.alive)
+        self.space.pid = leader
+        self.run(["systemctl", "is-system-running", "--wait"])
+
+    # systemd
+
+    def start_sshd(self):
+        self.run(["systemctl", "start", "ssh"])
+
+    def stop_sshd(self):
+        self.run(["systemctl", "stop", "ssh"])
+
+    def unit(self, name, text):
+        """Write a unit of the system's, enable and start it."""
+        self.path(f"/etc/systemd/system/{name}").write_text(text)
+        self.run(["systemctl", "daemon-reload"])
+        self.run(["systemctl", "enable", "-q", "--now", name])
+
+    def unit_state(self, name):
+        """Return (is-active, is-enabled) of a unit, as systemctl says."""
+        return tuple(self.run(["systemctl", word, name],
+                              check=False).stdout.strip()
+                     for word in ("is-active", "is-enabled"))
+
+    def remove_unit(self, name):
+        self.run(["systemctl", "disable", "-q", "--now", name], check=False)
+        self.run(["rm", "-rf", f"/etc/systemd/system/{name}",
+                  f"/etc/systemd/system/{name}.d",
+                  f"/run/systemd/system/{name}.d"])
+        self.run(["systemctl", "daemon-reload"])
