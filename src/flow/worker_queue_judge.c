@@ -201,7 +201,7 @@ ask_runs(struct judging *judging, struct server *server, const char *id,
 	struct jdoc *runs = NULL;
 	int rc;
 
-	letta_path_active_runs(&path, id);
+	letta_path_active_runs(&path, id, server->caps.backward);
 	rc = server_get_doc(server, buf_cstr(&path), "active runs", &runs,
 	    err);
 	if (rc == 0)
