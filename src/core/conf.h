@@ -60,6 +60,7 @@ struct conf_host {
 	/* NULL: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts */
 	const char *user_known_hosts_file;
 	enum conf_transport transport;
+	unsigned int silence;		/* seconds; 0: none given, 60 */
 	bool local;
 };
 
@@ -152,6 +153,19 @@ enum conf_venv {
 	CONF_VENV_SKIP
 };
 
+/*
+ * A line of [env WORKER]: what else its .env files shall say.  One of value
+ * and secret is given.
+ */
+struct conf_env {
+	const char *key;		/* [A-Za-z_][A-Za-z0-9_]* */
+	const char *tree;		/* whose .env; NULL: each that assigns
+					 * it, or broca's */
+	const char *value;
+	struct conf_secret secret;
+	int line;
+};
+
 /* [worker NAME] */
 struct conf_worker {
 	const char *name;
@@ -177,6 +191,8 @@ struct conf_worker {
 	const char *mcp_server;		/* its name in Letta; NULL: by its
 					 * address at the source */
 	struct conf_secret smcp_token;
+	const struct conf_env *env;	/* n_env lines of its [env] */
+	size_t n_env;
 };
 
 struct conf {
@@ -190,7 +206,8 @@ struct conf {
 	struct conf_edge *edges;
 	struct conf_agent *agents;
 	struct conf_worker *workers;
-	size_t n_hosts, n_lettas, n_edges, n_agents, n_workers;
+	struct conf_env *envs;
+	size_t n_hosts, n_lettas, n_edges, n_agents, n_workers, n_envs;
 	struct conf_doc *doc;		/* owns the strings; of conf_free */
 };
 

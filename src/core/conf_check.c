@@ -47,7 +47,8 @@ check_host(struct conf_doc *doc, struct conf_section *section,
     struct conf_host *host, struct err *err)
 {
 	static const char *const ssh_keys[] = { "port", "user", "host_key",
-	    "identity_file", "user_known_hosts_file", "transport" };
+	    "identity_file", "user_known_hosts_file", "transport",
+	    "silence" };
 
 	host->local = str_eq(host->address, "local");
 	for (size_t i = 0; i < sizeof(ssh_keys) / sizeof(*ssh_keys); i++) {

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
+#include "core/conf_env.h"
 #include "core/conf_section.h"
 #include "core/conf_set.h"
 #include "core/conf_value.h"
@@ -64,6 +65,7 @@ static const struct conf_type types[CONF_TYPES] = {
 		{ "user_known_hosts_file",
 		    TEXT(conf_host, user_known_hosts_file, path) },
 		{ "transport", WORD(conf_host, transport, transport_words) },
+		{ "silence", SECONDS(conf_host, silence) },
 	} },
 	{ "letta", CONF_TYPE_LETTA, {
 		{ "url", conf_set_base_url, FIELD(conf_letta, url) },
@@ -114,6 +116,7 @@ static const struct conf_type types[CONF_TYPES] = {
 		{ "smcp_token", .set = conf_set_smcp_token },
 		{ "mcp_server", TEXT(conf_worker, mcp_server, mcp_server) },
 	} },
+	{ "env", CONF_TYPE_ENV, { { NULL } } },
 };
 
 int
@@ -202,6 +205,7 @@ count_of(struct conf *conf, enum conf_type_id id)
 		return &conf->n_agents;
 	case CONF_TYPE_WORKER:
 		return &conf->n_workers;
+	case CONF_TYPE_ENV:
 	case CONF_TYPE_JOB:
 	case CONF_TYPES:
 	default:
@@ -249,7 +253,7 @@ conf_section_begin(struct conf_doc *doc, int line, const char *header,
 	    strlen(name);
 	section->line = line;
 	count = count_of(doc->conf, type->id);
-	section->index = count ? (*count)++ : 0;
+	section->index = count ? (*count)++ : doc->conf->n_envs;
 	doc->n_sections++;
 	return 0;
 }
@@ -267,6 +271,13 @@ key_index(const struct conf_type *type, const char *key)
 	return CONF_KEYS_MAX;
 }
 
+bool
+conf_section_is_env(const struct conf_doc *doc)
+{
+	return doc->n_sections > 0 &&
+	    doc->sections[doc->n_sections - 1].type->id == CONF_TYPE_ENV;
+}
+
 int
 conf_section_add(struct conf_doc *doc, int line, const char *key,
     const char *value, struct err *err)
@@ -280,6 +291,8 @@ conf_section_add(struct conf_doc *doc, int line, const char *key,
 		return conf_section_fail(doc->path, line, err,
 		    "a key before the first [section]");
 	section = &doc->sections[doc->n_sections - 1];
+	if (section->type->id == CONF_TYPE_ENV)
+		return conf_env_add(doc, section, line, key, value, err);
 	k = key_index(section->type, key);
 	if (k == CONF_KEYS_MAX) {
 		for (size_t i = 0; i < CONF_KEYS_MAX; i++)
@@ -328,6 +341,7 @@ conf_section_object(const struct conf_doc *doc,
 		return &conf->agents[section->index];
 	case CONF_TYPE_WORKER:
 		return &conf->workers[section->index];
+	case CONF_TYPE_ENV:
 	case CONF_TYPE_JOB:
 	case CONF_TYPES:
 	default:
@@ -398,6 +412,8 @@ prepare(struct conf_doc *doc, struct conf_section *section, struct err *err)
 		/* Broca's LONG_TASK_MAX_WAIT and its buffer: 600 + 180. */
 		worker->stop_wait = 780;
 		break;
+	case CONF_TYPE_ENV:
+		return conf_env_fill(doc, section, err);
 	case CONF_TYPE_JOB:
 	case CONF_TYPES:
 	default:

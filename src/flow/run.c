@@ -404,10 +404,9 @@ run_close(struct run *run)
 }
 
 int
-run_host(struct run *run, const struct conf_host *host, struct host **out,
+run_host_open(const struct conf_host *host, struct host **out,
     struct err *err)
 {
-	struct host **slot = &run->peers->hosts[host - run->conf->hosts];
 	char *identity = run_local_path(host->identity_file);
 	char *known_hosts = run_local_path(host->user_known_hosts_file);
 	struct host_spec spec = {
@@ -419,16 +418,27 @@ run_host(struct run *run, const struct conf_host *host, struct host **out,
 		.host_key = host->host_key,
 		.identity_file = identity,
 		.known_hosts_file = known_hosts,
+		.transport = host->transport == CONF_TRANSPORT_OPENSSH ?
+		    HOST_OPENSSH : HOST_LIBSSH2,
+		.silence_ms = (uint64_t)host->silence * 1000,
 	};
-	int rc = 0;
+	int rc = host_open(&spec, out, err);
 
-	if (!*slot)
-		rc = host_open(&spec, slot, err);
-	if (rc == 0)
-		*out = *slot;
 	free(identity);
 	free(known_hosts);
 	return rc;
+}
+
+int
+run_host(struct run *run, const struct conf_host *host, struct host **out,
+    struct err *err)
+{
+	struct host **slot = &run->peers->hosts[host - run->conf->hosts];
+
+	if (!*slot && run_host_open(host, slot, err) != 0)
+		return -1;
+	*out = *slot;
+	return 0;
 }
 
 const struct secret *

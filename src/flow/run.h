@@ -79,6 +79,10 @@ int run_check(const char *path, struct conf **out, struct err *) MUST_CHECK;
 int run_host(struct run *, const struct conf_host *, struct host **out,
     struct err *) MUST_CHECK;
 
+/* A [host] section's machine without a run; the caller closes it. */
+int run_host_open(const struct conf_host *, struct host **out, struct err *)
+    MUST_CHECK;
+
 /*
  * The server of a [letta] section, found to be healthy, of the pinned
  * version where one is given, and letting our token in.  One that stands on

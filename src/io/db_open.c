@@ -54,8 +54,9 @@ int
 db_open_fail(const struct db_open *o, int code, const char *what,
     struct err *err)
 {
-	const char *why = o->db ? sqlite3_errmsg(o->db) :
-	    sqlite3_errstr(code);
+	/* A checkpoint says in a row that it was busy, not as a failure. */
+	const char *why = o->db && sqlite3_extended_errcode(o->db) == code ?
+	    sqlite3_errmsg(o->db) : sqlite3_errstr(code);
 	enum err_kind kind = ERR_FAILED;
 
 	if (stop_asked())

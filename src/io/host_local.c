@@ -16,6 +16,7 @@ struct host_local {
 	struct host_facts facts;
 	struct tree_unpack *unpack;	/* between open and finish */
 	struct lines lines;
+	struct db_pages_patch *patch;	/* likewise */
 };
 
 int
@@ -53,12 +54,22 @@ local_unpack_abort(void *state)
 }
 
 static void
+local_patch_abort(void *state)
+{
+	struct host_local *h = state;
+
+	db_pages_patch_free(h->patch);
+	h->patch = NULL;
+}
+
+static void
 local_close(void *state)
 {
 	struct host_local *h = state;
 
 	local_unpack_abort(h);
 	lines_clear(&h->lines);
+	local_patch_abort(h);
 	free(h->home);
 	free(h);
 }
@@ -85,6 +96,17 @@ local_stat(void *state, const char *path, struct fs_meta *meta,
 {
 	(void)state;
 	return fs_stat(path, meta, err);
+}
+
+static int
+local_stat_all(void *state, const char *const *paths, size_t n,
+    struct fs_meta *metas, struct err *err)
+{
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		if (fs_stat(paths[i], &metas[i], err) != 0)
+			return -1;
+	return 0;
 }
 
 static int
@@ -167,6 +189,63 @@ local_connects(void *state, const char *address, unsigned int port,
 }
 
 static int
+local_db_sums(void *state, const char *path, const char *sums_path,
+    struct db_pages_stats *stats, struct err *err)
+{
+	(void)state;
+	return db_pages_sums(path, sums_path, stats, err);
+}
+
+static int
+local_db_send(void *state, const char *path, const char *sums_path,
+    const unsigned char *base, tree_sink *sink, void *ctx,
+    struct db_pages_stats *stats, struct err *err)
+{
+	(void)state;
+	return db_pages_send(path, sums_path, base, sink, ctx, stats, err);
+}
+
+static int
+local_patch_open(void *state, const char *path, const char *sums_path,
+    struct err *err)
+{
+	struct host_local *h = state;
+
+	if (h->patch)
+		return err_set(err, ERR_FAILED,
+		    "a database is being patched already");
+	return db_pages_patch_open(path, sums_path, &h->patch, err);
+}
+
+static int
+local_patch_write(void *state, const void *data, size_t len, struct err *err)
+{
+	struct host_local *h = state;
+
+	return db_pages_patch_write(h->patch, data, len, err);
+}
+
+static int
+local_patch_finish(void *state, struct db_pages_stats *stats,
+    struct err *err)
+{
+	struct host_local *h = state;
+	int rc = db_pages_patch_finish(h->patch, stats, err);
+
+	local_patch_abort(h);
+	return rc;
+}
+
+static int
+local_db_delta(void *state, const char *from, const char *from_sums,
+    const char *to, const char *to_sums, struct db_pages_stats *stats,
+    struct err *err)
+{
+	(void)state;
+	return db_pages_delta(from, from_sums, to, to_sums, stats, err);
+}
+
+static int
 local_db_script(void *state, const char *path,
     const struct db_script *script, struct buf *rows, uint64_t *changes,
     struct err *err)
@@ -208,15 +287,15 @@ local_pack(void *state, const char *root, const char *const *paths,
 }
 
 static int
-local_unpack_open(void *state, const char *root, uid_t uid, gid_t gid,
-    struct err *err)
+local_unpack_open(void *state, const char *root,
+    const struct tree_owner *owner, struct err *err)
 {
 	struct host_local *h = state;
 
 	if (h->unpack)
 		return err_set(err, ERR_FAILED,
 		    "a tree is being unpacked already");
-	return tree_unpack_open(root, uid, gid, &h->unpack, err);
+	return tree_unpack_open(root, owner, &h->unpack, err);
 }
 
 static int
@@ -259,7 +338,7 @@ relay_sink(void *ctx, const void *data, size_t len, struct err *err)
 
 static int
 local_copy(void *state, const char *from_root, const char *const *paths,
-    size_t n_paths, const char *to_root, uid_t uid, gid_t gid,
+    size_t n_paths, const char *to_root, const struct tree_owner *owner,
     int (*at)(void *ctx, uint64_t bytes, struct err *), void *ctx,
     struct tree_stats *stats, struct err *err)
 {
@@ -267,7 +346,7 @@ local_copy(void *state, const char *from_root, const char *const *paths,
 	int rc;
 
 	(void)state;
-	if (tree_unpack_open(to_root, uid, gid, &relay.to, err) != 0)
+	if (tree_unpack_open(to_root, owner, &relay.to, err) != 0)
 		return -1;
 	rc = tree_pack(from_root, paths, n_paths, relay_sink, &relay, err);
 	if (rc == 0)
@@ -318,6 +397,7 @@ const struct host_ops host_local_ops = {
 	.facts = local_facts,
 	.run = local_run,
 	.stat = local_stat,
+	.stat_all = local_stat_all,
 	.read = local_read,
 	.replace = local_replace,
 	.mkdirs = local_mkdirs,
@@ -332,6 +412,13 @@ const struct host_ops host_local_ops = {
 	.talk = local_talk,
 	.hear = local_hear,
 	.hangup = local_hangup,
+	.db_sums = local_db_sums,
+	.db_send = local_db_send,
+	.patch_open = local_patch_open,
+	.patch_write = local_patch_write,
+	.patch_finish = local_patch_finish,
+	.patch_abort = local_patch_abort,
+	.db_delta = local_db_delta,
 	.db_script = local_db_script,
 	.processes = local_processes,
 	.process_env = local_process_env,

@@ -263,6 +263,38 @@ pipe_stat(void *state, const char *path, struct fs_meta *meta,
 	return host_pipe_check(p, &r, "stat", err);
 }
 
+/*
+ * The other end answers one request after the other: all go out before the
+ * first answer is waited for, and all answers are taken, the failed ones too.
+ */
+static int
+pipe_stat_all(void *state, const char *const *paths, size_t n,
+    struct fs_meta *metas, struct err *err)
+{
+	struct host_pipe *p = state;
+	struct wire_reader r;
+	struct err other = ERR_INIT;
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct buf b = BUF_INIT(WIRE_FRAME_MAX);
+
+		wire_put_str(&b, paths[i]);
+		if (host_pipe_begin(p, WIRE_STAT, &b, 0, err) != 0)
+			return -1;
+	}
+	for (size_t i = 0; i < n && !p->wire.broken; i++) {
+		if (host_pipe_finish(p, &r, rc == 0 ? err : &other) != 0) {
+			rc = -1;
+			continue;
+		}
+		wire_data_get_meta(&r, &metas[i]);
+		if (host_pipe_check(p, &r, "stat", rc == 0 ? err : &other) != 0)
+			rc = -1;
+	}
+	return rc;
+}
+
 static int
 pipe_read(void *state, const char *path, struct buf *out,
     struct fs_meta *meta, struct err *err)
@@ -358,6 +390,7 @@ const struct host_ops host_pipe_ops = {
 	.facts = pipe_facts,
 	.run = host_pipe_run,
 	.stat = pipe_stat,
+	.stat_all = pipe_stat_all,
 	.read = pipe_read,
 	.replace = pipe_replace,
 	.mkdirs = pipe_mkdirs,
@@ -372,6 +405,13 @@ const struct host_ops host_pipe_ops = {
 	.talk = host_pipe_talk,
 	.hear = host_pipe_hear,
 	.hangup = host_pipe_hangup,
+	.db_sums = host_pipe_db_sums,
+	.db_send = host_pipe_db_send,
+	.patch_open = host_pipe_patch_open,
+	.patch_write = host_pipe_unpack_write,
+	.patch_finish = host_pipe_patch_finish,
+	.patch_abort = host_pipe_unpack_abort,
+	.db_delta = host_pipe_db_delta,
 	.db_script = host_pipe_db_script,
 	.processes = host_pipe_processes,
 	.process_env = host_pipe_process_env,

@@ -10,7 +10,7 @@
  * host_pipe_stream.
  */
 
-/* Where an unpack stands. */
+/* Where a stream to the other end stands: an unpack or a patch. */
 enum unpack {
 	UNPACK_NONE,
 	UNPACK_OPEN,
@@ -65,6 +65,14 @@ int host_pipe_stream(struct host_pipe *, enum wire_type each,
     host_pipe_take *, void *ctx, struct wire_reader *r, struct err *)
     MUST_CHECK;
 
+/* Give each DATA frame until OK, whose fields are left in r, to sink. */
+int host_pipe_take_data(struct host_pipe *, tree_sink *sink, void *ctx,
+    struct wire_reader *r, struct err *) MUST_CHECK;
+
+/* End what host_pipe_unpack_write sent, and wait for OK. */
+int host_pipe_unpack_end(struct host_pipe *, struct wire_reader *,
+    struct err *) MUST_CHECK;
+
 /* The functions of host_pipe_ops that have a file of their own. */
 
 /* host_pipe_tree.c */
@@ -74,11 +82,11 @@ int host_pipe_walk(void *state, const char *root, const struct tree_rules *,
 int host_pipe_pack(void *state, const char *root, const char *const *paths,
     size_t n_paths, tree_sink *, void *ctx, struct err *);
 int host_pipe_copy(void *state, const char *from_root,
-    const char *const *paths, size_t n_paths, const char *to_root, uid_t uid,
-    gid_t gid, int (*at)(void *ctx, uint64_t bytes, struct err *), void *ctx,
-    struct tree_stats *, struct err *);
-int host_pipe_unpack_open(void *state, const char *root, uid_t uid, gid_t gid,
-    struct err *);
+    const char *const *paths, size_t n_paths, const char *to_root,
+    const struct tree_owner *, int (*at)(void *ctx, uint64_t bytes,
+    struct err *), void *ctx, struct tree_stats *, struct err *);
+int host_pipe_unpack_open(void *state, const char *root,
+    const struct tree_owner *, struct err *);
 int host_pipe_unpack_write(void *state, const void *data, size_t len,
     struct err *);
 void host_pipe_unpack_abort(void *state);
@@ -88,6 +96,18 @@ int host_pipe_unpack_finish(void *state, struct tree_stats *, struct err *);
 int host_pipe_snapshot(void *state, const char *source, const char *target,
     struct db_report *, struct err *);
 int host_pipe_db_check(void *state, const char *path, struct db_report *,
+    struct err *);
+int host_pipe_db_sums(void *state, const char *path, const char *sums_path,
+    struct db_pages_stats *, struct err *);
+int host_pipe_db_send(void *state, const char *path, const char *sums_path,
+    const unsigned char *base, tree_sink *sink, void *ctx,
+    struct db_pages_stats *, struct err *);
+int host_pipe_patch_open(void *state, const char *path, const char *sums_path,
+    struct err *);
+int host_pipe_patch_finish(void *state, struct db_pages_stats *,
+    struct err *);
+int host_pipe_db_delta(void *state, const char *from, const char *from_sums,
+    const char *to, const char *to_sums, struct db_pages_stats *,
     struct err *);
 int host_pipe_db_script(void *state, const char *path,
     const struct db_script *, struct buf *rows, uint64_t *changes,

@@ -38,7 +38,10 @@ host_pipe_walk(void *state, const char *root, const struct tree_rules *rules,
 	wire_put_str(&b, root);
 	wire_data_put_words(&b, rules ? rules->exclude : NULL);
 	wire_data_put_words(&b, rules ? rules->top : NULL);
+	wire_put_str(&b, rules && rules->pass_over ? rules->pass_over : "");
 	wire_put_u8(&b, rules && rules->hash);
+	wire_put_u8(&b, rules && rules->xattrs);
+	wire_put_u8(&b, rules && rules->setuid);
 	if (host_pipe_begin(p, WIRE_WALK, &b, 0, err) != 0 ||
 	    host_pipe_stream(p, WIRE_ENTRY, take_entry, &walk, &r, err) != 0)
 		return -1;
@@ -85,17 +88,25 @@ take_data(struct host_pipe *p, enum wire_type type, struct wire_reader *r,
 }
 
 int
+host_pipe_take_data(struct host_pipe *p, tree_sink *sink, void *ctx,
+    struct wire_reader *r, struct err *err)
+{
+	struct pack pack = { .sink = sink, .ctx = ctx };
+
+	return host_pipe_stream(p, WIRE_DATA, take_data, &pack, r, err);
+}
+
+int
 host_pipe_pack(void *state, const char *root, const char *const *paths,
     size_t n_paths, tree_sink *sink, void *ctx, struct err *err)
 {
 	struct host_pipe *p = state;
 	struct buf b = BUF_INIT(WIRE_FRAME_MAX);
-	struct pack pack = { .sink = sink, .ctx = ctx };
 	struct wire_reader r;
 
 	wire_put_str(&b, root);
 	if (begin_paths(p, WIRE_PACK, &b, paths, n_paths, err) != 0 ||
-	    host_pipe_stream(p, WIRE_DATA, take_data, &pack, &r, err) != 0)
+	    host_pipe_take_data(p, sink, ctx, &r, err) != 0)
 		return -1;
 	return host_pipe_check(p, &r, "end of a tree", err);
 }
@@ -120,7 +131,7 @@ take_progress(struct host_pipe *p, enum wire_type type,
 
 int
 host_pipe_copy(void *state, const char *from_root, const char *const *paths,
-    size_t n_paths, const char *to_root, uid_t uid, gid_t gid,
+    size_t n_paths, const char *to_root, const struct tree_owner *owner,
     int (*at)(void *ctx, uint64_t bytes, struct err *), void *ctx,
     struct tree_stats *stats, struct err *err)
 {
@@ -131,8 +142,7 @@ host_pipe_copy(void *state, const char *from_root, const char *const *paths,
 
 	wire_put_str(&b, from_root);
 	wire_put_str(&b, to_root);
-	wire_put_u32(&b, uid);
-	wire_put_u32(&b, gid);
+	wire_data_put_owner(&b, owner);
 	if (begin_paths(p, WIRE_COPY, &b, paths, n_paths, err) != 0 ||
 	    host_pipe_stream(p, WIRE_ENTRY, take_progress, &copy, &r, err) != 0)
 		return -1;
@@ -141,15 +151,14 @@ host_pipe_copy(void *state, const char *from_root, const char *const *paths,
 }
 
 int
-host_pipe_unpack_open(void *state, const char *root, uid_t uid, gid_t gid,
-    struct err *err)
+host_pipe_unpack_open(void *state, const char *root,
+    const struct tree_owner *owner, struct err *err)
 {
 	struct host_pipe *p = state;
 	struct buf b = BUF_INIT(WIRE_FRAME_MAX);
 
 	wire_put_str(&b, root);
-	wire_put_u32(&b, uid);
-	wire_put_u32(&b, gid);
+	wire_data_put_owner(&b, owner);
 	if (host_pipe_begin(p, WIRE_UNPACK, &b, 0, err) != 0)
 		return -1;
 	p->unpack = UNPACK_OPEN;
@@ -192,17 +201,26 @@ host_pipe_unpack_abort(void *state)
 }
 
 int
-host_pipe_unpack_finish(void *state, struct tree_stats *stats, struct err *err)
+host_pipe_unpack_end(struct host_pipe *p, struct wire_reader *r,
+    struct err *err)
+{
+	if (p->unpack != UNPACK_OPEN)
+		return err_set(err, ERR_FAILED, "nothing is being sent");
+	p->unpack = UNPACK_NONE;
+	host_pipe_deadline(p, 0);
+	if (wire_send(&p->wire, WIRE_END, NULL, err) != 0)
+		return -1;
+	return host_pipe_finish(p, r, err);
+}
+
+int
+host_pipe_unpack_finish(void *state, struct tree_stats *stats,
+    struct err *err)
 {
 	struct host_pipe *p = state;
 	struct wire_reader r;
 
-	if (p->unpack != UNPACK_OPEN)
-		return err_set(err, ERR_FAILED, "no tree is being unpacked");
-	p->unpack = UNPACK_NONE;
-	host_pipe_deadline(p, 0);
-	if (wire_send(&p->wire, WIRE_END, NULL, err) != 0 ||
-	    host_pipe_finish(p, &r, err) != 0)
+	if (host_pipe_unpack_end(p, &r, err) != 0)
 		return -1;
 	wire_data_get_stats(&r, stats);
 	return host_pipe_check(p, &r, "end of a tree", err);

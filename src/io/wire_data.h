@@ -4,11 +4,14 @@
 #include "io/wire.h"
 
 struct buf;
+struct db_pages_stats;
 struct db_report;
 struct err;
 struct fs_meta;
 struct procs_info;
 struct tree_entry;
+struct tree_id;
+struct tree_owner;
 struct tree_stats;
 
 /*
@@ -33,8 +36,16 @@ void wire_data_get_entry(struct wire_reader *, struct tree_entry *);
 void wire_data_put_process(struct buf *, const struct procs_info *);
 void wire_data_get_process(struct wire_reader *, struct procs_info *);
 
+void wire_data_put_pages(struct buf *, const struct db_pages_stats *);
+void wire_data_get_pages(struct wire_reader *, struct db_pages_stats *);
+
 void wire_data_put_stats(struct buf *, const struct tree_stats *);
 void wire_data_get_stats(struct wire_reader *, struct tree_stats *);
+
+/* get: the lists are new, to be freed with wire_data_free_owner. */
+void wire_data_put_owner(struct buf *, const struct tree_owner *);
+void wire_data_get_owner(struct wire_reader *, struct tree_owner *);
+void wire_data_free_owner(struct tree_owner *);
 
 /*
  * A failure.  The text is made printable when it is got, and its kind is one

@@ -43,7 +43,12 @@ serve_walk(struct serve *s, struct wire_reader *r, struct err *err)
 	top = wire_data_get_words(&kept, SERVE_WORDS_MAX);
 	rules.exclude = exclude;
 	rules.top = top;
+	rules.pass_over = wire_get_str(&kept);
+	if (*rules.pass_over == '\0')
+		rules.pass_over = NULL;
 	rules.hash = wire_get_u8(&kept) != 0;
+	rules.xattrs = wire_get_u8(&kept) != 0;
+	rules.setuid = wire_get_u8(&kept) != 0;
 	if (wire_check(&kept, "walk", err) == 0)
 		rc = ops->walk(s->local, root, &rules, send_entry, s, err);
 	free(top);
@@ -80,8 +85,8 @@ get_paths(struct serve *s, struct buf *blob, size_t *n_paths,
 	return paths;
 }
 
-static int
-send_data(void *ctx, const void *data, size_t len, struct err *err)
+int
+serve_send_data(void *ctx, const void *data, size_t len, struct err *err)
 {
 	struct serve *s = ctx;
 
@@ -102,8 +107,8 @@ serve_pack(struct serve *s, struct wire_reader *r, struct err *err)
 
 	paths = get_paths(s, &blob, &n_paths, err);
 	if (paths && wire_check(&fields, "pack", err) == 0)
-		rc = ops->pack(s->local, root, paths, n_paths, send_data, s,
-		    err);
+		rc = ops->pack(s->local, root, paths, n_paths,
+		    serve_send_data, s, err);
 	free(paths);
 	buf_clear(&blob);
 	free(root);
@@ -135,22 +140,24 @@ serve_copy(struct serve *s, struct wire_reader *r, struct err *err)
 {
 	char *from = mem_strdup(wire_get_str(r));
 	char *to = mem_strdup(wire_get_str(r));
-	const uid_t uid = wire_get_u32(r);
-	const gid_t gid = wire_get_u32(r);
-	const struct wire_reader fields = *r;
+	struct wire_reader fields;
 	struct buf blob = BUF_INIT(0);
+	struct tree_owner owner;
 	struct tree_stats stats;
 	size_t n_paths = 0;
 	const char **paths;
 	int rc = -1;
 
+	wire_data_get_owner(r, &owner);
+	fields = *r;
 	s->told = 0;
 	paths = get_paths(s, &blob, &n_paths, err);
 	if (paths && wire_check(&fields, "copy", err) == 0)
-		rc = ops->copy(s->local, from, paths, n_paths, to, uid, gid,
+		rc = ops->copy(s->local, from, paths, n_paths, to, &owner,
 		    send_progress, s, &stats, err);
 	if (rc == 0)
 		wire_data_put_stats(&s->reply, &stats);
+	wire_data_free_owner(&owner);
 	free(paths);
 	buf_clear(&blob);
 	free(to);
@@ -158,50 +165,64 @@ serve_copy(struct serve *s, struct wire_reader *r, struct err *err)
 	return rc;
 }
 
-/*
- * The first failure is sent at once, so that the other end stops soon; what
- * is still under way is read and dropped, or both ends would wait to write.
- */
 int
-serve_unpack(struct serve *s, struct wire_reader *r, struct err *err)
+serve_receive(struct serve *s, const struct serve_stream *stream, int opened,
+    struct err *cause, struct err *err)
 {
-	const char *root = wire_get_str(r);
-	const uid_t uid = wire_get_u32(r);
-	const gid_t gid = wire_get_u32(r);
 	enum wire_type type = WIRE_DATA;
-	struct tree_stats stats;
-	struct err cause = ERR_INIT;
-	int got, rc;
+	struct wire_reader r;
+	int got, rc = opened;
 
-	rc = wire_check(r, "unpack", &cause);
-	if (rc == 0)
-		rc = ops->unpack_open(s->local, root, uid, gid, &cause);
 	for (;;) {
 		if (rc != 0 && !s->answered) {
 			s->answered = true;
-			ops->unpack_abort(s->local);
-			if (serve_send_err(s, &cause, err) != 0)
+			stream->abort(s->local);
+			if (serve_send_err(s, cause, err) != 0)
 				return -1;
 		}
-		got = wire_recv(&s->wire, &type, r, err);
+		got = wire_recv(&s->wire, &type, &r, err);
 		if (got != 1 || type != WIRE_DATA)
 			break;
 		if (rc == 0)
-			rc = ops->unpack_write(s->local, r->data, r->left,
-			    &cause);
+			rc = stream->write(s->local, r.data, r.left, cause);
 	}
-	if (got == 1 && type == WIRE_END && rc == 0) {
-		rc = ops->unpack_finish(s->local, &stats, err);
-		if (rc == 0)
-			wire_data_put_stats(&s->reply, &stats);
-		return rc;
-	}
-	ops->unpack_abort(s->local);
+	if (got == 1 && type == WIRE_END && rc == 0)
+		return stream->finish(s, err);
+	stream->abort(s->local);
 	if (got == 1 && type == WIRE_CANCEL)
 		return err_set(err, ERR_FAILED, "cancelled");
 	if (got == 1 && type == WIRE_END)
 		return -1;
 	s->wire.broken = true;
 	return got < 0 ? -1 : err_set(err, ERR_UNREACHABLE,
-	    "the stream of a tree was cut");
+	    "the stream was cut");
+}
+
+static int
+finish_unpack(struct serve *s, struct err *err)
+{
+	struct tree_stats stats;
+
+	if (ops->unpack_finish(s->local, &stats, err) != 0)
+		return -1;
+	wire_data_put_stats(&s->reply, &stats);
+	return 0;
+}
+
+int
+serve_unpack(struct serve *s, struct wire_reader *r, struct err *err)
+{
+	const struct serve_stream stream = { .write = ops->unpack_write,
+		.abort = ops->unpack_abort, .finish = finish_unpack };
+	const char *root = wire_get_str(r);
+	struct tree_owner owner;
+	struct err cause = ERR_INIT;
+	int rc;
+
+	wire_data_get_owner(r, &owner);
+	rc = wire_check(r, "unpack", &cause);
+	if (rc == 0)
+		rc = ops->unpack_open(s->local, root, &owner, &cause);
+	wire_data_free_owner(&owner);
+	return serve_receive(s, &stream, rc, &cause, err);
 }

@@ -42,10 +42,9 @@ class McpClient:
         raise EOFError(f"the stream ended before an event {wanted}")
 
     def _post(self, message):
-        path = urllib.parse.urljoin(self.at.geturl(), self.endpoint)
         done = http.client.HTTPConnection(self.at.hostname, self.at.port,
                                           timeout=30)
-        done.request("POST", path, json.dumps(message),
+        done.request("POST", self.endpoint, json.dumps(message),
                      {"Content-Type": "application/json", **self.headers})
         status = done.getresponse().status
         done.close()

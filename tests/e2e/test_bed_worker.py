@@ -204,22 +204,26 @@ def test_without_its_agent_it_does_not_start_and_says_0(make_live,
     assert done.returncode == 0 and "not found" in done.stdout
 
 
-def test_term_in_a_turn_leaves_row_and_block(make_live, fake_letta):
+def test_term_in_a_turn_leaves_rows_and_block(make_live, fake_letta):
     worker = make_live()
-    set_env(worker, BED_GRACE="1")
+    set_env(worker, BED_GRACE="0.5")
     number = in_flight(worker, fake_letta)
+    second, third = worker.put("second"), worker.put("third")
     assert pid_file(worker).exists()
     worker.signal()
     wait_for("the pid file to go", lambda: not pid_file(worker).exists())
     assert worker.processes()
     worker.wait_down()
-    assert worker.rows()[number]["status"] == "processing"
+    rows = worker.rows()
+    # Once it leaves the one, it takes the next and leaves that too.
+    assert rows[number]["status"] == rows[second]["status"] == "processing"
+    assert rows[third]["status"] == "pending"
     assert len(fake_letta.agent_blocks(worker.agent)) == 1
-    # Letta ends the turn all the same: the answer is there to be found.
+    # Letta ends the turns all the same: the answers are there to be found.
     fake_letta.release()
-    wait_for("the answer", lambda: len(
-        fake_letta.messages[worker.agent]) == 2)
-    assert probe(worker)
+    wait_for("the answers", lambda: len(
+        fake_letta.messages[worker.agent]) == 4)
+    assert probe(worker) and not worker.channel.sent
 
 
 def test_one_more_row_is_taken_after_term(make_live, fake_letta):
@@ -256,6 +260,7 @@ def test_a_hanging_worker_holds_the_lock(make_live, fake_letta, hang):
 def test_locked_at_its_start_it_stays_up_and_idle(make_live):
     worker = make_live()
     number = worker.put("waits")
+    worker.put("left long ago", "processing", age_s=400)
     holder = worker.host.spawn(
         ["python3", "-c", "import sqlite3, sys, time;"
          "d = sqlite3.connect(sys.argv[1], isolation_level=None);"
@@ -339,7 +344,8 @@ def test_smcp_lists_and_runs_its_plugins(make_live, fake_letta):
         said = smcp.run("demo_text__agent", secret="TOKEN")
         assert json.loads(said) == {"agent": worker.agent,
                                     "secret": "of this agent"}
-        assert "Unknown tool" in smcp.run("demo_text__none")
+        assert "tool_not_attached" in smcp.run("demo_text__none")
+        assert smcp.ask("nothing/known")["code"] == -32602
     process.stop()
 
 

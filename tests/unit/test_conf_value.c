@@ -55,6 +55,10 @@ static const struct edit values[] = {
 	{ green, "user = sanctum", "transport = rsh",
 	    "j.conf:5: `transport' in [host old]: `rsh' is not "
 	    "known; known: libssh2, openssh" },
+	{ green, "user = sanctum", "silence = 30", NULL },
+	{ green, "user = sanctum", "silence = 0",
+	    "j.conf:5: `silence' in [host old] is not a number of seconds "
+	    "from 1 to 86400: `0'" },
 	{ green, "user = sanctum", "identity_file = ~/.ssh/id",
 	    NULL },
 	{ green, "user = sanctum", "identity_file = id",

@@ -9,13 +9,17 @@ What a move depends on is as in the original (1b368f9), seen in runs of both:
             means "already running"; removed when the signal to end comes,
             which is before the process has ended
   SIGTERM   a turn in flight gets 10 s, then it is left: its row stays
-            `processing`, its block attached; the exit status is always 0
+            `processing`, its block attached; one more pending row is taken
+            and its turn begun, and left too; the process goes when its
+            requests have ended; the exit status is always 0
   channel   long poll of getUpdates, acknowledged by the next poll's offset
 
 What tests may set besides, in the environment or .env:
 
   CHANNEL_URL  the channel's stand-in (bed.channel); unset: none is polled
   BED_GRACE    seconds that a turn gets at SIGTERM, instead of 10
+  BED_LINGER   at most so many seconds for its requests to end, instead of
+               the 60 after which they are given up
   BED_BACKOFF  first seconds before a failed turn is asked again, instead
                of 5
   BED_HANG     the first SIGTERM leaves a process that takes SQLite's write
@@ -65,6 +69,10 @@ def load_env():
             for key, value in read_env(folder / ".env").items():
                 os.environ.setdefault(key, value)
             return
+
+
+def seconds(name, default):
+    return float(os.environ.get(name, default))
 
 
 def database_path():
@@ -138,7 +146,7 @@ def start(worker, channel):
     if not worker.agent.is_there():
         PID_FILE.unlink(missing_ok=True)
         sys.exit(0)
-    threading.Thread(target=worker.loop, daemon=True).start()
+    threading.Thread(target=worker.run, daemon=True).start()
     if channel.url:
         threading.Thread(target=channel.poll, daemon=True).start()
     say("Application started successfully")
@@ -166,9 +174,12 @@ def main():
     while not end.is_set():
         end.wait(0.05)
     say("Received signal, initiating graceful shutdown...")
-    worker.wait_idle(float(os.environ.get("BED_GRACE", "10")))
+    if not worker.wait_idle(seconds("BED_GRACE", 10)):
+        worker.leave()
+    worker.last_taken.wait(6)
     if os.environ.get("BED_HANG"):
         hold_the_lock(queue.path, terms)
+    worker.wait_requests(seconds("BED_LINGER", 60))
     channel.busy.acquire(timeout=5)
     say("Application stopped")
     os._exit(0)  # without waiting for the threads

@@ -92,15 +92,25 @@ class Queue:
     def requeue_stale(self):
         """At start: rows that a process left 300 s ago or earlier.
 
-        Their attempts stay as they are; younger ones are not touched.
+        Their attempts stay as they are; younger ones are not touched.  The
+        lock is taken only if there are any.
         """
+        stale = [number for number, stamp in self.processing()
+                 if is_stale(stamp)]
+        if not stale:
+            return
         with self.change() as db:
-            for number, stamp in db.execute(
-                    "SELECT id, timestamp FROM queue"
-                    " WHERE status = 'processing'").fetchall():
-                if is_stale(stamp):
-                    db.execute("UPDATE queue SET status = 'pending',"
-                               " timestamp = ? WHERE id = ?", (now(), number))
+            db.executemany("UPDATE queue SET status = 'pending',"
+                           " timestamp = ? WHERE id = ?",
+                           [(now(), number) for number in stale])
+
+    def processing(self):
+        db = sqlite3.connect(self.path)
+        try:
+            return db.execute("SELECT id, timestamp FROM queue"
+                              " WHERE status = 'processing'").fetchall()
+        finally:
+            db.close()
 
     def put(self, message):
         """Enqueue an update's message; its sender must be known.
@@ -173,11 +183,16 @@ class Agent:
     def detach(self, block):
         self.call("PATCH", f"/core-memory/blocks/detach/{block}")
 
-    def turn(self, row):
-        """One turn under the user's block; None if it failed."""
+    def turn(self, row, is_left):
+        """One turn under the user's block; None if it failed.
+
+        is_left   asked after the turn: then nothing is tidied up any more
+        """
         try:
             self.attach(row.block)
             answer = wire_form(row) if self.debug else self.send(row)
+            if is_left(row):
+                return None
             self.detach(row.block)
         except (OSError, Refused) as e:
             say(f"row {row.id}: {e}")
@@ -214,13 +229,24 @@ class Worker:
         self.queue, self.end, self.send, self.mode = queue, end, send, mode
         self.agent = Agent()
         self.slot = threading.Semaphore(1)
+        self.turns, self.left = {}, set()  # by the row's id
+        self.leaving = False
+        self.last_taken = threading.Event()
+
+    def run(self):
+        """Empty the queue until the end; last_taken is set when it is over."""
+        try:
+            self.loop()
+        finally:
+            self.last_taken.set()
 
     def loop(self):
-        # If the database is locked just now, this thread alone dies and the
-        # process stays up idle, as the original's does.
+        # If there is one and the database is locked just now, this thread
+        # alone dies and the process stays up idle, as the original's does.
         self.queue.requeue_stale()
-        # The slot is waited for inside the loop: when a turn ends after the
-        # signal to end, one more row is taken, as the original does.
+        # The slot is waited for inside the loop: when a turn ends, or is
+        # left, after the signal to end, one more row is taken and asked, as
+        # the original does.
         while not self.end.is_set():
             self.slot.acquire()
             try:
@@ -232,13 +258,21 @@ class Worker:
                 self.slot.release()
                 self.end.wait(0.1)
             else:
-                threading.Thread(target=self.turn, args=(row,),
-                                 daemon=True).start()
+                if self.leaving:
+                    self.left.add(row.id)
+                self.turns[row.id] = threading.Thread(
+                    target=self.turn, args=(row,), daemon=True)
+                self.turns[row.id].start()
+
+    def is_left(self, row):
+        return row.id in self.left
 
     def turn(self, row):
         try:
             answer = (wire_form(row) if self.mode == "echo"
-                      else self.agent.turn(row))
+                      else self.agent.turn(row, self.is_left))
+            if self.is_left(row):
+                return
             if answer is None:
                 first = float(os.environ.get("BED_BACKOFF", "5"))
                 time.sleep(min(first * 2 ** row.attempts, 300))
@@ -250,7 +284,8 @@ class Worker:
         except sqlite3.OperationalError as e:
             say(f"row {row.id}: {e}")
         finally:
-            self.slot.release()
+            if not self.is_left(row):
+                self.slot.release()
 
     def deliver(self, row, answer):
         try:
@@ -259,12 +294,23 @@ class Worker:
             say(f"row {row.id}: not delivered: {e}")
 
     def wait_idle(self, seconds):
-        """Wait for the turn in flight, and for the row taken after it."""
+        """Wait for the turn in flight; false if it is still there then."""
+        if not self.slot.acquire(timeout=seconds):
+            return False
+        self.slot.release()
+        return True
+
+    def leave(self):
+        """Leave the turn in flight and one that may follow: `processing`.
+
+        Letta goes on with them all the same.
+        """
+        self.leaving = True
+        self.left.update(self.turns)
+        self.slot.release()
+
+    def wait_requests(self, seconds):
+        """Wait for the requests that nothing can end, the left ones too."""
         until = time.monotonic() + seconds
-        while self.slot.acquire(timeout=max(0, until - time.monotonic())):
-            self.slot.release()
-            # Nobody took it again: the loop has seen the end.
-            time.sleep(0.05)
-            if self.slot.acquire(blocking=False):
-                self.slot.release()
-                return
+        for turn in list(self.turns.values()):
+            turn.join(max(0, until - time.monotonic()))

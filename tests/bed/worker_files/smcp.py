@@ -128,7 +128,9 @@ class Server(ThreadingHTTPServer):
                                   capture_output=True)
             text, failed = done.stdout or done.stderr, done.returncode != 0
         else:
-            text, failed = f"Unknown tool: {name}", True
+            # Seen: not marked as an error.
+            text, failed = json.dumps({"error": "tool_not_attached",
+                                       "tool": name}), False
         return {"content": [{"type": "text", "text": text.strip()}],
                 "isError": failed}
 
@@ -199,8 +201,8 @@ class Handler(BaseHTTPRequestHandler):
                                   request.get("params") or {})
         head = {"jsonrpc": "2.0", "id": request["id"]}
         if done is None:
-            return {**head, "error": {"code": -32601,
-                                      "message": "Method not found"}}
+            return {**head, "error": {
+                "code": -32602, "message": "Invalid request parameters"}}
         return {**head, "result": done}
 
     def reply(self, status, body):
