@@ -14,6 +14,8 @@ static struct {
 	char what[4 * WHAT_MAX];	/* printable */
 	char unit[32];
 	uint64_t total;
+	char items_unit[32];	/* "" when none are counted */
+	uint64_t items, items_total;
 	uint64_t begun_ms;
 	uint64_t shown_ms;
 	bool active;
@@ -33,6 +35,7 @@ progress_begin(const char *what, const char *unit, uint64_t total)
 	buf_clear(&shown);
 	(void)snprintf(line.unit, sizeof(line.unit), "%s", unit);
 	line.total = total;
+	line.items_unit[0] = '\0';
 	line.begun_ms = line.shown_ms = clock_ms();
 	line.active = true;
 }
@@ -47,7 +50,11 @@ show(uint64_t done, uint64_t now_ms, bool terminal)
 	    line.what, done);
 	if (line.total)
 		(void)fprintf(stderr, "/%" PRIu64, line.total);
-	(void)fprintf(stderr, " %s, %.0f/s", line.unit, rate);
+	(void)fprintf(stderr, " %s, ", line.unit);
+	if (line.items_unit[0] != '\0')
+		(void)fprintf(stderr, "%" PRIu64 "/%" PRIu64 " %s, ",
+		    line.items, line.items_total, line.items_unit);
+	(void)fprintf(stderr, "%.0f/s", rate);
 	if (line.total > done && rate > 0)
 		(void)fprintf(stderr, ", %.0f s left",
 		    (double)(line.total - done) / rate);
@@ -56,6 +63,20 @@ show(uint64_t done, uint64_t now_ms, bool terminal)
 	(void)fflush(stderr);
 	line.drawn = terminal;
 	line.shown_ms = now_ms;
+}
+
+void
+progress_count(const char *unit, uint64_t total)
+{
+	(void)snprintf(line.items_unit, sizeof(line.items_unit), "%s", unit);
+	line.items = 0;
+	line.items_total = total;
+}
+
+void
+progress_items(uint64_t done)
+{
+	line.items = done;
 }
 
 void

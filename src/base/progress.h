@@ -19,6 +19,13 @@ void progress_begin(const char *what, const char *unit, uint64_t total);
 void progress_at(uint64_t done);
 void progress_end(void);
 
+/*
+ * A second thing that is counted beside it, "4100/5000 entries"; after
+ * begin.  items is shown with the next progress_at.
+ */
+void progress_count(const char *unit, uint64_t total);
+void progress_items(uint64_t done);
+
 /* Clear the drawn line because something else is about to be printed. */
 void progress_pause(void);
 

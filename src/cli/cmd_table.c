@@ -9,7 +9,7 @@
 #define NAMES_MAX 32
 
 extern const struct cmd cmd_agent, cmd_apply, cmd_cancel, cmd_check, cmd_plan,
-    cmd_rehearse, cmd_status, cmd_verify;
+    cmd_rehearse, cmd_status, cmd_verify, cmd_worker;
 
 const struct cmd *const cmd_table[] = {
 	&cmd_check,
@@ -20,6 +20,7 @@ const struct cmd *const cmd_table[] = {
 	&cmd_status,
 	&cmd_cancel,
 	&cmd_agent,
+	&cmd_worker,
 	NULL
 };
 
@@ -112,7 +113,8 @@ cmd_help(const struct cmd *one)
 		return;
 	}
 	(void)printf("usage: sanctumctl COMMAND [options] JOB\n"
-	    "       sanctumctl agent VERB [options] ...\n\n"
+	    "       sanctumctl agent VERB [options] ...\n"
+	    "       sanctumctl worker VERB [options] ...\n\n"
 	    "Bring up Sanctum hosts, and move minds and their workers "
 	    "between them.\nJOB is a job file, see sanctumctl.conf(5).\n\n");
 	list(cmd_table);

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "core/conf_check.h"
+#include "core/conf_env.h"
 #include "core/conf_section.h"
 #include "core/conf_value.h"
 
@@ -173,10 +174,13 @@ take_key(void *ctx, const char *inih_section, const char *key,
 
 	(void)inih_section;
 	/* What is no key may be a value that lost its key: do not show it. */
-	if (*key == '\0' ||
+	if (conf_section_is_env(in->doc) ? !conf_env_is_key(key) :
+	    *key == '\0' ||
 	    key[strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789_")] != '\0') {
-		fail_with(in, "what stands before `=' is not a key: a-z, 0-9 "
-		    "and _");
+		fail_with(in, conf_section_is_env(in->doc) ?
+		    "what stands before `=' is neither a variable's name nor "
+		    "NAME@TREE" :
+		    "what stands before `=' is not a key: a-z, 0-9 and _");
 		return 0;
 	}
 	wrong = check_value(value);
@@ -232,6 +236,7 @@ conf_parse(const char *path, const char *text, size_t len,
 
 	conf->doc = doc;
 	conf->path = doc->path;
+	conf->max_freeze = CONF_MAX_FREEZE;
 	if (read_text(doc, len > 0 ? text : "", len, err) != 0 ||
 	    conf_section_fill(doc, err) != 0 ||
 	    conf_check_all(doc, err) != 0) {
@@ -252,6 +257,12 @@ conf_free(struct conf *conf)
 	free(conf->edges);
 	free(conf->agents);
 	free(conf->workers);
+	for (size_t i = 0; i < conf->n_envs; i++) {
+		free((char *)(uintptr_t)conf->envs[i].key);
+		free((char *)(uintptr_t)conf->envs[i].value);
+		free((char *)(uintptr_t)conf->envs[i].secret.ref);
+	}
+	free(conf->envs);
 	conf_section_free(conf->doc);
 	free(conf);
 }
@@ -280,15 +291,28 @@ conf_find_edge(const struct conf *conf, const char *name)
 	return NULL;
 }
 
+/* The i-th of all: servers, workers, lines of [env]. */
+static const struct conf_secret *
+secret_at(const struct conf *conf, size_t i)
+{
+	if (i < conf->n_lettas)
+		return &conf->lettas[i].token;
+	i -= conf->n_lettas;
+	if (i < conf->n_workers)
+		return &conf->workers[i].smcp_token;
+	return &conf->envs[i - conf->n_workers].secret;
+}
+
 int
 conf_secrets(const struct conf *conf,
     int (*each)(void *ctx, const struct conf_secret *, struct err *),
     void *ctx, struct err *err)
 {
 	const struct conf_secret *secret;
+	const size_t n = conf->n_lettas + conf->n_workers + conf->n_envs;
 
-	for (size_t i = 0; i < conf->n_lettas; i++) {
-		secret = &conf->lettas[i].token;
+	for (size_t i = 0; i < n; i++) {
+		secret = secret_at(conf, i);
 		if (secret->ref && each(ctx, secret, err) != 0)
 			return err_ctx(err, "%s:%d", conf->path,
 			    secret->line);

@@ -41,6 +41,12 @@ enum conf_kind {
 	CONF_GREENFIELD
 };
 
+/* How a host over SSH is reached. */
+enum conf_transport {
+	CONF_TRANSPORT_LIBSSH2,
+	CONF_TRANSPORT_OPENSSH	/* the ssh program of this machine */
+};
+
 /* [host NAME].  address "local" is this machine; no SSH then. */
 struct conf_host {
 	const char *name;
@@ -53,6 +59,8 @@ struct conf_host {
 					 * ~/.ssh/id_ed25519, id_ecdsa */
 	/* NULL: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts */
 	const char *user_known_hosts_file;
+	enum conf_transport transport;
+	unsigned int silence;		/* seconds; 0: none given, 60 */
 	bool local;
 };
 
@@ -133,6 +141,31 @@ struct conf_agent {
 	const char *embedding;
 };
 
+/* What keeps a worker running, on both hosts. */
+enum conf_supervisor {
+	CONF_SUPERVISOR_AUTO,	/* what is found at the source */
+	CONF_SUPERVISOR_NONE	/* somebody else stops and starts */
+};
+
+/* Virtual environments, which no copy survives. */
+enum conf_venv {
+	CONF_VENV_REBUILD,	/* from what the source's has installed */
+	CONF_VENV_SKIP
+};
+
+/*
+ * A line of [env WORKER]: what else its .env files shall say.  One of value
+ * and secret is given.
+ */
+struct conf_env {
+	const char *key;		/* [A-Za-z_][A-Za-z0-9_]* */
+	const char *tree;		/* whose .env; NULL: each that assigns
+					 * it, or broca's */
+	const char *value;
+	struct conf_secret secret;
+	int line;
+};
+
 /* [worker NAME] */
 struct conf_worker {
 	const char *name;
@@ -145,24 +178,44 @@ struct conf_worker {
 	const struct conf_host *to_host;
 	const char *to_path;
 	const char *const *trees;	/* "broca", "smcp", ...; NULL-ended */
+	/* The server that the worker uses at the source. */
+	const struct conf_letta *from_server;
+	enum conf_supervisor supervisor;
+	enum conf_venv venv;
+	bool git;			/* carry .git, too */
+	bool setuid;			/* keep setuid, setgid and sticky */
+	bool fence;			/* keep the source from starting */
+	unsigned int stop_wait;		/* seconds for a row in processing */
+	const char *smcp_url;		/* as the target server reaches SMCP;
+					 * NULL: as the source's did */
+	const char *mcp_server;		/* its name in Letta; NULL: by its
+					 * address at the source */
+	struct conf_secret smcp_token;
+	const struct conf_env *env;	/* n_env lines of its [env] */
+	size_t n_env;
 };
 
 struct conf {
 	const char *path;		/* as given, for messages */
 	enum conf_kind kind;
 	const char *name;		/* [a-z0-9-], names the journal */
+	bool manual_switch;		/* apply stops before the switch */
+	unsigned int max_freeze;	/* seconds that a worker may stand */
 	struct conf_host *hosts;
 	struct conf_letta *lettas;
 	struct conf_edge *edges;
 	struct conf_agent *agents;
 	struct conf_worker *workers;
-	size_t n_hosts, n_lettas, n_edges, n_agents, n_workers;
+	struct conf_env *envs;
+	size_t n_hosts, n_lettas, n_edges, n_agents, n_workers, n_envs;
 	struct conf_doc *doc;		/* owns the strings; of conf_free */
 };
 
 #define CONF_SIZE_MAX (256 * 1024)	/* bytes of a job file */
 #define CONF_SECTIONS_MAX 512
 #define CONF_LINE_MAX 196		/* bytes of a line that has a value */
+#define CONF_SECONDS_MAX 86400
+#define CONF_MAX_FREEZE 120		/* seconds, when none is given */
 #define CONF_NAME_MAX 64		/* bytes of a section's name */
 
 /*
@@ -198,9 +251,9 @@ const struct conf_edge *conf_find_edge(const struct conf *, const char *host);
 char *conf_expand_home(const char *path, const char *home);
 
 /*
- * Call each(ctx, secret, err) for every secret that the file refers to, in
- * the order of the file; stops at the first failure, to which "FILE:LINE" is
- * prepended.
+ * Call each(ctx, secret, err) for every secret that the file refers to, those
+ * of servers first, each kind in the order of the file; stops at the first
+ * failure, to which "FILE:LINE" is prepended.
  */
 int conf_secrets(const struct conf *,
     int (*each)(void *ctx, const struct conf_secret *, struct err *),

@@ -47,7 +47,8 @@ check_host(struct conf_doc *doc, struct conf_section *section,
     struct conf_host *host, struct err *err)
 {
 	static const char *const ssh_keys[] = { "port", "user", "host_key",
-	    "identity_file", "user_known_hosts_file", "transport" };
+	    "identity_file", "user_known_hosts_file", "transport",
+	    "silence" };
 
 	host->local = str_eq(host->address, "local");
 	for (size_t i = 0; i < sizeof(ssh_keys) / sizeof(*ssh_keys); i++) {
@@ -173,6 +174,10 @@ check_worker(struct conf_doc *doc, struct conf_section *section,
 		return conf_section_fail(doc->path, section->line, err,
 		    "[%s] needs `server', since its `agent' is an id",
 		    section->label);
+	if (!worker->from_server && worker->agent)
+		worker->from_server = worker->agent->from;
+	if (!worker->from_server)
+		worker->from_server = worker->server;
 	if (worker->agent && worker->server != worker->agent->to)
 		return bad_key(doc, section, "server",
 		    "is not where its `agent' goes", err);
@@ -372,7 +377,8 @@ is_letta_used(const struct conf *conf, const struct conf_letta *letta)
 			return true;
 	}
 	for (size_t i = 0; i < conf->n_workers; i++) {
-		if (conf->workers[i].server == letta)
+		if (conf->workers[i].server == letta ||
+		    conf->workers[i].from_server == letta)
 			return true;
 	}
 	return false;

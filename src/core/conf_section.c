@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
+#include "core/conf_env.h"
 #include "core/conf_section.h"
 #include "core/conf_set.h"
 #include "core/conf_value.h"
@@ -34,6 +35,7 @@ struct conf_type {
 	.path_field = offsetof(struct conf_worker, member##_path)
 #define WORD(type, member, list) \
 	.set = conf_set_word, FIELD(type, member), .words = list
+#define SECONDS(type, member) .set = conf_set_seconds, FIELD(type, member)
 #define YES_NO(type, member) .set = conf_set_yes_no, FIELD(type, member)
 #define REQUIRED .required = true
 
@@ -41,11 +43,18 @@ struct conf_type {
 static const char *const tools_words[] = { "stop", "override", "keep", NULL };
 static const char *const tool_errors_words[] = { "failed", "neutral", NULL };
 static const char *const rejects_words[] = { "stop", "accept", NULL };
+/* In the order of the enums of these names in core/conf.h. */
+static const char *const transport_words[] = { "libssh2", "openssh", NULL };
+static const char *const supervisor_words[] = { "auto", "none", NULL };
+static const char *const venv_words[] = { "rebuild", "skip", NULL };
+static const char *const switch_words[] = { "auto", "manual", NULL };
 
 static const struct conf_type types[CONF_TYPES] = {
 	{ "job", CONF_TYPE_JOB, {
 		{ "kind", conf_set_kind, REQUIRED },
 		{ "name", TEXT(conf, name, job_name) },
+		{ "switch", .set = conf_set_switch, .words = switch_words },
+		{ "max_freeze", SECONDS(conf, max_freeze) },
 	} },
 	{ "host", CONF_TYPE_HOST, {
 		{ "address", TEXT(conf_host, address, address), REQUIRED },
@@ -55,7 +64,8 @@ static const struct conf_type types[CONF_TYPES] = {
 		{ "identity_file", TEXT(conf_host, identity_file, path) },
 		{ "user_known_hosts_file",
 		    TEXT(conf_host, user_known_hosts_file, path) },
-		{ "transport", .set = conf_set_transport },
+		{ "transport", WORD(conf_host, transport, transport_words) },
+		{ "silence", SECONDS(conf_host, silence) },
 	} },
 	{ "letta", CONF_TYPE_LETTA, {
 		{ "url", conf_set_base_url, FIELD(conf_letta, url) },
@@ -93,7 +103,20 @@ static const struct conf_type types[CONF_TYPES] = {
 		{ "from", HOST_PATH(from), REQUIRED },
 		{ "to", HOST_PATH(to), REQUIRED },
 		{ "trees", .set = conf_set_trees },
+		{ "from_server", conf_set_letta,
+		    FIELD(conf_worker, from_server) },
+		{ "supervisor", WORD(conf_worker, supervisor,
+		    supervisor_words) },
+		{ "venv", WORD(conf_worker, venv, venv_words) },
+		{ "git", YES_NO(conf_worker, git) },
+		{ "setuid", YES_NO(conf_worker, setuid) },
+		{ "fence", YES_NO(conf_worker, fence) },
+		{ "stop_wait", SECONDS(conf_worker, stop_wait) },
+		{ "smcp_url", conf_set_url, FIELD(conf_worker, smcp_url) },
+		{ "smcp_token", .set = conf_set_smcp_token },
+		{ "mcp_server", TEXT(conf_worker, mcp_server, mcp_server) },
 	} },
+	{ "env", CONF_TYPE_ENV, { { NULL } } },
 };
 
 int
@@ -182,6 +205,7 @@ count_of(struct conf *conf, enum conf_type_id id)
 		return &conf->n_agents;
 	case CONF_TYPE_WORKER:
 		return &conf->n_workers;
+	case CONF_TYPE_ENV:
 	case CONF_TYPE_JOB:
 	case CONF_TYPES:
 	default:
@@ -229,7 +253,7 @@ conf_section_begin(struct conf_doc *doc, int line, const char *header,
 	    strlen(name);
 	section->line = line;
 	count = count_of(doc->conf, type->id);
-	section->index = count ? (*count)++ : 0;
+	section->index = count ? (*count)++ : doc->conf->n_envs;
 	doc->n_sections++;
 	return 0;
 }
@@ -247,6 +271,13 @@ key_index(const struct conf_type *type, const char *key)
 	return CONF_KEYS_MAX;
 }
 
+bool
+conf_section_is_env(const struct conf_doc *doc)
+{
+	return doc->n_sections > 0 &&
+	    doc->sections[doc->n_sections - 1].type->id == CONF_TYPE_ENV;
+}
+
 int
 conf_section_add(struct conf_doc *doc, int line, const char *key,
     const char *value, struct err *err)
@@ -260,6 +291,8 @@ conf_section_add(struct conf_doc *doc, int line, const char *key,
 		return conf_section_fail(doc->path, line, err,
 		    "a key before the first [section]");
 	section = &doc->sections[doc->n_sections - 1];
+	if (section->type->id == CONF_TYPE_ENV)
+		return conf_env_add(doc, section, line, key, value, err);
 	k = key_index(section->type, key);
 	if (k == CONF_KEYS_MAX) {
 		for (size_t i = 0; i < CONF_KEYS_MAX; i++)
@@ -308,6 +341,7 @@ conf_section_object(const struct conf_doc *doc,
 		return &conf->agents[section->index];
 	case CONF_TYPE_WORKER:
 		return &conf->workers[section->index];
+	case CONF_TYPE_ENV:
 	case CONF_TYPE_JOB:
 	case CONF_TYPES:
 	default:
@@ -374,7 +408,12 @@ prepare(struct conf_doc *doc, struct conf_section *section, struct err *err)
 		worker->name = section->name;
 		worker->line = section->line;
 		worker->trees = conf_set_default_trees;
+		worker->fence = true;
+		/* Broca's LONG_TASK_MAX_WAIT and its buffer: 600 + 180. */
+		worker->stop_wait = 780;
 		break;
+	case CONF_TYPE_ENV:
+		return conf_env_fill(doc, section, err);
 	case CONF_TYPE_JOB:
 	case CONF_TYPES:
 	default:

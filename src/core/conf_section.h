@@ -1,6 +1,7 @@
 #ifndef CORE_CONF_SECTION_H
 #define CORE_CONF_SECTION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -27,7 +28,7 @@ struct err;
  * All failures are ERR_USAGE and begin with PATH:LINE.
  */
 
-#define CONF_KEYS_MAX 10		/* keys that one type of section has */
+#define CONF_KEYS_MAX 20		/* keys that one type of section has */
 #define CONF_TREES_MAX 3	/* names that `trees' knows */
 
 enum conf_type_id {
@@ -37,6 +38,7 @@ enum conf_type_id {
 	CONF_TYPE_EDGE,
 	CONF_TYPE_AGENT,
 	CONF_TYPE_WORKER,
+	CONF_TYPE_ENV,
 	CONF_TYPES
 };
 
@@ -48,7 +50,9 @@ struct conf_section {
 	char label[80];			/* "host old", "job": for messages */
 	const char *name;		/* in label; "" for [job] */
 	int line;
-	size_t index;			/* in the array of struct conf */
+	size_t index;			/* in the array of struct conf; [env]:
+					 * of its first line, */
+	size_t n_env;			/* of which it has so many */
 	char *values[CONF_KEYS_MAX];	/* NULL: not given.  Cut up by fill */
 	int lines[CONF_KEYS_MAX];
 	const char *trees[CONF_TREES_MAX + 1];
@@ -68,6 +72,9 @@ void conf_section_free(struct conf_doc *);
 /* header is what stands between the brackets, already printable. */
 int conf_section_begin(struct conf_doc *, int line, const char *header,
     struct err *) MUST_CHECK;
+
+/* Whether the last section's keys are any of conf_env_is_key. */
+bool conf_section_is_env(const struct conf_doc *);
 
 /* Both are already printable; value is copied and not empty. */
 int conf_section_add(struct conf_doc *, int line, const char *key,

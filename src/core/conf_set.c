@@ -191,11 +191,27 @@ conf_set_kind(const struct conf_place *at, struct err *err)
 }
 
 int
-conf_set_transport(const struct conf_place *at, struct err *err)
+conf_set_seconds(const struct conf_place *at, struct err *err)
 {
-	static const char *const names[] = { "libssh2", NULL };
+	unsigned int seconds;
+	uint64_t number;
 
-	return find_word(at, names, err) < 0 ? -1 : 0;
+	if (!str_u64(at->value, CONF_SECONDS_MAX, &number) || number == 0)
+		return bad_value(at, err,
+		    "is not a number of seconds from 1 to 86400");
+	seconds = (unsigned int)number;
+	memcpy((char *)at->object + at->field, &seconds, sizeof(seconds));
+	return 0;
+}
+
+int
+conf_set_switch(const struct conf_place *at, struct err *err)
+{
+	struct conf *conf = at->object;
+	int place = find_word(at, at->words, err);
+
+	conf->manual_switch = place == 1;
+	return place < 0 ? -1 : 0;
 }
 
 int
@@ -224,6 +240,19 @@ conf_set_token(const struct conf_place *at, struct err *err)
 		return bad_hidden(at, err, wrong);
 	letta->token.ref = at->value;
 	letta->token.line = at->line;
+	return 0;
+}
+
+int
+conf_set_smcp_token(const struct conf_place *at, struct err *err)
+{
+	struct conf_worker *worker = at->object;
+	const char *wrong = conf_value_secret(at->value);
+
+	if (wrong)
+		return bad_hidden(at, err, wrong);
+	worker->smcp_token.ref = at->value;
+	worker->smcp_token.line = at->line;
 	return 0;
 }
 

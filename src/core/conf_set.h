@@ -44,8 +44,10 @@ int conf_set_host_path(const struct conf_place *, struct err *) MUST_CHECK;
 
 /* Of struct conf: kind. */
 int conf_set_kind(const struct conf_place *, struct err *) MUST_CHECK;
-/* Of struct conf_host: nothing is stored, one word is known. */
-int conf_set_transport(const struct conf_place *, struct err *) MUST_CHECK;
+/* A number of seconds, 1 to 86400. */
+int conf_set_seconds(const struct conf_place *, struct err *) MUST_CHECK;
+/* Of struct conf: manual_switch. */
+int conf_set_switch(const struct conf_place *, struct err *) MUST_CHECK;
 /* Of struct conf_letta: version; token. */
 int conf_set_version(const struct conf_place *, struct err *) MUST_CHECK;
 int conf_set_token(const struct conf_place *, struct err *) MUST_CHECK;
@@ -53,9 +55,10 @@ int conf_set_token(const struct conf_place *, struct err *) MUST_CHECK;
 int conf_set_ade(const struct conf_place *, struct err *) MUST_CHECK;
 /* Of struct conf_agent: from and from_id, or bundle. */
 int conf_set_agent_from(const struct conf_place *, struct err *) MUST_CHECK;
-/* Of struct conf_worker: agent or agent_id; trees. */
+/* Of struct conf_worker: agent or agent_id; smcp_token; trees. */
 int conf_set_worker_agent(const struct conf_place *, struct err *)
     MUST_CHECK;
+int conf_set_smcp_token(const struct conf_place *, struct err *) MUST_CHECK;
 int conf_set_trees(const struct conf_place *, struct err *) MUST_CHECK;
 
 /* What `trees' is when it is not given. */

@@ -222,6 +222,13 @@ conf_value_handle(const char *s)
 }
 
 const char *
+conf_value_mcp_server(const char *s)
+{
+	return conf_value_is_name(s) ? NULL :
+	    "is not the name of an MCP server: A-Z, a-z, 0-9, _ and -";
+}
+
+const char *
 conf_value_agent_name(const char *s)
 {
 	return letta_name_may_pass(s) ? NULL :

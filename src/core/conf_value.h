@@ -42,6 +42,7 @@ const char *conf_value_email(const char *);
 const char *conf_value_version(const char *);
 
 /* A name that Letta takes and can export: letta_name_may_pass. */
+const char *conf_value_mcp_server(const char *);
 const char *conf_value_agent_name(const char *);
 
 /* A model's handle, "openai/gpt-4o-mini": PROVIDER/MODEL without blanks. */

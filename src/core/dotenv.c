@@ -15,6 +15,7 @@ struct variable {
 	bool has_value;
 	char *value;
 	size_t len;
+	size_t line;
 };
 
 struct table {
@@ -158,6 +159,7 @@ table_put(struct table *t, const char *text, const struct dotenv_entry *e,
 	}
 	variable_clear(v);
 	v->has_value = e->has_value;
+	v->line = e->line;
 	if (e->has_value) {
 		v->len = t->out.len;
 		v->value = mem_dup(t->out.data, t->out.len + 1);
@@ -215,6 +217,21 @@ table_clear(struct table *t)
 	buf_wipe(&t->out);
 }
 
+/* Fill a table, which table_clear frees in any case. */
+static int
+table_open(struct table *t, const char *text, size_t len, struct err *err)
+{
+	size_t line;
+	const char *why = dotenv_check(text, len, &line);
+
+	if (why)
+		return err_set(err, ERR_DATA, "line %zu: %s", line, why);
+	t->v = mem_zero(DOTENV_MAX_KEYS, sizeof(*t->v));
+	buf_init_still(&t->raw, len);
+	buf_init_still(&t->out, DOTENV_MAX_EXPANDED);
+	return table_load(t, text, len, err);
+}
+
 int
 dotenv_get(const char *text, size_t len, const char *key,
     const struct dotenv_env *env, struct buf *value,
@@ -222,18 +239,10 @@ dotenv_get(const char *text, size_t len, const char *key,
 {
 	struct table t = { .env = env };
 	const struct variable *v;
-	const char *why, *from_env;
-	size_t line;
+	const char *from_env;
 	int rc = -1;
 
-	why = dotenv_check(text, len, &line);
-	if (why)
-		return err_set(err, ERR_DATA, "line %zu: %s", line, why);
-
-	t.v = mem_zero(DOTENV_MAX_KEYS, sizeof(*t.v));
-	buf_init_still(&t.raw, len);
-	buf_init_still(&t.out, DOTENV_MAX_EXPANDED);
-	if (table_load(&t, text, len, err) != 0)
+	if (table_open(&t, text, len, err) != 0)
 		goto out;
 
 	v = table_find(&t, key, strlen(key));
@@ -251,6 +260,75 @@ dotenv_get(const char *text, size_t len, const char *key,
 out:
 	table_clear(&t);
 	return rc;
+}
+
+int
+dotenv_each(const char *text, size_t len,
+    int (*each)(void *ctx, const struct dotenv_known *, struct err *),
+    void *ctx, struct err *err)
+{
+	struct table t = { .env = NULL };
+	int rc = table_open(&t, text, len, err);
+
+	for (size_t i = 0; i < t.n && rc == 0; i++) {
+		const struct variable *v = &t.v[i];
+		const struct dotenv_known known = {
+			.key = v->key,
+			.key_len = v->key_len,
+			.value = v->has_value ? v->value : NULL,
+			.value_len = v->len,
+			.line = v->line,
+		};
+
+		rc = each(ctx, &known, err);
+	}
+	table_clear(&t);
+	return rc;
+}
+
+/* Whether an assignment of key stands at the begin of a line's text. */
+static bool
+looks_like(const char *line, const char *end, const char *key)
+{
+	static const char word[] = "export";
+	size_t key_len = strlen(key);
+
+	while (line < end && (*line == ' ' || *line == '\t'))
+		line++;
+	if ((size_t)(end - line) > strlen(word) &&
+	    memcmp(line, word, strlen(word)) == 0 &&
+	    (line[6] == ' ' || line[6] == '\t'))
+		for (line += 6; line < end && (*line == ' ' ||
+		    *line == '\t'); line++)
+			;
+	if ((size_t)(end - line) <= key_len ||
+	    memcmp(line, key, key_len) != 0)
+		return false;
+	for (line += key_len; line < end && (*line == ' ' || *line == '\t');
+	    line++)
+		;
+	return line < end && *line == '=';
+}
+
+size_t
+dotenv_hidden(const char *text, size_t len, const char *key)
+{
+	struct dotenv_parse p;
+	struct dotenv_entry e;
+	const char *at, *end;
+
+	dotenv_parse_init(&p, text, len);
+	while (dotenv_parse_next(&p, &e)) {
+		/* The first line of an entry is what the parser says it is. */
+		end = text + e.end;
+		for (at = text + e.begin; at < end; at++) {
+			if ((*at == '\n' || *at == '\r') &&
+			    looks_like(at + 1, end, key))
+				return dotenv_parse_line(text,
+				    (size_t)(at + 1 - text));
+		}
+	}
+	return 0;
 }
 
 size_t

@@ -14,7 +14,7 @@ struct err;
  * and walks all entries; here are the questions a move asks:
  *
  *     dotenv_get(text, len, "AGENT_ID", NULL, &value, &found, &err)
- *     dotenv_set(&text, path, "AGENT_ID", new_id, &err)
+ *     dotenv_set(&text, path, "AGENT_ID", new_id, NULL, &err)
  *     dotenv_mask(text, len, shown, &out)       (then core/diff.h)
  *
  * A file holds secrets: what these functions use in between is wiped, and no
@@ -67,35 +67,66 @@ int dotenv_get(const char *text, size_t len, const char *key,
     const struct dotenv_env *env, struct buf *value,
     enum dotenv_found *found, struct err *) MUST_CHECK;
 
+/* A variable that a file gives, in the end. */
+struct dotenv_known {
+	const char *key;	/* key_len bytes, no NUL behind them */
+	size_t key_len;
+	const char *value;	/* NULL: KEY alone */
+	size_t value_len;
+	size_t line;		/* of the assignment that counts */
+};
+
+/*
+ * Call each for every variable, in the order of their first assignments, with
+ * what dotenv_get without env says.  Stops at the first failure.
+ */
+int dotenv_each(const char *text, size_t len,
+    int (*each)(void *ctx, const struct dotenv_known *, struct err *),
+    void *ctx, struct err *) MUST_CHECK;
+
 /* How many entries assign KEY (KEY alone counts: it unsets). */
 size_t dotenv_assigns(const char *text, size_t len, const char *key);
 
 /*
- * Set KEY to value.  Only the bytes of its value change; `export`, blanks,
- * comments, other quotes, CRLF and a missing last line break stay.  KEY alone
- * gets "=value".  If nothing assigns KEY, a line is added at the end with the
- * line break of the file's last line.
+ * Why a file cannot be edited safely, and in which line; NULL when it can:
+ * what dotenv_check has, a byte order mark (it becomes part of the first
+ * key), a NUL.
+ */
+const char *dotenv_uneditable(const char *text, size_t len, size_t *line);
+
+/*
+ * Set KEY to value, wherever the file assigns it: the last assignment counts
+ * for every reader, and the others would come back to life the day it goes.
+ * Only the bytes of values change; `export`, blanks, comments, CRLF and a
+ * missing last line break stay.  KEY alone gets "=value".  If nothing assigns
+ * KEY, a line is added at the end with the line break of the file's last line.
  *
- * The quotes of the old value stay if value needs no escape in them; else it
- * is bare if it is of [A-Za-z0-9._:/@+-], else in single quotes with \ and '
- * escaped.  Where that would not read back (a \ at the end, or a quote left
- * open further up) it goes without quotes.  The new text is parsed again and
- * every other entry must read as before: this is what decides.
+ * Of the ways to write value (the quotes that stand there, none, single,
+ * double) that is taken which most of the readers of core/env_dialect.h read
+ * as value while every other assignment stays what it was to them.  It must
+ * read back in python-dotenv, or nothing is changed: the new text is parsed
+ * again and every other entry must read as before.
  *
- * text   the whole file; left as it was on failure
- * path   only for messages
- * key    [A-Za-z0-9._-]+, else ERR_USAGE
- * value  UTF-8
+ * text      the whole file; left as it was on failure
+ * path      only for messages
+ * key       [A-Za-z0-9._-]+, else ERR_USAGE
+ * value     UTF-8
+ * disagree  gets 1 << reader for those of enum env_reader that have another
+ *           value than this, or refuse the file; may be NULL
  *
- * Fails with ERR_DATA, "PATH:LINE: why", if the file is larger than
- * DOTENV_MAX_BYTES, has a byte order mark (it becomes part of the first key),
- * NUL, or is not UTF-8; if KEY is assigned more than once (both lines are
- * named: which one a person means cannot be known); if value holds a line
- * break, bytes that are not UTF-8, or "${" (there is no escape for it); or if
- * no way of quoting reads back.
+ * Fails with ERR_DATA, "PATH:LINE: why", for what dotenv_uneditable says; if
+ * value holds a line break, bytes that are not UTF-8, or "${" (there is no
+ * escape for it); or if no way of quoting reads back.
  */
 int dotenv_set(struct buf *text, const char *path, const char *key,
-    const char *value, struct err *) MUST_CHECK;
+    const char *value, unsigned int *disagree, struct err *err) MUST_CHECK;
+
+/*
+ * The line in which text that looks like an assignment of KEY lies where it
+ * is none: inside a value of several lines, or in what a quote left open has
+ * swallowed.  0: nowhere.  Whoever wrote it may have meant it.
+ */
+size_t dotenv_hidden(const char *text, size_t len, const char *key);
 
 /*
  * Append a copy to look at: every value is `***` but those of shown_keys

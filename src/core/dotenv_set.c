@@ -5,11 +5,18 @@
 #include "base/str.h"
 #include "core/dotenv.h"
 #include "core/dotenv_parse.h"
+#include "core/env_dialect.h"
 
-/* How a value may be written, in the order in which it is tried. */
+/*
+ * How a value may be written.  Of those that as many readers understand the
+ * first one is taken.
+ */
 enum style {
 	STYLE_KEEP,		/* the quotes of the old value */
 	STYLE_BARE,
+	STYLE_SINGLE_PLAIN,	/* in quotes, nothing escaped */
+	STYLE_DOUBLE_PLAIN,
+	STYLE_DOUBLE,
 	STYLE_SINGLE,
 	STYLE_LITERAL,		/* unquoted, though it looks odd */
 	STYLE_END
@@ -44,9 +51,8 @@ unwritable(const char *value)
 	return NULL;
 }
 
-/* Why a file is not to be changed, and where; NULL when it may be. */
-static const char *
-unchangeable(const char *text, size_t len, size_t *line)
+const char *
+dotenv_uneditable(const char *text, size_t len, size_t *line)
 {
 	const char *why = dotenv_check(text, len, line), *nul;
 
@@ -61,33 +67,18 @@ unchangeable(const char *text, size_t len, size_t *line)
 	return "NUL byte";
 }
 
-/*
- * The entry that assigns key.  If none does, one of no length at the end of
- * the text, with key NULL.
- */
-static int
-find_target(const struct buf *text, const char *path, const char *key,
-    struct dotenv_entry *target, struct err *err)
+/* The line of the first assignment, or that which would be added. */
+static size_t
+first_line(const struct buf *text, const char *key)
 {
 	struct dotenv_parse p;
 	struct dotenv_entry e;
 
-	*target = (struct dotenv_entry){ .begin = text->len,
-	    .end = text->len, .value_begin = text->len,
-	    .value_end = text->len };
 	dotenv_parse_init(&p, buf_cstr(text), text->len);
-	while (dotenv_parse_next(&p, &e)) {
-		if (!dotenv_parse_is_key(&e, key))
-			continue;
-		if (target->key)
-			return err_set(err, ERR_DATA, "%s:%zu: %s is "
-			    "assigned here and in line %zu", path, e.line, key,
-			    target->line);
-		*target = e;
-	}
-	if (!target->key)
-		target->line = dotenv_parse_line(buf_cstr(text), text->len);
-	return 0;
+	while (dotenv_parse_next(&p, &e))
+		if (dotenv_parse_is_key(&e, key))
+			return e.line;
+	return dotenv_parse_line(buf_cstr(text), text->len);
 }
 
 /*
@@ -99,37 +90,26 @@ static bool
 write_value(enum style style, char quote, const char *value, struct buf *out)
 {
 	size_t len = strlen(value);
-	bool open_end = len > 0 && value[len - 1] == '\\';
+	bool escapes = style == STYLE_DOUBLE || style == STYLE_SINGLE;
 
-	switch (style) {
-	case STYLE_KEEP:
-		if (!quote || open_end || strchr(value, quote))
-			return false;
-		buf_char(out, quote);
+	if (style == STYLE_BARE || style == STYLE_LITERAL) {
 		buf_add(out, value, len);
-		buf_char(out, quote);
-		return true;
-	case STYLE_SINGLE:
-		if (open_end)
-			return false;
-		buf_char(out, '\'');
-		for (; *value; value++) {
-			if (*value == '\\' || *value == '\'')
-				buf_char(out, '\\');
-			buf_char(out, *value);
-		}
-		buf_char(out, '\'');
-		return true;
-	case STYLE_BARE:
-		if (!is_of(value, "._:/@+-"))
-			return false;
-		buf_add(out, value, len);
-		return true;
-	case STYLE_LITERAL:
-	case STYLE_END:
-		break;
+		return style == STYLE_LITERAL || is_of(value, "._:/@+-");
 	}
-	buf_add(out, value, len);
+	if (style == STYLE_SINGLE || style == STYLE_SINGLE_PLAIN)
+		quote = '\'';
+	else if (style != STYLE_KEEP)
+		quote = '"';
+	if (!quote || (len > 0 && value[len - 1] == '\\') ||
+	    (!escapes && strchr(value, quote)))
+		return false;
+	buf_char(out, quote);
+	for (; *value; value++) {
+		if (escapes && (*value == '\\' || *value == quote))
+			buf_char(out, '\\');
+		buf_char(out, *value);
+	}
+	buf_char(out, quote);
 	return true;
 }
 
@@ -149,29 +129,44 @@ last_break(const struct buf *text)
 	return i > 1 && text->data[i - 2] == '\r' ? "\r\n" : "\n";
 }
 
-/* The text with the target's value replaced; false as write_value. */
-static bool
-splice(const struct buf *text, const struct dotenv_entry *target,
-    const char *key, const char *value, enum style style, struct buf *out)
+static void
+append_key(const struct buf *text, const char *key, struct buf *out)
 {
-	const char *data = buf_cstr(text), *lf = last_break(text);
-	bool ok;
+	if (text->len > 0 && text->data[text->len - 1] != '\n' &&
+	    text->data[text->len - 1] != '\r')
+		buf_str(out, last_break(text));
+	buf_printf(out, "%s=", key);
+}
 
-	buf_add(out, data, target->value_begin);
-	if (!target->key) {
-		if (text->len > 0 && data[text->len - 1] != '\n' &&
-		    data[text->len - 1] != '\r')
-			buf_str(out, lf);
-		buf_str(out, key);
+/* The text with every value of key replaced; false as write_value. */
+static bool
+splice(const struct buf *text, const char *key, const char *value,
+    enum style style, struct buf *out)
+{
+	const char *data = buf_cstr(text);
+	struct dotenv_parse p;
+	struct dotenv_entry e;
+	size_t done = 0;
+	bool ok = true, found = false;
+
+	dotenv_parse_init(&p, data, text->len);
+	while (ok && dotenv_parse_next(&p, &e)) {
+		if (!dotenv_parse_is_key(&e, key))
+			continue;
+		buf_add(out, data + done, e.value_begin - done);
+		if (!e.has_value)
+			buf_char(out, '=');
+		ok = write_value(style, e.quote, value, out);
+		done = e.value_end;
+		found = true;
 	}
-	if (!target->has_value)
-		buf_char(out, '=');
-	ok = write_value(style, target->quote, value, out);
-	buf_add(out, data + target->value_end,
-	    text->len - target->value_end);
-	if (!target->key)
-		buf_str(out, lf);
-	return ok;
+	buf_add(out, data + done, text->len - done);
+	if (!found) {
+		append_key(text, key, out);
+		ok = write_value(style, '\0', value, out);
+		buf_str(out, last_break(text));
+	}
+	return ok && !out->full;
 }
 
 static bool
@@ -236,7 +231,7 @@ same_entry(const char *a_text, const struct dotenv_entry *a,
 
 /*
  * Whether the new text reads like the old one, entry by entry, but for key,
- * which reads as value.
+ * which reads as value wherever it stands, once at least.
  */
 static bool
 is_proven(const struct buf *old, const struct buf *new, const char *key,
@@ -252,9 +247,9 @@ is_proven(const struct buf *old, const struct buf *new, const char *key,
 	while (dotenv_parse_next(&q, &b)) {
 		more = dotenv_parse_next(&p, &a);
 		if (dotenv_parse_is_key(&b, key)) {
-			if (found || !reads_as(new->data, &b, value))
+			if (!reads_as(new->data, &b, value))
 				return false;
-			if (more && !dotenv_parse_is_key(&a, key))
+			if (more ? !dotenv_parse_is_key(&a, key) : found)
 				return false;
 			found = true;
 		} else if (!more || !same_entry(text, &a, new->data, &b))
@@ -263,58 +258,118 @@ is_proven(const struct buf *old, const struct buf *new, const char *key,
 	return found && !dotenv_parse_next(&p, &a);
 }
 
-/* Change text in the first style that is proven. */
-static int
-try_styles(struct buf *text, const char *path, const char *key,
-    const char *value, const struct dotenv_entry *target, struct err *err)
+/*
+ * The readers that do not have value for key in new, as bits.  Bit
+ * ENV_DOTENV is never among them: that reading is proven.
+ */
+static unsigned int
+disagreeing(const struct buf *old, const struct buf *new, const char *key,
+    const char *value)
 {
-	size_t max = text->max;
-	struct buf new;
-	bool done = false;
+	unsigned int bits = 0;
 
-	buf_init_still(&new, text->len + 2 * strlen(value) + strlen(key) + 8);
+	for (enum env_reader r = ENV_SH; r < ENV_READERS; r++) {
+		if (!env_dialect_agrees(r, old, new, key, value))
+			bits |= 1u << r;
+	}
+	return bits;
+}
+
+/* More readers first; of as many, the shell before systemd and docker. */
+static unsigned int
+cost(unsigned int bits)
+{
+	unsigned int sum = 0;
+
+	for (enum env_reader r = ENV_SH; r < ENV_READERS; r++) {
+		if (bits & (1u << r))
+			sum += 8 + (ENV_READERS - r);
+	}
+	return sum;
+}
+
+/* The text in the style that most readers understand; false: none does. */
+static bool
+best_style(const struct buf *text, const char *key, const char *value,
+    struct buf *best, unsigned int *bits)
+{
+	struct buf new;
+	unsigned int now;
+	bool any = false;
+
+	buf_init_still(&new, best->max);
+	for (enum style s = STYLE_KEEP; s < STYLE_END; s++) {
+		buf_truncate(&new, 0);
+		new.full = false;
+		if (!splice(text, key, value, s, &new) ||
+		    !is_proven(text, &new, key, value))
+			continue;
+		now = disagreeing(text, &new, key, value);
+		if (any && cost(now) >= cost(*bits))
+			continue;
+		buf_truncate(best, 0);
+		buf_add(best, new.data, new.len);
+		*bits = now;
+		any = true;
+		if (now == 0)
+			break;
+	}
+	buf_wipe(&new);
+	return any;
+}
+
+static int
+replace(struct buf *text, const char *path, const char *key,
+    const char *value, unsigned int *bits, struct err *err)
+{
+	size_t max = text->max, room, line = first_line(text, key);
+	struct buf best;
+	bool done;
+
 	if (max > DOTENV_MAX_BYTES)
 		max = DOTENV_MAX_BYTES;
-	for (enum style s = STYLE_KEEP; s < STYLE_END && !done; s++) {
-		buf_truncate(&new, 0);
-		done = splice(text, target, key, value, s, &new) &&
-		    is_proven(text, &new, key, value);
-	}
-	if (!done || new.len > max) {
-		buf_wipe(&new);
-		return done ? err_set(err, ERR_DATA, "%s:%zu: with the new "
-		    "value of %s the file is larger than %zu bytes", path,
-		    target->line, key, max) :
+	room = (dotenv_assigns(buf_cstr(text), text->len, key) + 1) *
+	    (2 * strlen(value) + 8) + strlen(key) + text->len;
+	buf_init_still(&best, room < 2 * DOTENV_MAX_BYTES ? room :
+	    2 * DOTENV_MAX_BYTES);
+	done = best_style(text, key, value, &best, bits);
+	if (!done || best.len > max) {
+		buf_wipe(&best);
+		return done || room > best.max ? err_set(err, ERR_DATA,
+		    "%s:%zu: with the new value of %s the file is larger "
+		    "than %zu bytes", path, line, key, max) :
 		    err_set(err, ERR_DATA, "%s:%zu: no way of quoting the new "
 		    "value of %s reads back and leaves the other lines as "
 		    "they are (a quote left open in the file, or a backslash "
-		    "at the end of the value)", path, target->line, key);
+		    "at the end of the value)", path, line, key);
 	}
-	new.max = text->max;
+	best.max = text->max;
 	buf_wipe(text);
-	*text = new;
+	*text = best;
 	return 0;
 }
 
 int
 dotenv_set(struct buf *text, const char *path, const char *key,
-    const char *value, struct err *err)
+    const char *value, unsigned int *disagree, struct err *err)
 {
-	struct dotenv_entry target;
+	unsigned int bits = 0;
 	const char *why;
 	size_t line;
 
 	if (!is_of(key, "._-") || strlen(key) > 256)
 		return err_set(err, ERR_USAGE, "%s: not a key for a .env file",
 		    path);
-	why = unchangeable(buf_cstr(text), text->len, &line);
+	why = dotenv_uneditable(buf_cstr(text), text->len, &line);
 	if (why)
 		return err_set(err, ERR_DATA, "%s:%zu: %s", path, line, why);
-	if (find_target(text, path, key, &target, err) != 0)
-		return -1;
 	why = unwritable(value);
 	if (why)
 		return err_set(err, ERR_DATA, "%s:%zu: the new value of %s %s",
-		    path, target.line, key, why);
-	return try_styles(text, path, key, value, &target, err);
+		    path, first_line(text, key), key, why);
+	if (replace(text, path, key, value, &bits, err) != 0)
+		return -1;
+	if (disagree)
+		*disagree = bits;
+	return 0;
 }

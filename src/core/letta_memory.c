@@ -102,6 +102,12 @@ letta_path_tool_attach(struct buf *out, const char *agent, const char *tool)
 	path(out, "/v1/agents/", agent, "/tools/attach/", tool);
 }
 
+void
+letta_path_tool_detach(struct buf *out, const char *agent, const char *tool)
+{
+	path(out, "/v1/agents/", agent, "/tools/detach/", tool);
+}
+
 int
 letta_body_passages(struct buf *out, const struct letta_staged *staged,
     size_t n, struct err *err)

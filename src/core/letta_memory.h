@@ -117,5 +117,7 @@ void letta_path_agent_tools(struct buf *, const char *agent);
 /* PATCH; no body.  Once more is a success (0.16.2 and 0.16.8). */
 void letta_path_tool_attach(struct buf *, const char *agent,
     const char *tool);
+void letta_path_tool_detach(struct buf *, const char *agent,
+    const char *tool);
 
 #endif /* !CORE_LETTA_MEMORY_H */

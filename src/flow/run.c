@@ -21,11 +21,18 @@
 #define MARK_BYTES 6
 #define SCRATCH ".verify-"	/* and the pid of whoever made it */
 
-/* Parallel to the arrays of the conf; NULL until first asked for. */
+/* A secret of the job file, fetched. */
+struct run_secret {
+	const struct conf_secret *of;
+	struct secret *value;
+};
+
+/* hosts and servers: parallel to the arrays of the conf, NULL until asked. */
 struct run_peers {
 	struct host **hosts;
 	struct server **servers;
-	struct secret **tokens;
+	struct run_secret *secrets;
+	size_t n_secrets;
 };
 
 char *
@@ -84,14 +91,20 @@ try_secret(void *ctx, const struct conf_secret *secret, struct err *err)
 	return rc;
 }
 
-/* Two sections may name the same variable: all at once, after the last. */
-static void
-forget_variables(const struct conf *conf)
+static int
+forget_one(void *ctx, const struct conf_secret *secret, struct err *err)
 {
-	for (size_t i = 0; i < conf->n_lettas; i++) {
-		if (conf->lettas[i].token.ref)
-			secrets_forget(conf->lettas[i].token.ref);
-	}
+	(void)ctx;
+	(void)err;
+	secrets_forget(secret->ref);
+	return 0;
+}
+
+/* Two sections may name the same variable: all at once, after the last. */
+static int
+forget_variables(const struct conf *conf, struct err *err)
+{
+	return conf_secrets(conf, forget_one, NULL, err);
 }
 
 int
@@ -102,41 +115,49 @@ run_check(const char *path, struct conf **out, struct err *err)
 	*out = NULL;
 	if (run_read(path, out, err) != 0)
 		return -1;
-	if (conf_secrets(*out, try_secret, &environment, err) == 0) {
-		forget_variables(*out);
-		if (conf_secrets(*out, try_secret, &elsewhere, err) == 0)
-			return 0;
-	}
+	if (conf_secrets(*out, try_secret, &environment, err) == 0 &&
+	    forget_variables(*out, err) == 0 &&
+	    conf_secrets(*out, try_secret, &elsewhere, err) == 0)
+		return 0;
 	conf_free(*out);
 	*out = NULL;
 	return -1;
 }
 
-static int
-fetch_from(struct run *run, bool environment, struct err *err)
-{
-	const struct conf_letta *letta;
+struct fetch {
+	struct run_peers *peers;
+	bool environment;	/* those of the environment now */
+};
 
-	for (size_t i = 0; i < run->conf->n_lettas; i++) {
-		letta = &run->conf->lettas[i];
-		if (!letta->token.ref ||
-		    secrets_in_environment(letta->token.ref) != environment)
-			continue;
-		if (secrets_fetch(letta->token.ref, &run->peers->tokens[i],
-		    err) != 0)
-			return err_ctx(err, "%s:%d", run->conf->path,
-			    letta->token.line);
-	}
+static int
+fetch_one(void *ctx, const struct conf_secret *of, struct err *err)
+{
+	struct fetch *fetch = ctx;
+	struct run_peers *peers = fetch->peers;
+	struct run_secret *slot;
+
+	if (secrets_in_environment(of->ref) != fetch->environment)
+		return 0;
+	peers->secrets = mem_grow(peers->secrets, peers->n_secrets + 1,
+	    sizeof(*peers->secrets));
+	slot = &peers->secrets[peers->n_secrets];
+	*slot = (struct run_secret){ .of = of };
+	if (secrets_fetch(of->ref, &slot->value, err) != 0)
+		return -1;
+	peers->n_secrets++;
 	return 0;
 }
 
 static int
-fetch_tokens(struct run *run, struct err *err)
+fetch_secrets(struct run *run, struct err *err)
 {
-	if (fetch_from(run, true, err) != 0)
+	struct fetch fetch = { .peers = run->peers, .environment = true };
+
+	if (conf_secrets(run->conf, fetch_one, &fetch, err) != 0 ||
+	    forget_variables(run->conf, err) != 0)
 		return -1;
-	forget_variables(run->conf);
-	return fetch_from(run, false, err);
+	fetch.environment = false;
+	return conf_secrets(run->conf, fetch_one, &fetch, err);
 }
 
 char *
@@ -329,11 +350,9 @@ run_open(const char *path, const struct run_options *options,
 	run->peers->hosts = mem_zero(conf->n_hosts, sizeof(struct host *));
 	run->peers->servers = mem_zero(conf->n_lettas,
 	    sizeof(struct server *));
-	run->peers->tokens = mem_zero(conf->n_lettas,
-	    sizeof(struct secret *));
 	file = run_state_path(options->state_dir, conf->name,
 	    options->rehearsal ? "rehearsal.db" : "journal.db");
-	if (options->secrets && fetch_tokens(run, err) != 0)
+	if (options->secrets && fetch_secrets(run, err) != 0)
 		goto out;
 	if (journal_open(file, options->writer, &run->journal, err) != 0) {
 		if (err->kind == ERR_MISSING)
@@ -368,14 +387,14 @@ run_close(struct run *run)
 	conf = (struct conf *)run->conf;
 	for (size_t i = 0; run->peers && i < conf->n_hosts; i++)
 		host_close(run->peers->hosts[i]);
-	for (size_t i = 0; run->peers && i < conf->n_lettas; i++) {
+	for (size_t i = 0; run->peers && i < conf->n_lettas; i++)
 		server_close(run->peers->servers[i]);
-		secret_free(run->peers->tokens[i]);
-	}
+	for (size_t i = 0; run->peers && i < run->peers->n_secrets; i++)
+		secret_free(run->peers->secrets[i].value);
 	if (run->peers) {
 		free(run->peers->hosts);
 		free(run->peers->servers);
-		free(run->peers->tokens);
+		free(run->peers->secrets);
 	}
 	free(run->peers);
 	journal_close(run->journal);
@@ -385,10 +404,9 @@ run_close(struct run *run)
 }
 
 int
-run_host(struct run *run, const struct conf_host *host, struct host **out,
+run_host_open(const struct conf_host *host, struct host **out,
     struct err *err)
 {
-	struct host **slot = &run->peers->hosts[host - run->conf->hosts];
 	char *identity = run_local_path(host->identity_file);
 	char *known_hosts = run_local_path(host->user_known_hosts_file);
 	struct host_spec spec = {
@@ -400,22 +418,43 @@ run_host(struct run *run, const struct conf_host *host, struct host **out,
 		.host_key = host->host_key,
 		.identity_file = identity,
 		.known_hosts_file = known_hosts,
+		.transport = host->transport == CONF_TRANSPORT_OPENSSH ?
+		    HOST_OPENSSH : HOST_LIBSSH2,
+		.silence_ms = (uint64_t)host->silence * 1000,
 	};
-	int rc = 0;
+	int rc = host_open(&spec, out, err);
 
-	if (!*slot)
-		rc = host_open(&spec, slot, err);
-	if (rc == 0)
-		*out = *slot;
 	free(identity);
 	free(known_hosts);
 	return rc;
 }
 
+int
+run_host(struct run *run, const struct conf_host *host, struct host **out,
+    struct err *err)
+{
+	struct host **slot = &run->peers->hosts[host - run->conf->hosts];
+
+	if (!*slot && run_host_open(host, slot, err) != 0)
+		return -1;
+	*out = *slot;
+	return 0;
+}
+
+const struct secret *
+run_secret(struct run *run, const struct conf_secret *of)
+{
+	for (size_t i = 0; i < run->peers->n_secrets; i++) {
+		if (run->peers->secrets[i].of == of)
+			return run->peers->secrets[i].value;
+	}
+	return NULL;
+}
+
 const struct secret *
 run_token(struct run *run, const struct conf_letta *letta)
 {
-	return run->peers->tokens[letta - run->conf->lettas];
+	return run_secret(run, &letta->token);
 }
 
 int

@@ -9,6 +9,7 @@
 struct conf;
 struct conf_host;
 struct conf_letta;
+struct conf_secret;
 struct err;
 struct host;
 struct journal;
@@ -78,6 +79,10 @@ int run_check(const char *path, struct conf **out, struct err *) MUST_CHECK;
 int run_host(struct run *, const struct conf_host *, struct host **out,
     struct err *) MUST_CHECK;
 
+/* A [host] section's machine without a run; the caller closes it. */
+int run_host_open(const struct conf_host *, struct host **out, struct err *)
+    MUST_CHECK;
+
 /*
  * The server of a [letta] section, found to be healthy, of the pinned
  * version where one is given, and letting our token in.  One that stands on
@@ -85,6 +90,9 @@ int run_host(struct run *, const struct conf_host *, struct host **out,
  */
 int run_server(struct run *, const struct conf_letta *, struct server **out,
     struct err *) MUST_CHECK;
+
+/* A secret of the job file; NULL when none is given, or fetched. */
+const struct secret *run_secret(struct run *, const struct conf_secret *);
 
 /* The token of a [letta] section; NULL when none is given, or fetched. */
 const struct secret *run_token(struct run *, const struct conf_letta *);

@@ -153,37 +153,37 @@ check_place(struct run *run, const struct conf_worker *worker,
 	return 0;
 }
 
-static int
-exists(struct host *host, const char *path, bool *out, struct err *err)
-{
-	struct fs_meta meta;
-
-	if (host_stat(host, path, &meta, err) != 0)
-		return -1;
-	*out = meta.type != FS_NONE;
-	return 0;
-}
-
-/* Whether dir is there, and holds the mark. */
-static int
-look_at(const struct run *run, struct host *host, const char *dir,
-    bool *there, bool *marked, struct err *err)
-{
-	char *marker = worker_marker(run, dir);
-	int rc;
-
-	*marked = false;
-	rc = exists(host, dir, there, err);
-	if (rc == 0 && *there)
-		rc = exists(host, marker, marked, err);
-	free(marker);
-	return rc;
-}
-
 char *
 worker_marker(const struct run *run, const char *dir)
 {
 	return mem_printf("%s/.sanctumctl-%s", dir, run->mark);
+}
+
+/* Both directories, and the mark in each. */
+static int
+look(const struct run *run, const struct conf_worker *worker,
+    struct host *to, const char *staging, struct worker_place *out,
+    struct err *err)
+{
+	char *target_mark = worker_marker(run, worker->to_path);
+	char *staging_mark = worker_marker(run, staging);
+	const char *const paths[] = {
+		worker->to_path, target_mark, staging, staging_mark
+	};
+	struct fs_meta metas[4];
+	int rc;
+
+	rc = host_stat_all(to, paths, 4, metas, err);
+	if (rc == 0)
+		*out = (struct worker_place) {
+			.target = metas[0].type != FS_NONE,
+			.installed = metas[1].type != FS_NONE,
+			.staging = metas[2].type != FS_NONE,
+			.staged = metas[3].type != FS_NONE,
+		};
+	free(staging_mark);
+	free(target_mark);
+	return rc;
 }
 
 int
@@ -196,11 +196,7 @@ worker_place(struct run *run, const struct conf_worker *worker,
 
 	rc = run_host(run, worker->to_host, &to, err);
 	if (rc == 0)
-		rc = look_at(run, to, worker->to_path, &out->target,
-		    &out->installed, err);
-	if (rc == 0)
-		rc = look_at(run, to, staging, &out->staging, &out->staged,
-		    err);
+		rc = look(run, worker, to, staging, out, err);
 	if (rc == 0)
 		rc = check_place(run, worker, out, err);
 	free(staging);
@@ -278,7 +274,8 @@ look_inside(void *ctx, const struct tree_entry *entry, struct err *err)
 	struct left_walk *walk = ctx;
 
 	(void)err;
-	if (*entry->path && worker_leaves(entry->path) &&
+	if (*entry->path && worker_leaves(entry->path,
+	    walk->worker->git) &&
 	    !has_step(entry->path))
 		add_name(&walk->left->inside, &walk->left->n_inside,
 		    entry->path);

@@ -11,6 +11,8 @@
 #include "flow/manifest.h"
 #include "flow/run.h"
 #include "flow/worker.h"
+#include "flow/worker_owner.h"
+#include "flow/worker_trees.h"
 #include "io/host.h"
 #include "io/journal.h"
 
@@ -47,23 +49,28 @@ compare_trees(struct run *run, const struct conf_worker *worker,
     struct host *from, struct host *to, struct verdict *verdict,
     struct err *err)
 {
-	struct tree_rules rules = {
-		.exclude = worker_exclude(), .top = worker->trees,
-		.hash = true
-	};
+	struct manifest_owners ours = { .compare = false };
+	struct manifest_owners theirs = { .compare = false };
+	struct worker_owner owner;
+	struct tree_rules rules;
 	struct manifest_totals source = { 0 }, target = { 0 };
 	struct tree_diff diff = { 0 };
 	struct journal *scratch = NULL;
 	char *path = run_scratch_path(run);
 	int rc;
 
-	rc = journal_open(path, true, &scratch, err);
+	worker_trees_rules(&rules, worker, true);
+	rc = worker_owner_find(from, to, worker, &owner, err);
+	theirs.map = &owner.owner;
+	theirs.compare = ours.compare = owner.compare;
 	if (rc == 0)
-		rc = manifest_stage(scratch, "source", from,
-		    worker->from_path, &rules, false, &source, err);
+		rc = journal_open(path, true, &scratch, err);
 	if (rc == 0)
-		rc = manifest_stage(scratch, "target", to, worker->to_path,
-		    &rules, false, &target, err);
+		rc = manifest_stage_owned(scratch, "source", from,
+		    worker->from_path, &rules, &theirs, false, &source, err);
+	if (rc == 0)
+		rc = manifest_stage_owned(scratch, "target", to,
+		    worker->to_path, &rules, &ours, false, &target, err);
 	if (rc == 0)
 		rc = manifest_compare(scratch, "source", "target",
 		    note_difference, &diff, err);
@@ -74,6 +81,7 @@ compare_trees(struct run *run, const struct conf_worker *worker,
 	else if (rc == 0)
 		verdict_add(verdict, "trees", VERDICT_SAME, source.entries,
 		    target.entries, "by SHA-256, but for .env");
+	worker_owner_clear(&owner);
 	journal_close(scratch);
 	run_scratch_remove(path);
 	free(path);

@@ -3,173 +3,43 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <sqlite3.h>
-
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/mem.h"
-#include "base/stop.h"
 #include "base/str.h"
 #include "io/db.h"
+#include "io/db_open.h"
 #include "io/fs.h"
 
 #define BUSY_MS 30000
-#define BUSY_TURN_MS 10
-#define PROGRESS_STEPS 100000	/* of SQLite's machine, between two looks */
-
-/* Fill err from what connection db (or code alone) says.  Returns -1. */
-static int
-fail(struct err *err, sqlite3 *db, int code, const char *what)
-{
-	const char *why = db ? sqlite3_errmsg(db) : sqlite3_errstr(code);
-	enum err_kind kind = ERR_FAILED;
-
-	if (stop_asked())
-		return stop_check(err);
-	switch (code & 0xff) {
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return err_set(err, ERR_AGAIN, "%s: another program held its "
-		    "lock for %d s (%s)", what, BUSY_MS / 1000, why);
-	case SQLITE_NOTADB:
-		return err_set(err, ERR_DATA, "%s: not an SQLite database, "
-		    "or an encrypted one", what);
-	case SQLITE_CORRUPT:
-	case SQLITE_FORMAT:
-	case SQLITE_ERROR:
-	case SQLITE_TOOBIG:
-		kind = ERR_DATA;
-		break;
-	default:
-		break;
-	}
-	return err_set(err, kind, "%s: %s (SQLite code %d)", what, why, code);
-}
-
-/* The busy handler: ctx is the deadline.  0 gives up. */
-static int
-on_busy(void *ctx, int count)
-{
-	const uint64_t *deadline = ctx;
-
-	(void)count;
-	if (stop_asked() || clock_left_ms(*deadline) == 0)
-		return 0;
-	clock_sleep_ms(BUSY_TURN_MS);
-	return 1;
-}
-
-static int
-on_progress(void *ctx)
-{
-	(void)ctx;
-	return stop_asked() ? 1 : 0;
-}
-
-/* Open path, whose schema is not trusted. */
-static int
-open_db(const char *path, int flags, uint64_t *deadline, sqlite3 **out,
-    struct err *err)
-{
-	int code;
-
-	*deadline = clock_ms() + BUSY_MS;
-	code = sqlite3_open_v2(path, out, flags | SQLITE_OPEN_EXRESCODE,
-	    NULL);
-	if (code != SQLITE_OK)
-		return fail(err, *out, code, "open");
-	(void)sqlite3_busy_handler(*out, on_busy, deadline);
-	sqlite3_progress_handler(*out, PROGRESS_STEPS, on_progress, NULL);
-	(void)sqlite3_db_config(*out, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0,
-	    (int *)NULL);
-	(void)sqlite3_db_config(*out, SQLITE_DBCONFIG_DEFENSIVE, 1,
-	    (int *)NULL);
-	return 0;
-}
-
-/* The first column of the first row, "" when there is none. */
-static int
-get_text(sqlite3 *db, const char *sql, char *out, size_t size,
-    struct err *err)
-{
-	sqlite3_stmt *stmt = NULL;
-	const unsigned char *text = NULL;
-	int code;
-
-	*out = '\0';
-	code = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
-	if (code == SQLITE_OK)
-		code = sqlite3_step(stmt);
-	if (code == SQLITE_ROW) {
-		text = sqlite3_column_text(stmt, 0);
-		(void)snprintf(out, size, "%s",
-		    text ? (const char *)text : "");
-	} else if (code != SQLITE_DONE) {
-		(void)fail(err, db, code, sql);
-		(void)sqlite3_finalize(stmt);
-		return -1;
-	}
-	(void)sqlite3_finalize(stmt);
-	return 0;
-}
-
-/* Why a read-only look at path failed, where a hot journal is the cause. */
-static void
-explain_journal(const char *path, int code, struct err *err)
-{
-	char *journal = mem_printf("%s-journal", path);
-
-	if ((code == SQLITE_READONLY_ROLLBACK ||
-	    (code & 0xff) == SQLITE_CANTOPEN ||
-	    (code & 0xff) == SQLITE_READONLY) && access(journal, F_OK) == 0)
-		(void)err_set(err, ERR_DATA, "a write was cut short there: "
-		    "%s is left of it; start and stop the program that "
-		    "writes this database once, and it is rolled back",
-		    journal);
-	free(journal);
-}
 
 /*
  * Open an existing database to read, take a first look and learn its journal
  * mode.  The look is what meets a hot journal, a lock or another format.
  */
 static int
-open_source(const char *path, uint64_t *deadline, sqlite3 **out,
-    struct db_report *report, struct err *err)
+open_source(struct db_open *o, struct db_report *report, struct err *err)
 {
-	struct fs_meta meta;
 	char count[32];
 
 	memset(report, 0, sizeof(*report));
-	/* A symlink to the file is as good as the file: SQLite follows it. */
-	if (fs_stat(path, &meta, err) != 0)
+	if (db_open_found(o->path, err) != 0 ||
+	    db_open(o, SQLITE_OPEN_READONLY, err) != 0 ||
+	    db_open_text(o, "SELECT count(*) FROM sqlite_schema", count,
+	    sizeof(count), err) != 0)
 		return -1;
-	if (meta.type == FS_NONE)
-		return err_set(err, ERR_MISSING, "no such file");
-	if (meta.type != FS_FILE && meta.type != FS_SYMLINK)
-		return err_set(err, ERR_DATA, "not a regular file");
-	if (meta.type == FS_FILE && meta.size_bytes == 0)
-		return err_set(err, ERR_DATA, "empty: 0 bytes");
-	if (open_db(path, SQLITE_OPEN_READONLY, deadline, out, err) != 0)
-		return -1;
-	if (get_text(*out, "SELECT count(*) FROM sqlite_schema", count,
-	    sizeof(count), err) != 0) {
-		explain_journal(path, sqlite3_extended_errcode(*out), err);
-		return -1;
-	}
-	return get_text(*out, "PRAGMA journal_mode", report->journal_mode,
+	return db_open_text(o, "PRAGMA journal_mode", report->journal_mode,
 	    sizeof(report->journal_mode), err);
 }
 
 static int
-check_integrity(sqlite3 *db, struct err *err)
+check_integrity(const struct db_open *o, struct err *err)
 {
 	char said[256];
 	struct buf clean = BUF_INIT(4 * sizeof(said));
 
-	if (get_text(db, "PRAGMA integrity_check(1)", said, sizeof(said),
+	if (db_open_text(o, "PRAGMA integrity_check(1)", said, sizeof(said),
 	    err) != 0)
 		return -1;
 	if (str_eq(said, "ok"))
@@ -182,7 +52,7 @@ check_integrity(sqlite3 *db, struct err *err)
 }
 
 static int
-check_foreign_keys(sqlite3 *db, struct err *err)
+check_foreign_keys(const struct db_open *o, struct err *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	const unsigned char *table, *parent;
@@ -191,7 +61,7 @@ check_foreign_keys(sqlite3 *db, struct err *err)
 	struct buf clean = BUF_INIT(4 * sizeof(first));
 	int code;
 
-	code = sqlite3_prepare_v2(db, "PRAGMA foreign_key_check", -1, &stmt,
+	code = sqlite3_prepare_v2(o->db, "PRAGMA foreign_key_check", -1, &stmt,
 	    NULL);
 	while (code == SQLITE_OK || code == SQLITE_ROW) {
 		code = sqlite3_step(stmt);
@@ -206,7 +76,7 @@ check_foreign_keys(sqlite3 *db, struct err *err)
 		    parent ? (const char *)parent : "?");
 	}
 	if (code != SQLITE_DONE)
-		(void)fail(err, db, code, "foreign_key_check");
+		(void)db_open_fail(o, code, "foreign_key_check", err);
 	(void)sqlite3_finalize(stmt);
 	if (code != SQLITE_DONE)
 		return -1;
@@ -220,7 +90,7 @@ check_foreign_keys(sqlite3 *db, struct err *err)
 }
 
 static int
-count_rows(sqlite3 *db, struct db_table *table, struct err *err)
+count_rows(const struct db_open *o, struct db_table *table, struct err *err)
 {
 	char text[32] = "";
 	char *sql;
@@ -229,7 +99,7 @@ count_rows(sqlite3 *db, struct db_table *table, struct err *err)
 	sql = sqlite3_mprintf("SELECT count(*) FROM \"%w\"", table->name);
 	if (!sql)
 		return err_set(err, ERR_FAILED, "out of memory");
-	rc = get_text(db, sql, text, sizeof(text), err);
+	rc = db_open_text(o, sql, text, sizeof(text), err);
 	sqlite3_free(sql);
 	if (rc == 0 && !str_u64(text, INT64_MAX, &table->rows))
 		rc = err_set(err, ERR_DATA, "table %s: no row count",
@@ -239,13 +109,13 @@ count_rows(sqlite3 *db, struct db_table *table, struct err *err)
 
 /* Names of the tables that are not SQLite's own, sorted by bytes. */
 static int
-list_tables(sqlite3 *db, struct db_report *report, struct err *err)
+list_tables(const struct db_open *o, struct db_report *report, struct err *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	const unsigned char *name;
 	int code, len;
 
-	code = sqlite3_prepare_v2(db, "SELECT name FROM sqlite_schema WHERE "
+	code = sqlite3_prepare_v2(o->db, "SELECT name FROM sqlite_schema WHERE "
 	    "type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' "
 	    "ORDER BY name COLLATE BINARY", -1, &stmt, NULL);
 	while (code == SQLITE_OK || code == SQLITE_ROW) {
@@ -266,7 +136,7 @@ list_tables(sqlite3 *db, struct db_report *report, struct err *err)
 		    "name of one is longer than %zu bytes", DB_TABLES_MAX,
 		    sizeof(report->tables[0].name) - 1);
 	else if (code != SQLITE_DONE)
-		(void)fail(err, db, code, "list tables");
+		(void)db_open_fail(o, code, "list tables", err);
 	(void)sqlite3_finalize(stmt);
 	if (code != SQLITE_DONE)
 		return -1;
@@ -276,72 +146,73 @@ list_tables(sqlite3 *db, struct db_report *report, struct err *err)
 }
 
 static int
-check_all(sqlite3 *db, struct db_report *report, struct err *err)
+check_all(const struct db_open *o, struct db_report *report, struct err *err)
 {
-	if (check_integrity(db, err) != 0 ||
-	    check_foreign_keys(db, err) != 0 ||
-	    list_tables(db, report, err) != 0)
+	if (check_integrity(o, err) != 0 ||
+	    check_foreign_keys(o, err) != 0 ||
+	    list_tables(o, report, err) != 0)
 		return -1;
 	for (size_t i = 0; i < report->n_tables; i++)
-		if (count_rows(db, &report->tables[i], err) != 0)
+		if (count_rows(o, &report->tables[i], err) != 0)
 			return -1;
 	return 0;
 }
 
 /* All pages of from, as of one instant, into the new and empty to. */
 static int
-copy_pages(sqlite3 *from, sqlite3 *to, const char *temp, struct err *err)
+copy_pages(const struct db_open *from, const struct db_open *to,
+    struct err *err)
 {
 	sqlite3_backup *copy;
 	int code;
 
-	copy = sqlite3_backup_init(to, "main", from, "main");
+	copy = sqlite3_backup_init(to->db, "main", from->db, "main");
 	if (!copy)
-		return fail(err, to, sqlite3_extended_errcode(to),
-		    "begin the copy");
+		return db_open_fail(to, sqlite3_extended_errcode(to->db),
+		    "begin the copy", err);
 	code = sqlite3_backup_step(copy, -1);
 	(void)sqlite3_backup_finish(copy);
 	if (code == SQLITE_DONE)
 		return 0;
 	if (code == SQLITE_FULL) {
 		errno = ENOSPC;
-		return fs_fail(err, "write", temp);
+		return fs_fail(err, "write", to->path);
 	}
-	return fail(err, NULL, code, "copy its pages");
+	return db_open_fail(from, code, "copy its pages", err);
 }
 
 /* Fill temp, which is there and empty, and check it. */
 static int
-fill(sqlite3 *from, const char *temp, struct db_report *report,
+fill(const struct db_open *from, const char *temp, struct db_report *report,
     struct err *err)
 {
-	uint64_t deadline;
-	sqlite3 *to = NULL;
+	struct db_open to = { .path = temp, .wait_ms = BUSY_MS };
 	char mode[16];
 	int code, rc = -1;
 
-	if (open_db(temp, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW,
-	    &deadline, &to, err) != 0)
+	if (db_open(&to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW,
+	    err) != 0)
 		goto out;
 	/* No other program knows the name yet; it is fsync'd once, later. */
-	if (get_text(to, "PRAGMA synchronous = OFF", mode, sizeof(mode),
-	    err) != 0 || copy_pages(from, to, temp, err) != 0)
+	if (db_open_text(&to, "PRAGMA synchronous = OFF", mode, sizeof(mode),
+	    err) != 0 || copy_pages(from, &to, err) != 0)
 		goto out;
 
 	/* Page 1 of a source in WAL mode says so in the copy, too. */
-	if (get_text(to, "PRAGMA journal_mode = DELETE", mode, sizeof(mode),
-	    err) != 0)
+	if (db_open_text(&to, "PRAGMA journal_mode = DELETE", mode,
+	    sizeof(mode), err) != 0)
 		goto out;
 	if (!str_eq(mode, "delete")) {
 		(void)err_set(err, ERR_FAILED, "the copy stays in journal "
 		    "mode %s", mode);
 		goto out;
 	}
-	rc = check_all(to, report, err);
+	rc = check_all(&to, report, err);
 out:
-	code = sqlite3_close(to);
+	code = sqlite3_close(to.db);
+	to.db = NULL;
 	if (rc == 0 && code != SQLITE_OK)
-		rc = fail(err, NULL, code, "close the copy");
+		rc = db_open_fail(&to, code, "close the copy", err);
 	return rc;
 }
 
@@ -426,8 +297,7 @@ db_snapshot(const char *source, const char *target, struct db_report *report,
     struct err *err)
 {
 	struct fs_meta meta;
-	sqlite3 *from = NULL;
-	uint64_t deadline;
+	struct db_open from = { .path = source, .wait_ms = BUSY_MS };
 	char *temp = NULL;
 	int rc = -1;
 
@@ -436,19 +306,19 @@ db_snapshot(const char *source, const char *target, struct db_report *report,
 	if (meta.type != FS_NONE)
 		return err_set(err, ERR_FAILED,
 		    "%s: something is there already", target);
-	if (open_source(source, &deadline, &from, report, err) != 0)
+	if (open_source(&from, report, err) != 0)
 		goto out;
 	temp = make_temp(target, err);
 	if (!temp)
 		goto out;
-	if (fill(from, temp, report, err) != 0 ||
+	if (fill(&from, temp, report, err) != 0 ||
 	    publish(temp, target, report, err) != 0) {
 		remove_temp(temp);
 		goto out;
 	}
 	rc = 0;
 out:
-	(void)sqlite3_close(from);
+	db_open_end(&from);
 	free(temp);
 	return rc == 0 ? 0 : err_ctx(err, "%s", source);
 }
@@ -456,13 +326,12 @@ out:
 int
 db_check(const char *path, struct db_report *report, struct err *err)
 {
-	sqlite3 *db = NULL;
-	uint64_t deadline;
+	struct db_open o = { .path = path, .wait_ms = BUSY_MS };
 	struct stat st;
 	int rc = -1;
 
-	if (open_source(path, &deadline, &db, report, err) != 0 ||
-	    check_all(db, report, err) != 0)
+	if (open_source(&o, report, err) != 0 ||
+	    check_all(&o, report, err) != 0)
 		goto out;
 
 	/* stat, not open and close: that would drop SQLite's locks. */
@@ -473,6 +342,6 @@ db_check(const char *path, struct db_report *report, struct err *err)
 	report->size_bytes = (uint64_t)st.st_size;
 	rc = 0;
 out:
-	(void)sqlite3_close(db);
+	db_open_end(&o);
 	return rc == 0 ? 0 : err_ctx(err, "%s", path);
 }

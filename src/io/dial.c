@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -61,12 +62,15 @@ int
 dial_open(const struct sockaddr *addr, socklen_t addr_len,
     uint64_t deadline_ms, struct err *err)
 {
+	const int on = 1;
 	int fd, rc = 0;
 
 	fd = socket(addr->sa_family,
 	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_sys(err, ERR_UNREACHABLE, "socket");
+	/* A small packet behind another would wait for a delayed ACK. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (connect(fd, addr, addr_len) != 0) {
 		if (errno == EINPROGRESS || errno == EINTR)
 			rc = finish(fd, deadline_ms, err);

@@ -5,17 +5,15 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "io/host.h"
 #include "io/host_local.h"
-#include "io/host_ops.h"
+#include "io/host_openssh.h"
+#include "io/host_part.h"
 #include "io/host_pipe.h"
 #include "io/host_ssh.h"
+#include "io/ssh.h"
 
-struct host {
-	char *name;
-	const struct host_ops *ops;
-	void *state;
-};
+/* A host that is busy must have the time to answer a question. */
+#define SILENCE_MIN_MS 5000
 
 struct host *
 host_wrap(const char *name, const struct host_ops *ops, void *state)
@@ -33,6 +31,8 @@ host_open(const struct host_spec *spec, struct host **out, struct err *err)
 {
 	struct host_local *local = NULL;
 	struct host_pipe *pipe = NULL;
+	struct ssh_limits limits = { .silence_ms = spec->silence_ms };
+	int rc;
 
 	*out = NULL;
 	if (spec->local) {
@@ -40,7 +40,12 @@ host_open(const struct host_spec *spec, struct host **out, struct err *err)
 			return err_ctx(err, "%s", spec->name);
 		*out = host_wrap(spec->name, &host_local_ops, local);
 	} else {
-		if (host_ssh_open(spec, NULL, &pipe, err) != 0)
+		if (limits.silence_ms > 0 && limits.silence_ms < SILENCE_MIN_MS)
+			limits.silence_ms = SILENCE_MIN_MS;
+		rc = spec->transport == HOST_OPENSSH ?
+		    host_openssh_open(spec, &limits, &pipe, err) :
+		    host_ssh_open(spec, &limits, &pipe, err);
+		if (rc != 0)
 			return err_ctx(err, "%s", spec->name);
 		*out = host_wrap(spec->name, &host_pipe_ops, pipe);
 	}
@@ -69,12 +74,8 @@ host_facts(const struct host *h)
 	return h->ops->facts(h->state);
 }
 
-/*
- * The absolute path that "~/..." stands for there; the caller frees it.
- * NULL with ERR_USAGE for a path that is relative.
- */
-static char *
-full_path(const struct host *h, const char *path, struct err *err)
+char *
+host_full_path(const struct host *h, const char *path, struct err *err)
 {
 	if (path[0] == '/')
 		return mem_strdup(path);
@@ -85,12 +86,8 @@ full_path(const struct host *h, const char *path, struct err *err)
 	return NULL;
 }
 
-/*
- * End of a call on one path.  The error names host and path once: io/fs and
- * its kin have the path in theirs, mostly in front.
- */
-static int
-done(const struct host *h, char *full, int rc, struct err *err)
+int
+host_done(const struct host *h, char *full, int rc, struct err *err)
 {
 	const size_t name_len = strlen(h->name), len = strlen(err->text);
 
@@ -122,22 +119,41 @@ int
 host_stat(struct host *h, const char *path, struct fs_meta *meta,
     struct err *err)
 {
-	char *full = full_path(h, path, err);
+	char *full = host_full_path(h, path, err);
 
 	if (!full)
 		return -1;
-	return done(h, full, h->ops->stat(h->state, full, meta, err), err);
+	return host_done(h, full, h->ops->stat(h->state, full, meta, err), err);
+}
+
+int
+host_stat_all(struct host *h, const char *const *paths, size_t n,
+    struct fs_meta *metas, struct err *err)
+{
+	char *full[HOST_STATS_MAX] = { NULL };
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		full[i] = host_full_path(h, paths[i], err);
+		rc = full[i] ? 0 : -1;
+	}
+	if (rc == 0 && h->ops->stat_all(h->state, (const char *const *)full,
+	    n, metas, err) != 0)
+		rc = err_ctx(err, "%s", h->name);
+	for (size_t i = 0; i < n; i++)
+		free(full[i]);
+	return rc;
 }
 
 int
 host_read(struct host *h, const char *path, struct buf *out,
     struct fs_meta *meta, struct err *err)
 {
-	char *full = full_path(h, path, err);
+	char *full = host_full_path(h, path, err);
 
 	if (!full)
 		return -1;
-	return done(h, full, h->ops->read(h->state, full, out, meta, err),
+	return host_done(h, full, h->ops->read(h->state, full, out, meta, err),
 	    err);
 }
 
@@ -145,10 +161,10 @@ int
 host_replace(struct host *h, const char *path, const void *data, size_t len,
     const struct fs_meta *meta, struct err *err)
 {
-	char *full = full_path(h, path, err);
+	char *full = host_full_path(h, path, err);
 
-	if (!full || done(h, full, h->ops->replace(h->state, full, data, len,
-	    meta, err), err) != 0)
+	if (!full || host_done(h, full, h->ops->replace(h->state, full, data,
+	    len, meta, err), err) != 0)
 		return -1;
 	fault_point("host_replace");
 	return 0;
@@ -157,10 +173,10 @@ host_replace(struct host *h, const char *path, const void *data, size_t len,
 int
 host_mkdirs(struct host *h, const char *path, mode_t mode, struct err *err)
 {
-	char *full = full_path(h, path, err);
+	char *full = host_full_path(h, path, err);
 
-	if (!full || done(h, full, h->ops->mkdirs(h->state, full, mode, err),
-	    err) != 0)
+	if (!full || host_done(h, full, h->ops->mkdirs(h->state, full, mode,
+	    err), err) != 0)
 		return -1;
 	fault_point("host_mkdirs");
 	return 0;
@@ -169,9 +185,9 @@ host_mkdirs(struct host *h, const char *path, mode_t mode, struct err *err)
 int
 host_remove(struct host *h, const char *path, struct err *err)
 {
-	char *full = full_path(h, path, err);
+	char *full = host_full_path(h, path, err);
 
-	if (!full || done(h, full, h->ops->remove(h->state, full, err),
+	if (!full || host_done(h, full, h->ops->remove(h->state, full, err),
 	    err) != 0)
 		return -1;
 	fault_point("host_remove");
@@ -182,12 +198,12 @@ int
 host_rename(struct host *h, const char *from, const char *to, int exchange,
     struct err *err)
 {
-	char *full_from = full_path(h, from, err);
-	char *full_to = full_from ? full_path(h, to, err) : NULL;
+	char *full_from = host_full_path(h, from, err);
+	char *full_to = full_from ? host_full_path(h, to, err) : NULL;
 	int rc = -1;
 
 	if (full_to)
-		rc = done(h, full_from, h->ops->rename(h->state, full_from,
+		rc = host_done(h, full_from, h->ops->rename(h->state, full_from,
 		    full_to, exchange, err), err);
 	else
 		free(full_from);
@@ -201,43 +217,46 @@ int
 host_free_bytes(struct host *h, const char *path, uint64_t *out,
     struct err *err)
 {
-	char *full = full_path(h, path, err);
+	char *full = host_full_path(h, path, err);
 
 	if (!full)
 		return -1;
-	return done(h, full, h->ops->free_bytes(h->state, full, out, err),
+	return host_done(h, full, h->ops->free_bytes(h->state, full, out, err),
 	    err);
 }
 
 int
-host_snapshot(struct host *h, const char *source, const char *target,
-    struct db_report *report, struct err *err)
-{
-	char *full = full_path(h, source, err);
-	char *full_target = full ? full_path(h, target, err) : NULL;
-	int rc = -1;
-
-	if (full_target)
-		rc = done(h, full, h->ops->snapshot(h->state, full,
-		    full_target, report, err), err);
-	else
-		free(full);
-	free(full_target);
-	if (rc == 0)
-		fault_point("host_snapshot");
-	return rc;
-}
-
-int
-host_db_check(struct host *h, const char *path, struct db_report *report,
+host_processes(struct host *h, const char *dir, procs_each *each, void *ctx,
     struct err *err)
 {
-	char *full = full_path(h, path, err);
+	char *full = dir ? host_full_path(h, dir, err) : NULL;
+	int rc;
 
-	if (!full)
+	if (dir && !full)
 		return -1;
-	return done(h, full, h->ops->db_check(h->state, full, report, err),
-	    err);
+	rc = h->ops->processes(h->state, full, each, ctx, err);
+	free(full);
+	return rc == 0 ? 0 : err_ctx(err, "%s: list processes", h->name);
+}
+
+int
+host_process_env(struct host *h, pid_t pid, uint64_t start,
+    const char *const *names, struct buf *out, struct err *err)
+{
+	if (h->ops->process_env(h->state, pid, start, names, out, err) != 0)
+		return err_ctx(err, "%s", h->name);
+	return 0;
+}
+
+int
+host_signal(struct host *h, pid_t pid, uint64_t start, int sig, bool *there,
+    struct err *err)
+{
+	if (h->ops->signal(h->state, pid, start, sig, there, err) != 0)
+		return err_ctx(err, "%s", h->name);
+	if (sig != 0)
+		fault_point("host_signal");
+	return 0;
 }
 
 int
@@ -245,11 +264,11 @@ host_walk(struct host *h, const char *root, const struct tree_rules *rules,
     int (*each)(void *ctx, const struct tree_entry *, struct err *),
     void *ctx, struct err *err)
 {
-	char *full = full_path(h, root, err);
+	char *full = host_full_path(h, root, err);
 
 	if (!full)
 		return -1;
-	return done(h, full, h->ops->walk(h->state, full, rules, each, ctx,
+	return host_done(h, full, h->ops->walk(h->state, full, rules, each, ctx,
 	    err), err);
 }
 
@@ -295,23 +314,23 @@ relay_at(void *ctx, uint64_t bytes, struct err *err)
 static int
 copy_across(struct host *from, const char *from_root,
     const char *const *paths, size_t n_paths, struct host *to,
-    const char *to_root, uid_t uid, gid_t gid, void (*at)(uint64_t bytes),
-    struct tree_stats *stats, struct err *err)
+    const char *to_root, const struct tree_owner *owner,
+    void (*at)(uint64_t bytes), struct tree_stats *stats, struct err *err)
 {
 	struct relay relay = { .to = to, .at = at };
 
-	if (to->ops->unpack_open(to->state, to_root, uid, gid, err) != 0)
-		return done(to, mem_strdup(to_root), -1, err);
+	if (to->ops->unpack_open(to->state, to_root, owner, err) != 0)
+		return host_done(to, mem_strdup(to_root), -1, err);
 	if (from->ops->pack(from->state, from_root, paths, n_paths,
 	    relay_sink, &relay, err) != 0) {
 		to->ops->unpack_abort(to->state);
 		if (!relay.target_failed)
-			return done(from, mem_strdup(from_root), -1, err);
+			return host_done(from, mem_strdup(from_root), -1, err);
 		*err = relay.target_err;
-		return done(to, mem_strdup(to_root), -1, err);
+		return host_done(to, mem_strdup(to_root), -1, err);
 	}
 	if (to->ops->unpack_finish(to->state, stats, err) != 0)
-		return done(to, mem_strdup(to_root), -1, err);
+		return host_done(to, mem_strdup(to_root), -1, err);
 	return 0;
 }
 
@@ -321,18 +340,30 @@ host_copy(struct host *from, const char *from_root,
     const char *to_root, uid_t uid, gid_t gid, void (*at)(uint64_t bytes),
     struct tree_stats *stats, struct err *err)
 {
+	const struct tree_owner owner = { .uid = uid, .gid = gid };
+
+	return host_copy_owned(from, from_root, paths, n_paths, to, to_root,
+	    &owner, at, stats, err);
+}
+
+int
+host_copy_owned(struct host *from, const char *from_root,
+    const char *const *paths, size_t n_paths, struct host *to,
+    const char *to_root, const struct tree_owner *owner,
+    void (*at)(uint64_t bytes), struct tree_stats *stats, struct err *err)
+{
 	struct relay relay = { .to = to, .at = at };
-	char *full_from = full_path(from, from_root, err);
-	char *full_to = full_from ? full_path(to, to_root, err) : NULL;
+	char *full_from = host_full_path(from, from_root, err);
+	char *full_to = full_from ? host_full_path(to, to_root, err) : NULL;
 	int rc = -1;
 
 	if (full_to && from == to)
-		rc = done(from, mem_strdup(full_from),
+		rc = host_done(from, mem_strdup(full_from),
 		    from->ops->copy(from->state, full_from, paths, n_paths,
-		    full_to, uid, gid, relay_at, &relay, stats, err), err);
+		    full_to, owner, relay_at, &relay, stats, err), err);
 	else if (full_to)
 		rc = copy_across(from, full_from, paths, n_paths, to,
-		    full_to, uid, gid, at, stats, err);
+		    full_to, owner, at, stats, err);
 	free(full_to);
 	free(full_from);
 	if (rc == 0)
@@ -347,5 +378,41 @@ host_connects(struct host *h, const char *address, unsigned int port,
 	if (h->ops->connects(h->state, address, port, out, err) != 0)
 		return err_ctx(err, "%s: connect to %s port %u", h->name,
 		    address, port);
+	return 0;
+}
+
+int
+host_dial(struct host *h, unsigned int port, uint64_t timeout_ms,
+    unsigned int *line, struct err *err)
+{
+	if (h->ops->dial(h->state, port, timeout_ms, line, err) != 0)
+		return err_ctx(err, "%s: connect to its loopback, port %u",
+		    h->name, port);
+	return 0;
+}
+
+int
+host_talk(struct host *h, unsigned int line, const void *data, size_t len,
+    struct err *err)
+{
+	if (h->ops->talk(h->state, line, data, len, err) != 0)
+		return err_ctx(err, "%s", h->name);
+	return 0;
+}
+
+int
+host_hear(struct host *h, unsigned int line, uint64_t wait_ms,
+    struct buf *out, bool *ended, struct err *err)
+{
+	if (h->ops->hear(h->state, line, wait_ms, out, ended, err) != 0)
+		return err_ctx(err, "%s", h->name);
+	return 0;
+}
+
+int
+host_hangup(struct host *h, unsigned int line, struct err *err)
+{
+	if (h->ops->hangup(h->state, line, err) != 0)
+		return err_ctx(err, "%s", h->name);
 	return 0;
 }

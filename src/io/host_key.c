@@ -108,17 +108,18 @@ judge_known(const struct known_hosts *known, const void *blob, size_t len,
 		    a.where);
 	case KNOWN_HOSTS_CERTIFICATE:
 		return err_set(err, ERR_HOSTKEY, "%s trusts an authority for "
-		    "this host, but this transport does not support host "
-		    "certificates; the plain host key is %s (%s): pin it "
-		    "with host_key = %s after checking it by another way",
+		    "this host, but what was shown is a plain key, %s (%s); "
+		    "host certificates need transport = openssh, or pin the "
+		    "key with host_key = %s after checking it by another "
+		    "way",
 		    a.where, a.seen, a.type, a.seen);
 	case KNOWN_HOSTS_UNKNOWN:
 		break;
 	}
 	if (a.other_type[0])
 		return err_set(err, ERR_HOSTKEY, "host key %s (%s) is "
-		    "unknown (%s has a key of type %s, which this transport "
-		    "cannot use): pin it with host_key = %s in the job file "
+		    "unknown (%s has a key of type %s; RSA needs transport "
+		    "= openssh): pin it with host_key = %s in the job file "
 		    "after checking it by another way", a.seen, a.type,
 		    a.other_where, a.other_type, a.seen);
 	return err_set(err, ERR_HOSTKEY, "host key %s (%s) is unknown: pin "

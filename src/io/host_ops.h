@@ -11,9 +11,9 @@
 struct wire_pipe;
 
 /*
- * The table behind struct host.  Three things fill it: host_local (this
- * machine), host_pipe (a conversation with sanctumctl-remote over any
- * struct wire_pipe) and host_ssh (a host_pipe on an SSH channel).
+ * The table behind struct host.  Two things fill it: host_local (this
+ * machine) and host_pipe (a conversation with sanctumctl-remote over any
+ * struct wire_pipe); host_ssh and host_openssh make such a pipe.
  *
  * Paths are absolute; io/host.c has expanded "~/".  Errors do not name the
  * host; io/host.c does.  One call at a time: a callback of walk or pack must
@@ -27,6 +27,9 @@ struct host_ops {
 	    struct proc_result *, struct err *);
 	int (*stat)(void *state, const char *path, struct fs_meta *,
 	    struct err *);
+	/* n of them, for the price of one wait. */
+	int (*stat_all)(void *state, const char *const *paths, size_t n,
+	    struct fs_meta *metas, struct err *);
 	int (*read)(void *state, const char *path, struct buf *out,
 	    struct fs_meta *meta, struct err *);
 	int (*replace)(void *state, const char *path, const void *data,
@@ -47,6 +50,40 @@ struct host_ops {
 	    void *ctx, struct err *);
 	int (*connects)(void *state, const char *address, unsigned int port,
 	    bool *out, struct err *);
+	int (*dial)(void *state, unsigned int port, uint64_t timeout_ms,
+	    unsigned int *line, struct err *);
+	int (*talk)(void *state, unsigned int line, const void *data,
+	    size_t len, struct err *);
+	int (*hear)(void *state, unsigned int line, uint64_t wait_ms,
+	    struct buf *out, bool *ended, struct err *);
+	int (*hangup)(void *state, unsigned int line, struct err *);
+	int (*db_sums)(void *state, const char *path, const char *sums_path,
+	    struct db_pages_stats *, struct err *);
+	/* Both ends of io/db_pages.h's stream; sums_path may be NULL. */
+	int (*db_send)(void *state, const char *path, const char *sums_path,
+	    const unsigned char *base, tree_sink *sink, void *ctx,
+	    struct db_pages_stats *, struct err *);
+	/* As the four of unpack. */
+	int (*patch_open)(void *state, const char *path,
+	    const char *sums_path, struct err *);
+	int (*patch_write)(void *state, const void *data, size_t len,
+	    struct err *);
+	int (*patch_finish)(void *state, struct db_pages_stats *,
+	    struct err *);
+	void (*patch_abort)(void *state);
+	int (*db_delta)(void *state, const char *from, const char *from_sums,
+	    const char *to, const char *to_sums, struct db_pages_stats *,
+	    struct err *);
+	/* rows as db_script_gather fills them. */
+	int (*db_script)(void *state, const char *path,
+	    const struct db_script *, struct buf *rows, uint64_t *changes,
+	    struct err *);
+	int (*processes)(void *state, const char *dir, procs_each *,
+	    void *ctx, struct err *);
+	int (*process_env)(void *state, pid_t pid, uint64_t start,
+	    const char *const *names, struct buf *out, struct err *);
+	int (*signal)(void *state, pid_t pid, uint64_t start, int sig,
+	    bool *there, struct err *);
 
 	/* Send a tree.  A failure of sink ends it and is what err tells. */
 	int (*pack)(void *state, const char *root, const char *const *paths,
@@ -55,8 +92,8 @@ struct host_ops {
 	 * Build a tree: open, then write as often as needed, then finish; or
 	 * abort at any point after open succeeded, also after a failure.
 	 */
-	int (*unpack_open)(void *state, const char *root, uid_t uid,
-	    gid_t gid, struct err *);
+	int (*unpack_open)(void *state, const char *root,
+	    const struct tree_owner *, struct err *);
 	int (*unpack_write)(void *state, const void *data, size_t len,
 	    struct err *);
 	int (*unpack_finish)(void *state, struct tree_stats *, struct err *);
@@ -64,7 +101,7 @@ struct host_ops {
 	/* Both on that machine, nothing crosses the wire but `at`. */
 	int (*copy)(void *state, const char *from_root,
 	    const char *const *paths, size_t n_paths, const char *to_root,
-	    uid_t uid, gid_t gid, int (*at)(void *ctx, uint64_t bytes,
+	    const struct tree_owner *, int (*at)(void *ctx, uint64_t bytes,
 	    struct err *), void *ctx, struct tree_stats *, struct err *);
 };
 

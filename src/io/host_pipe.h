@@ -39,17 +39,30 @@ struct err;
  *   UNPACK  root, uid, gid; DATA..., END           OK stats
  *   COPY    from, to, uid, gid; blob (paths)       ENTRY (u64)..., OK stats
  *   CONNECTS    address, port u32                  OK u8
+ *   DIAL    port u32, timeout u64                  OK u32 (line)
+ *   TALK    line u32; blob                         OK
+ *   HEAR    line u32, wait u64                     OK ended u8; blob
+ *   HANGUP  line u32                               OK
+ *   DB_SCRIPT   path; blob (db_script_put)         OK u64 each; blob (rows)
+ *   DB_SUMS     path, sums path or ""              OK pages
+ *   DB_SEND     path, sums path or "", 32 bytes    DATA..., OK pages
+ *   DB_PATCH    path, sums path or "";
+ *           DATA..., END                           OK pages
+ *   DB_DELTA    from, its sums, to, its sums       OK pages
+ *   PROCESSES   dir or ""                          ENTRY (process)..., OK
+ *   PROCESS_ENV pid u32, start u64, names words    OK; blob
+ *   SIGNAL      pid u32, start u64, signal u32     OK u8
  *
  * words = u32 count, then str each.  blob = DATA..., END.  A blob of paths is
  * the paths, each with its NUL.  Any answer may be ERR (kind u8, transient
  * u8, text str) instead, also after ENTRY or DATA frames; one OK or ERR ends
  * every request.
  *
- * CANCEL from us during WALK, PACK or COPY asks for an early end: ERR, or OK
- * when it was done already; where no request is open CANCEL means nothing.
- * In UNPACK it stands for END and nothing is kept to be finished.  There ERR
- * may come before our END: it is the answer, and what we send after it, up to
- * END or CANCEL, is dropped.
+ * CANCEL from us during WALK, PACK, COPY, DB_SEND or PROCESSES asks for an
+ * early end: ERR, or OK when it was done already; where no request is open
+ * CANCEL means nothing.  In UNPACK and DB_PATCH it stands for END and nothing
+ * is kept to be finished.  There ERR may come before our END: it is the
+ * answer, and what we send after it, up to END or CANCEL, is dropped.
  *
  * The answer to a request begins within HOST_PIPE_ANSWER_MS, and so comes
  * each further frame; for RUN its own time limit is added.

@@ -1,7 +1,8 @@
 #include "base/base.h"
 
 #include <libssh2.h>
-#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pwd.h>
 #include <sys/socket.h>
@@ -15,13 +16,14 @@
 #include "io/fs.h"
 #include "io/host_key.h"
 #include "io/known_hosts.h"
+#include "io/lookup.h"
 #include "io/ssh.h"
 #include "io/ssh_key.h"
 
 #define CONNECT_MS 10000
 #define LOGIN_MS 30000
 #define SILENCE_MS 60000
-#define KEEPALIVE_S 10
+#define KEEPALIVE_S 10		/* at most; 2 is the least of libssh2 */
 #define CLOSE_MS 2000
 #define EARLY_MAX (256u * 1024u)
 #define KEY_FILE_MAX (64u * 1024u)
@@ -33,6 +35,7 @@ struct ssh {
 	struct ssh_limits limits;
 	uint64_t heard_ms;	/* when the peer last did something */
 	uint64_t login_ms;	/* deadline; 0 once logged in */
+	unsigned int keepalive_s;
 	struct known_hosts known;
 };
 
@@ -74,8 +77,8 @@ turn(struct ssh *s, uint64_t deadline_ms, const char *what, struct err *err)
 		(void)libssh2_keepalive_send(s->session, &next);
 
 	wait_ms = end - now;
-	if (!s->login_ms && wait_ms > KEEPALIVE_S * 1000)
-		wait_ms = KEEPALIVE_S * 1000;
+	if (!s->login_ms && wait_ms > s->keepalive_s * 1000)
+		wait_ms = s->keepalive_s * 1000;
 	ready = dial_wait(s->fd, events, &got, wait_ms, err);
 	if (ready > 0)
 		s->heard_ms = clock_ms();
@@ -104,32 +107,48 @@ again(struct ssh *s, ptrdiff_t code, uint64_t deadline_ms, const char *what,
 	return turn(s, deadline_ms, what, err);
 }
 
+/*
+ * Between our calls nobody speaks SSH: the kernel's own questions keep the
+ * line open in routers on the way, and notice a dead one.
+ */
+static void
+keep_alive(const struct ssh *s)
+{
+	const int on = 1, interval = (int)s->keepalive_s, count = 5;
+	const unsigned int silence_ms = (unsigned int)s->limits.silence_ms;
+
+	(void)setsockopt(s->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_KEEPIDLE, &interval,
+	    sizeof(interval));
+	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval,
+	    sizeof(interval));
+	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_KEEPCNT, &count,
+	    sizeof(count));
+	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence_ms,
+	    sizeof(silence_ms));
+}
+
 static int
 connect_tcp(struct ssh *s, const struct ssh_spec *spec, struct err *err)
 {
 	const uint64_t deadline = clock_ms() + s->limits.connect_ms;
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-	struct addrinfo *list = NULL, *a;
-	char port[16];
-	int code;
+	struct lookup_address list[LOOKUP_MAX];
+	size_t i, n = 0;
 
-	(void)snprintf(port, sizeof(port), "%u", spec->port);
-	code = getaddrinfo(spec->address, port, &hints, &list);
-	if (code != 0)
-		return err_set(err, ERR_UNREACHABLE, "look up %.255s: %s",
-		    spec->address, gai_strerror(code));
-
-	(void)err_set(err, ERR_UNREACHABLE, "no address");
-	for (a = list; a && s->fd < 0; a = a->ai_next) {
-		s->fd = dial_open(a->ai_addr, a->ai_addrlen, deadline, err);
+	if (lookup_name(spec->address, spec->port, deadline, list, &n,
+	    err) != 0)
+		return -1;
+	for (i = 0; i < n && s->fd < 0; i++) {
+		s->fd = dial_open((const struct sockaddr *)&list[i].addr,
+		    list[i].len, deadline, err);
 		if (s->fd < 0 && err->kind == ERR_INTERRUPTED)
 			break;
 	}
-	freeaddrinfo(list);
 	if (s->fd < 0)
 		return err_ctx(err, "connect to %.255s port %u",
 		    spec->address, spec->port);
 	err_clear(err);
+	keep_alive(s);
 	return 0;
 }
 
@@ -159,8 +178,9 @@ handshake(struct ssh *s, struct err *err)
 		else
 			rc = err_set(err, ERR_FAILED,
 			    "no algorithm in common (host keys asked for: "
-			    "%s); libssh2 1.10 cannot use RSA host keys: "
-			    "make an ed25519 key there with ssh-keygen -A",
+			    "%s); libssh2 1.10 cannot use RSA host keys: set "
+			    "transport = openssh for this host, or make an "
+			    "ed25519 key there with ssh-keygen -A",
 			    buf_cstr(&list));
 	}
 	buf_clear(&list);
@@ -243,8 +263,9 @@ try_agent(struct ssh *s, const struct buf *only, struct buf *tried,
 		known_hosts_key_type(id->blob, id->blob_len, type,
 		    sizeof(type));
 		if (!ssh_key_is_usable(type)) {
-			buf_printf(tried, "%s%s of the agent (not usable by "
-			    "this transport)", tried->len ? ", " : "", type);
+			buf_printf(tried, "%s%s of the agent (needs "
+			    "transport = openssh)", tried->len ? ", " : "",
+			    type);
 			continue;
 		}
 		do {
@@ -290,7 +311,7 @@ try_file(struct ssh *s, const char *path, bool must, struct buf *tried,
 	} else if (key.encrypted || str_eq(key.type, "ssh-rsa")) {
 		buf_printf(tried, "%s%.200s (%s)", tried->len ? ", " : "",
 		    path, key.encrypted ? "encrypted, not in the agent" :
-		    "RSA: not usable by this transport");
+		    "RSA: needs transport = openssh");
 	} else {
 		do {
 			code = libssh2_userauth_publickey_fromfile_ex(
@@ -369,6 +390,12 @@ ssh_open(const struct ssh_spec *spec, struct ssh **out, struct err *err)
 	s->limits.login_ms = or_default(spec->limits.login_ms, LOGIN_MS);
 	s->limits.silence_ms = or_default(spec->limits.silence_ms,
 	    SILENCE_MS);
+	/* Six questions fit into the silence. */
+	s->keepalive_s = KEEPALIVE_S;
+	if (s->limits.silence_ms / 6000 < KEEPALIVE_S)
+		s->keepalive_s = (unsigned int)(s->limits.silence_ms / 6000);
+	if (s->keepalive_s < 2)
+		s->keepalive_s = 2;
 	known_hosts_init(&s->known, spec->address, spec->port);
 	if (libssh2_init(0) == 0)
 		s->session = libssh2_session_init();
@@ -388,7 +415,7 @@ ssh_open(const struct ssh_spec *spec, struct ssh **out, struct err *err)
 	    log_in(s, spec, err) != 0)
 		goto out;
 	s->login_ms = 0;
-	libssh2_keepalive_config(s->session, 1, KEEPALIVE_S);
+	libssh2_keepalive_config(s->session, 1, s->keepalive_s);
 	*out = s;
 	return 0;
 out:

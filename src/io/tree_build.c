@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/stop.h"
 #include "io/fs.h"
 #include "io/hash.h"
 #include "io/tree.h"
@@ -18,6 +19,29 @@ struct tree_build_late {
 	mode_t mode;
 	int64_t mtime_ns;
 };
+
+#define HOLE_STEP (16 * 1024 * 1024)	/* between two looks at a signal */
+
+static uint32_t
+find_id(const struct tree_id *ids, size_t n, uint32_t from, uint32_t other)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ids[i].from == from)
+			return ids[i].to;
+	return other;
+}
+
+uid_t
+tree_owner_user(const struct tree_owner *owner, uint32_t from)
+{
+	return find_id(owner->users, owner->n_users, from, owner->uid);
+}
+
+gid_t
+tree_owner_group(const struct tree_owner *owner, uint32_t from)
+{
+	return find_id(owner->groups, owner->n_groups, from, owner->gid);
+}
 
 static int
 fail(const struct tree_build *b, const char *what, struct err *err)
@@ -63,10 +87,31 @@ times_of(int64_t mtime_ns, struct timespec times[2])
 	times[1] = time_of(mtime_ns);
 }
 
-static bool
-owner_given(const struct tree_build *b)
+/*
+ * Owner, attributes and mode of the current entry, in this order: a change of
+ * owner takes setuid and capabilities away, an access list changes the mode.
+ */
+static int
+set_meta(struct tree_build *b, int fd, mode_t mode, struct err *err)
 {
-	return b->uid != (uid_t)-1 || b->gid != (gid_t)-1;
+	uid_t uid = tree_owner_user(&b->owner, b->header.uid);
+	gid_t gid = tree_owner_group(&b->owner, b->header.gid);
+
+	if ((uid != (uid_t)-1 || gid != (gid_t)-1) &&
+	    fchown(fd, uid, gid) != 0)
+		return fail(b, "set the owner", err);
+	if (b->xattrs.len > 0 && tree_xattr_write(fd, &b->xattrs, &b->owner,
+	    &b->lost_xattrs, err) != 0)
+		return tree_path_ctx(err, b->root, b->path);
+	if (fchmod(fd, mode) != 0)
+		return fail(b, "set permissions", err);
+	return 0;
+}
+
+static mode_t
+mode_of(const struct tree_build *b)
+{
+	return b->header.mode & (b->owner.setuid ? 07777 : 0777);
 }
 
 /* Open the directory that the current path is in; its last name. */
@@ -111,7 +156,7 @@ remember_dir(struct tree_build *b, struct err *err)
 	}
 	b->dirs[b->n_dirs++] = (struct tree_build_late) {
 		.path = mem_strdup(b->path),
-		.mode = b->header.mode,
+		.mode = mode_of(b),
 		.mtime_ns = b->header.mtime_ns,
 	};
 	return 0;
@@ -125,7 +170,8 @@ tree_build_dir(struct tree_build *b, struct err *err)
 	int dir, fd = -1, rc = -1;
 
 	if (*b->path == '\0')
-		return remember_dir(b, err);
+		return set_meta(b, b->root_fd, 0700, err) == 0 ?
+		    remember_dir(b, err) : -1;
 	dir = open_place(b, &name, err);
 	if (dir < 0)
 		return -1;
@@ -144,12 +190,8 @@ tree_build_dir(struct tree_build *b, struct err *err)
 		(void)fail(b, "make directory", err);
 		goto out;
 	}
-	if ((owner_given(b) && fchown(fd, b->uid, b->gid) != 0) ||
-	    fchmod(fd, 0700) != 0) {
-		(void)fail(b, "set owner and permissions", err);
-		goto out;
-	}
-	rc = remember_dir(b, err);
+	if (set_meta(b, fd, 0700, err) == 0)
+		rc = remember_dir(b, err);
 out:
 	if (fd >= 0)
 		(void)close(fd);
@@ -160,6 +202,8 @@ out:
 int
 tree_build_link(struct tree_build *b, const char *target, struct err *err)
 {
+	uid_t uid = tree_owner_user(&b->owner, b->header.uid);
+	gid_t gid = tree_owner_group(&b->owner, b->header.gid);
 	struct timespec times[2];
 	const char *name;
 	int dir, rc = -1;
@@ -175,8 +219,8 @@ tree_build_link(struct tree_build *b, const char *target, struct err *err)
 		goto out;
 	if (symlinkat(target, dir, name) != 0)
 		(void)fail(b, "make symlink", err);
-	else if (owner_given(b) && fchownat(dir, name, b->uid, b->gid,
-	    AT_SYMLINK_NOFOLLOW) != 0)
+	else if ((uid != (uid_t)-1 || gid != (gid_t)-1) &&
+	    fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) != 0)
 		(void)fail(b, "set the owner", err);
 	else if (utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW) != 0)
 		(void)fail(b, "set its time", err);
@@ -184,6 +228,68 @@ tree_build_link(struct tree_build *b, const char *target, struct err *err)
 		rc = 0;
 out:
 	(void)close(dir);
+	return rc;
+}
+
+/* Open the directory and look at the file that a hard link is to. */
+static int
+open_file_of(struct tree_build *b, const char *path, const char **name,
+    struct stat *st, struct err *err)
+{
+	char dir_path[TREE_PATH_MAX];
+	int dir;
+
+	if (strlen(path) != b->header.size || *path == '\0' ||
+	    !tree_path_valid(path, strlen(path)))
+		return refuse(b, "a hard link to what is no path in the tree",
+		    err);
+	tree_path_split(path, dir_path, sizeof(dir_path), name);
+	dir = fs_beneath_open(b->root_fd, dir_path,
+	    O_RDONLY | O_DIRECTORY, 0);
+	if (dir >= 0 && fstatat(dir, *name, st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(st->st_mode))
+		return dir;
+	if (dir >= 0)
+		(void)close(dir);
+	return refuse(b, "a hard link to what is no file in the tree, or "
+	    "comes only behind it", err);
+}
+
+/* The new name must be what was looked at, or it goes again. */
+static int
+link_checked(struct tree_build *b, int from, const char *old,
+    const struct stat *want, int to, const char *new, struct err *err)
+{
+	struct stat st;
+
+	if (linkat(from, old, to, new, 0) != 0)
+		return fail(b, "make hard link", err);
+	if (fstatat(to, new, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_ino == want->st_ino && st.st_dev == want->st_dev)
+		return 0;
+	(void)unlinkat(to, new, 0);
+	return refuse(b, "what it is a hard link to changed meanwhile", err);
+}
+
+int
+tree_build_hard(struct tree_build *b, const char *path, struct err *err)
+{
+	const char *name, *old;
+	struct stat st;
+	int dir, from, rc = -1;
+
+	/* A name would make way for itself. */
+	if (strcmp(path, b->path) == 0)
+		return refuse(b, "a hard link to itself", err);
+	from = open_file_of(b, path, &old, &st, err);
+	if (from < 0)
+		return -1;
+	dir = open_place(b, &name, err);
+	if (dir >= 0 && clear_name(b, dir, name, err) == 0)
+		rc = link_checked(b, from, old, &st, dir, name, err);
+	if (dir >= 0)
+		(void)close(dir);
+	(void)close(from);
 	return rc;
 }
 
@@ -242,6 +348,25 @@ tree_build_write(struct tree_build *b, const unsigned char *data,
 }
 
 int
+tree_build_hole(struct tree_build *b, uint64_t len, struct err *err)
+{
+	off_t at = lseek(b->fd, 0, SEEK_CUR);
+	uint64_t n;
+
+	/* The filesystem's own bound comes before we count zeros. */
+	if (at < 0 || ftruncate(b->fd, at + (off_t)len) != 0 ||
+	    lseek(b->fd, (off_t)len, SEEK_CUR) < 0)
+		return fail(b, "make a hole", err);
+	for (; len > 0; len -= n) {
+		if (stop_check(err) != 0)
+			return -1;
+		n = len < HOLE_STEP ? len : HOLE_STEP;
+		tree_hash_hole(b->hash, n);
+	}
+	return 0;
+}
+
+int
 tree_build_end(struct tree_build *b, const unsigned char *told,
     struct err *err)
 {
@@ -254,9 +379,8 @@ tree_build_end(struct tree_build *b, const unsigned char *told,
 		return refuse(b, "its SHA-256 is not what the stream says",
 		    err);
 	times_of(b->header.mtime_ns, times);
-	if ((owner_given(b) && fchown(b->fd, b->uid, b->gid) != 0) ||
-	    fchmod(b->fd, b->header.mode) != 0)
-		return fail(b, "set owner and permissions", err);
+	if (set_meta(b, b->fd, mode_of(b), err) != 0)
+		return -1;
 	if (futimens(b->fd, times) != 0)
 		return fail(b, "set its time", err);
 	tree_build_drop(b, true);
@@ -293,17 +417,29 @@ tree_build_settle(struct tree_build *b, struct err *err)
 	return 0;
 }
 
+static const struct tree_id *
+copy_ids(const struct tree_id *ids, size_t n)
+{
+	struct tree_id *copy = mem_zero(n + 1, sizeof(*copy));
+
+	if (n > 0)
+		memcpy(copy, ids, n * sizeof(*copy));
+	return copy;
+}
+
 int
-tree_build_open(struct tree_build *b, const char *root, uid_t uid, gid_t gid,
-    struct err *err)
+tree_build_open(struct tree_build *b, const char *root,
+    const struct tree_owner *owner, struct err *err)
 {
 	*b = (struct tree_build) {
 		.root_fd = -1,
 		.dir_fd = -1,
 		.fd = -1,
-		.uid = uid,
-		.gid = gid,
+		.owner = *owner,
 	};
+	b->owner.users = copy_ids(owner->users, owner->n_users);
+	b->owner.groups = copy_ids(owner->groups, owner->n_groups);
+	buf_init(&b->xattrs, TREE_XATTRS_MAX);
 	if (mkdir(root, 0700) != 0 && errno != EEXIST)
 		return fs_fail(err, "make directory", root);
 	b->root_fd = open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
@@ -312,11 +448,7 @@ tree_build_open(struct tree_build *b, const char *root, uid_t uid, gid_t gid,
 		return fs_fail(err, "open", root);
 	b->root = mem_strdup(root);
 	b->hash = hash_new(err);
-	if (!b->hash)
-		return -1;
-	if (owner_given(b) && fchown(b->root_fd, uid, gid) != 0)
-		return fail(b, "set the owner", err);
-	return 0;
+	return b->hash ? 0 : -1;
 }
 
 void
@@ -326,6 +458,9 @@ tree_build_close(struct tree_build *b)
 	for (size_t i = 0; i < b->n_dirs; i++)
 		free(b->dirs[i].path);
 	free(b->dirs);
+	free((void *)b->owner.users);
+	free((void *)b->owner.groups);
+	buf_clear(&b->xattrs);
 	hash_free(b->hash);
 	if (b->root_fd >= 0)
 		(void)close(b->root_fd);

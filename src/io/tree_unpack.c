@@ -13,8 +13,10 @@ enum state {
 	START,
 	HEADER,
 	PATH,
-	LINK,
+	XATTRS,		/* goes into a buffer of its own */
+	LINK,		/* of both kinds */
 	CHUNK_LEN,
+	HOLE,
 	CHUNK,		/* goes straight into the file */
 	DIGEST,
 	DONE,		/* the end record has come */
@@ -82,10 +84,17 @@ on_header(struct tree_unpack *u, struct err *err)
 		.mode = (uint32_t)tree_path_get(u->part + 4, 4),
 		.mtime_ns = (int64_t)tree_path_get(u->part + 8, 8),
 		.size = tree_path_get(u->part + 16, 8),
+		.uid = (uint32_t)tree_path_get(u->part + 24, 4),
+		.gid = (uint32_t)tree_path_get(u->part + 28, 4),
+		.xattrs_len = (uint32_t)tree_path_get(u->part + 32, 4),
 	};
-	if (u->part[1] != 0 || (h->mode & ~0777U) != 0 ||
-	    h->path_len >= TREE_PATH_MAX || h->size > INT64_MAX)
+	if (u->part[1] != 0 || (h->mode & ~07777U) != 0 ||
+	    h->path_len >= TREE_PATH_MAX || h->size > INT64_MAX ||
+	    tree_path_get(u->part + 36, 4) != 0 ||
+	    h->xattrs_len > TREE_XATTRS_MAX)
 		return refuse(u, "an entry of the stream is malformed", err);
+	if (h->xattrs_len > 0 && h->type != 'd' && h->type != 'f')
+		return refuse(u, "a link with attributes of its own", err);
 	switch (h->type) {
 	case 'E':
 		if (h->path_len != 0 || h->mode != 0 || h->mtime_ns != 0)
@@ -101,8 +110,9 @@ on_header(struct tree_unpack *u, struct err *err)
 			return refuse(u, "a directory with content", err);
 		break;
 	case 'l':
+	case 'h':
 		if (h->size == 0 || h->size >= TREE_PATH_MAX)
-			return refuse(u, "a symlink with a target of no or "
+			return refuse(u, "a link with a target of no or "
 			    "too many bytes", err);
 		break;
 	case 'f':
@@ -112,6 +122,29 @@ on_header(struct tree_unpack *u, struct err *err)
 	}
 	expect(u, PATH, h->path_len);
 	return 0;
+}
+
+/* All but the body of an entry is there. */
+static int
+begin_body(struct tree_unpack *u, struct err *err)
+{
+	switch (u->build.header.type) {
+	case 'd':
+		if (tree_build_dir(&u->build, err) != 0)
+			return -1;
+		next_entry(u);
+		return 0;
+	case 'l':
+	case 'h':
+		expect(u, LINK, (size_t)u->build.header.size);
+		return 0;
+	default:
+		if (tree_build_begin(&u->build, err) != 0)
+			return -1;
+		u->left = u->build.header.size;
+		expect(u, CHUNK_LEN, 4);
+		return 0;
+	}
 }
 
 static int
@@ -129,22 +162,41 @@ on_path(struct tree_unpack *u, struct err *err)
 	if (len == 0 && u->build.header.type != 'd')
 		return refuse(u, "root is not a directory in the stream",
 		    err);
-	switch (u->build.header.type) {
-	case 'd':
-		if (tree_build_dir(&u->build, err) != 0)
-			return -1;
+	buf_truncate(&u->build.xattrs, 0);
+	if (u->build.header.xattrs_len == 0)
+		return begin_body(u, err);
+	expect(u, XATTRS, u->build.header.xattrs_len);
+	return 0;
+}
+
+static int
+on_link(struct tree_unpack *u, struct err *err)
+{
+	const char *target = (const char *)u->part;
+	int rc;
+
+	u->part[u->have] = '\0';
+	rc = u->build.header.type == 'l' ?
+	    tree_build_link(&u->build, target, err) :
+	    tree_build_hard(&u->build, target, err);
+	if (rc == 0)
 		next_entry(u);
-		return 0;
-	case 'l':
-		expect(u, LINK, (size_t)u->build.header.size);
-		return 0;
-	default:
-		if (tree_build_begin(&u->build, err) != 0)
-			return -1;
-		u->left = u->build.header.size;
-		expect(u, CHUNK_LEN, 4);
-		return 0;
-	}
+	return rc;
+}
+
+static int
+on_hole(struct tree_unpack *u, struct err *err)
+{
+	uint64_t len = tree_path_get(u->part, 8);
+
+	if (len == 0 || len > u->left)
+		return refuse(u, "a hole in the stream is longer than what "
+		    "is left of its file", err);
+	if (tree_build_hole(&u->build, len, err) != 0)
+		return -1;
+	u->left -= len;
+	expect(u, CHUNK_LEN, 4);
+	return 0;
 }
 
 static int
@@ -152,6 +204,10 @@ on_chunk_len(struct tree_unpack *u, struct err *err)
 {
 	uint64_t len = tree_path_get(u->part, 4);
 
+	if (len == TREE_HOLE) {
+		expect(u, HOLE, 8);
+		return 0;
+	}
 	if (len > TREE_CHUNK_MAX || len > u->left ||
 	    (len == 0 && u->left > 0))
 		return refuse(u, "its chunks in the stream do not add up",
@@ -177,12 +233,12 @@ act(struct tree_unpack *u, struct err *err)
 		return on_header(u, err);
 	case PATH:
 		return on_path(u, err);
+	case XATTRS:
+		return begin_body(u, err);
 	case LINK:
-		u->part[u->have] = '\0';
-		if (tree_build_link(&u->build, (const char *)u->part, err) != 0)
-			return -1;
-		next_entry(u);
-		return 0;
+		return on_link(u, err);
+	case HOLE:
+		return on_hole(u, err);
 	case CHUNK_LEN:
 		return on_chunk_len(u, err);
 	case DIGEST:
@@ -219,7 +275,10 @@ take(struct tree_unpack *u, const unsigned char *data, size_t len,
 	n = u->want - u->have;
 	if (n > len)
 		n = len;
-	memcpy(u->part + u->have, data, n);
+	if (u->state == XATTRS)
+		buf_add(&u->build.xattrs, data, n);
+	else
+		memcpy(u->part + u->have, data, n);
 	u->have += n;
 	*used = n;
 	return u->have == u->want ? act(u, err) : 0;
@@ -247,12 +306,12 @@ tree_unpack_write(struct tree_unpack *u, const void *data, size_t len,
 }
 
 int
-tree_unpack_open(const char *root, uid_t uid, gid_t gid,
+tree_unpack_open(const char *root, const struct tree_owner *owner,
     struct tree_unpack **out, struct err *err)
 {
 	struct tree_unpack *u = mem_zero(1, sizeof(*u));
 
-	if (tree_build_open(&u->build, root, uid, gid, err) != 0) {
+	if (tree_build_open(&u->build, root, owner, err) != 0) {
 		tree_unpack_free(u);
 		return -1;
 	}
@@ -279,6 +338,7 @@ tree_unpack_finish(struct tree_unpack *u, struct tree_stats *stats,
 		*stats = (struct tree_stats) {
 			.entries = u->entries,
 			.bytes = u->build.bytes,
+			.lost_xattrs = u->build.lost_xattrs,
 		};
 	return 0;
 }

@@ -17,6 +17,16 @@
 #define NAMES_MAX 1000000	/* of one directory */
 #define BLOCK_BYTES (64 * 1024)
 #define HASH_TRIES 3
+#define SPECIALS_SHOWN 20
+#define LINKS_MAX 1000000	/* files of several names, in one walk */
+
+/* A file that has further names, and what was said of it. */
+struct first {
+	dev_t dev;
+	ino_t ino;
+	char *path;
+	struct tree_entry entry;
+};
 
 struct walk {
 	const char *root;
@@ -27,6 +37,11 @@ struct walk {
 	unsigned char *block;
 	char path[TREE_PATH_MAX];	/* of what is looked at */
 	char target[TREE_PATH_MAX];
+	struct buf xattrs, left;	/* of what is looked at */
+	struct buf specials;		/* the first of them */
+	size_t n_specials;
+	struct first *firsts;		/* a table by hash of dev and ino */
+	size_t n_firsts, cap_firsts;
 };
 
 struct names {
@@ -151,11 +166,19 @@ static void
 entry_of(const struct walk *w, const struct stat *st, char type,
     struct tree_entry *entry)
 {
+	uint64_t disk = (uint64_t)st->st_blocks * 512;
+
 	*entry = (struct tree_entry) {
 		.path = w->path,
 		.type = type,
-		.mode = st->st_mode & 0777,
+		.mode = st->st_mode &
+		    (w->rules && w->rules->setuid ? 07777 : 0777),
+		.uid = st->st_uid,
+		.gid = st->st_gid,
 		.size_bytes = type == 'f' ? (uint64_t)st->st_size : 0,
+		.disk_bytes = type != 'f' ? 0 :
+		    disk < (uint64_t)st->st_size ? disk :
+		    (uint64_t)st->st_size,
 		.mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 +
 		    st->st_mtim.tv_nsec,
 	};
@@ -176,7 +199,7 @@ hash_once(struct walk *w, int fd, struct stat *st, bool *same,
 {
 	struct stat after;
 	ssize_t got = 1;
-	off_t at = 0;
+	off_t at = 0, hole_at = 0, next;
 
 	if (fstat(fd, st) != 0)
 		return fail(w, "stat", err);
@@ -185,7 +208,14 @@ hash_once(struct walk *w, int fd, struct stat *st, bool *same,
 	while (got != 0 && at < st->st_size) {
 		if (stop_check(err) != 0)
 			return -1;
-		got = pread(fd, w->block, BLOCK_BYTES, at);
+		if (at == hole_at) {
+			next = tree_data_from(fd, at, st, &hole_at);
+			tree_hash_hole(w->hash, (uint64_t)(next - at));
+			at = next;
+			continue;
+		}
+		got = pread(fd, w->block, hole_at - at < BLOCK_BYTES ?
+		    (size_t)(hole_at - at) : BLOCK_BYTES, at);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -199,6 +229,84 @@ hash_once(struct walk *w, int fd, struct stat *st, bool *same,
 	return hash_end(w->hash, digest, err);
 }
 
+/* What of its attributes belongs into the entry of fd; see tree.h. */
+static int
+look_at_xattrs(struct walk *w, int fd, struct tree_entry *entry,
+    struct err *err)
+{
+	if (!w->rules || !w->rules->xattrs)
+		return 0;
+	buf_truncate(&w->xattrs, 0);
+	buf_truncate(&w->left, 0);
+	if (tree_xattr_read(fd, false, &w->xattrs, &w->left, err) != 0 ||
+	    tree_xattr_sum(w->hash, &w->xattrs, entry->xattrs, err) != 0)
+		return tree_path_ctx(err, w->root, w->path);
+	entry->left_xattrs = w->left.len > 0 ? buf_cstr(&w->left) : NULL;
+	return 0;
+}
+
+static size_t
+slot_of(const struct walk *w, dev_t dev, ino_t ino)
+{
+	uint64_t mixed = ((uint64_t)ino + (uint64_t)dev * 1000003) *
+	    UINT64_C(0x9e3779b97f4a7c15);
+	size_t at = (size_t)(mixed >> 32) & (w->cap_firsts - 1);
+
+	while (w->firsts[at].path && (w->firsts[at].ino != ino ||
+	    w->firsts[at].dev != dev))
+		at = (at + 1) & (w->cap_firsts - 1);
+	return at;
+}
+
+static void
+grow_firsts(struct walk *w)
+{
+	struct first *old = w->firsts;
+	size_t cap = w->cap_firsts;
+
+	w->cap_firsts = cap ? 2 * cap : 64;
+	w->firsts = mem_zero(w->cap_firsts, sizeof(*w->firsts));
+	for (size_t i = 0; i < cap; i++)
+		if (old[i].path)
+			w->firsts[slot_of(w, old[i].dev, old[i].ino)] = old[i];
+	free(old);
+}
+
+/*
+ * A further name of a file that was told already becomes a link to it; of a
+ * first one, what is said is kept.
+ */
+static int
+tell_file(struct walk *w, const struct stat *st, struct tree_entry *entry,
+    struct err *err)
+{
+	struct first *first;
+
+	if (st->st_nlink < 2)
+		return w->each(w->ctx, entry, err);
+	if (w->n_firsts == LINKS_MAX)
+		return refuse(w, ERR_DATA, "more than a million files with "
+		    "several names", err);
+	if (2 * w->n_firsts >= w->cap_firsts)
+		grow_firsts(w);
+	first = &w->firsts[slot_of(w, st->st_dev, st->st_ino)];
+	if (!first->path) {
+		*first = (struct first) {
+			.dev = st->st_dev, .ino = st->st_ino,
+			.path = mem_strdup(w->path), .entry = *entry,
+		};
+		w->n_firsts++;
+		return w->each(w->ctx, entry, err);
+	}
+	*entry = first->entry;
+	entry->path = w->path;
+	entry->type = 'h';
+	entry->link = first->path;
+	entry->left_xattrs = NULL;
+	entry->disk_bytes = 0;
+	return w->each(w->ctx, entry, err);
+}
+
 static int
 walk_file(struct walk *w, int dir, const char *name, struct stat *st,
     struct err *err)
@@ -206,7 +314,7 @@ walk_file(struct walk *w, int dir, const char *name, struct stat *st,
 	struct tree_entry entry;
 	unsigned char digest[HASH_SIZE];
 	bool same = false;
-	int fd, rc = 0;
+	int fd = -1, rc = 0;
 
 	if (w->hash) {
 		fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
@@ -223,17 +331,41 @@ walk_file(struct walk *w, int dir, const char *name, struct stat *st,
 		else if (!S_ISREG(st->st_mode))
 			rc = refuse(w, ERR_STALE, "was a file and is now "
 			    "something else", err);
-		for (int i = 0; rc == 0 && !same && i < HASH_TRIES; i++)
+		for (int i = 0; rc == 0 && w->rules->hash && !same &&
+		    i < HASH_TRIES; i++)
 			rc = hash_once(w, fd, st, &same, digest, err);
-		(void)close(fd);
-		if (rc != 0)
-			return -1;
 	}
 	entry_of(w, st, 'f', &entry);
 	entry.hashed = same;
 	if (same)
 		memcpy(entry.hash, digest, sizeof(entry.hash));
-	return w->each(w->ctx, &entry, err);
+	if (rc == 0)
+		rc = look_at_xattrs(w, fd, &entry, err);
+	if (fd >= 0)
+		(void)close(fd);
+	return rc == 0 ? tell_file(w, st, &entry, err) : -1;
+}
+
+/* Walk on, so that all are said at once. */
+static void
+note_special(struct walk *w, const char *kind)
+{
+	if (w->n_specials++ >= SPECIALS_SHOWN)
+		return;
+	buf_str(&w->specials, w->n_specials > 1 ? ", " : "");
+	str_printable(&w->specials, w->path, strnlen(w->path, 200));
+	buf_printf(&w->specials, " (%s)", kind);
+}
+
+static int
+refuse_specials(struct walk *w, struct err *err)
+{
+	(void)err_set(err, ERR_DATA, "%zu %s that cannot be part of a tree: "
+	    "%s%s; stop what made them, remove them", w->n_specials,
+	    w->n_specials == 1 ? "thing" : "things", buf_cstr(&w->specials),
+	    w->n_specials > SPECIALS_SHOWN ? ", ..." : "");
+	w->path[0] = '\0';
+	return tree_path_ctx(err, w->root, w->path);
 }
 
 static int
@@ -269,7 +401,11 @@ walk_sub(struct walk *w, int dir, const char *name, size_t depth,
 		    "was a directory and is now something else", err);
 	if (fd < 0)
 		return fail(w, "open", err);
-	rc = walk_dir(w, fd, depth, err);
+	if (w->rules && w->rules->pass_over && faccessat(fd,
+	    w->rules->pass_over, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		rc = 0;
+	else
+		rc = walk_dir(w, fd, depth, err);
 	(void)close(fd);
 	return rc;
 }
@@ -290,9 +426,8 @@ walk_name(struct walk *w, int dir, const char *name, size_t depth,
 		return 0;
 	kind = tree_path_special(st.st_mode);
 	if (kind) {
-		(void)err_set(err, ERR_DATA,
-		    "a %s, which cannot be part of a tree", kind);
-		return tree_path_ctx(err, w->root, w->path);
+		note_special(w, kind);
+		return 0;
 	}
 	if (depth > TREE_DEPTH_MAX)
 		return refuse(w, ERR_DATA, "too many directories in each "
@@ -317,7 +452,8 @@ walk_dir(struct walk *w, int fd, size_t depth, struct err *err)
 	if (fstat(fd, &st) != 0)
 		return fail(w, "stat", err);
 	entry_of(w, &st, 'd', &entry);
-	if (w->each(w->ctx, &entry, err) != 0 ||
+	if (look_at_xattrs(w, fd, &entry, err) != 0 ||
+	    w->each(w->ctx, &entry, err) != 0 ||
 	    names_read(w, fd, &names, err) != 0)
 		goto out;
 	for (size_t i = 0; i < names.n; i++) {
@@ -356,14 +492,25 @@ tree_walk(const char *root, const struct tree_rules *rules,
 	w->rules = rules;
 	w->each = each;
 	w->ctx = ctx;
-	if (rules && rules->hash) {
+	buf_init(&w->xattrs, TREE_XATTRS_MAX);
+	buf_init(&w->left, 4096);
+	buf_init(&w->specials, 4096);
+	if (rules && (rules->hash || rules->xattrs)) {
 		w->block = mem_alloc(BLOCK_BYTES);
 		w->hash = hash_new(err);
 		if (!w->hash)
 			goto out;
 	}
 	rc = walk_dir(w, fd, 0, err);
+	if (rc == 0 && w->n_specials > 0)
+		rc = refuse_specials(w, err);
 out:
+	for (size_t i = 0; i < w->cap_firsts; i++)
+		free(w->firsts[i].path);
+	free(w->firsts);
+	buf_clear(&w->specials);
+	buf_clear(&w->left);
+	buf_clear(&w->xattrs);
 	hash_free(w->hash);
 	free(w->block);
 	free(w);

@@ -8,7 +8,7 @@
 #include "io/wire.h"
 
 #define HEAD_SIZE 5
-#define FLUSH_AT (64u * 1024u)
+#define FLUSH_AT (256u * 1024u)	/* libssh2 cuts it: few small packets */
 #define IN_SIZE (HEAD_SIZE + WIRE_FRAME_MAX + FLUSH_AT)
 
 void

@@ -20,13 +20,13 @@ struct err;
  *
  * A struct wire is one end.  It sends through and reads from a struct
  * wire_pipe: an SSH channel, or a pair of descriptors.  What is sent is
- * gathered until 64 KiB are there, wire_flush is called, or wire_recv has to
+ * gathered until 256 KiB are there, wire_flush is called, or wire_recv has to
  * wait.
  *
  * A failure of the pipe, or a frame that is not one, makes the wire `broken`:
  * no further frame can be told from noise, so every later call fails.
  */
-#define WIRE_PROTOCOL 1
+#define WIRE_PROTOCOL 3
 #define WIRE_FRAME_MAX (1024u * 1024u)
 #define WIRE_CHUNK (128u * 1024u)	/* bytes of one DATA frame */
 #define WIRE_BLOB_MAX (64u * 1024u * 1024u)
@@ -63,7 +63,19 @@ enum wire_type {
 	WIRE_PACK,
 	WIRE_UNPACK,
 	WIRE_COPY,
-	WIRE_CONNECTS
+	WIRE_CONNECTS,
+	WIRE_DB_SCRIPT,
+	WIRE_DB_SUMS,
+	WIRE_DB_SEND,
+	WIRE_DB_PATCH,
+	WIRE_DB_DELTA,
+	WIRE_PROCESSES,
+	WIRE_PROCESS_ENV,
+	WIRE_SIGNAL,
+	WIRE_DIAL,
+	WIRE_TALK,
+	WIRE_HEAR,
+	WIRE_HANGUP
 };
 
 /* How bytes come and go.  deadline_ms as clock_ms tells it; 0: none. */

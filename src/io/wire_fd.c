@@ -8,6 +8,7 @@
 #include "io/dial.h"
 #include "io/wire_fd.h"
 
+#define PIPE_BYTES (1024 * 1024)
 #define FOREVER_MS (UINT64_C(3600) * 1000)
 
 static int
@@ -89,6 +90,9 @@ wire_fd_init(struct wire_fd *w, int in, int out, uint64_t silence_ms,
 	w->in = in;
 	w->out = out;
 	w->silence_ms = silence_ms;
+	/* Pipes of sshd: fewer switches between it and us; may be refused. */
+	(void)fcntl(in, F_SETPIPE_SZ, PIPE_BYTES);
+	(void)fcntl(out, F_SETPIPE_SZ, PIPE_BYTES);
 	(void)fcntl(in, F_SETFL, fcntl(in, F_GETFL) | O_NONBLOCK);
 	(void)fcntl(out, F_SETFL, fcntl(out, F_GETFL) | O_NONBLOCK);
 	*pipe = (struct wire_pipe) {

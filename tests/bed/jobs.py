@@ -12,6 +12,9 @@ from bed.site import TARGET_PASSWORD
 SOURCE_TOKEN = "SANCTUM_BED_SOURCE_TOKEN"
 TARGET_TOKEN = "SANCTUM_BED_TARGET_TOKEN"
 
+#: Ways to a host; None leaves the choice to the program.
+TRANSPORTS = ("libssh2", "openssh")
+
 
 def environment(source_token="", target_token=TARGET_PASSWORD):
     """Return the caller's environment with the two tokens.
@@ -44,7 +47,7 @@ def job(kind, name, **more):
     return "job", {"kind": kind, "name": name, **more}
 
 
-def host(name, at, *, pin=False, slow=False, transport=None):
+def host(name, at, *, pin=False, slow=False, transport=None, silence=None):
     """Section of a bed.hosts.Host; `pin` names its key in the file."""
     return f"host {name}", {
         "address": at.slow_address if slow else at.address,
@@ -52,7 +55,7 @@ def host(name, at, *, pin=False, slow=False, transport=None):
         "identity_file": at.client_key,
         "user_known_hosts_file": at.known_hosts,
         "host_key": at.fingerprint() if pin else None,
-        "transport": transport}
+        "transport": transport, "silence": silence}
 
 
 def letta(name, server, token):

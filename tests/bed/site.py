@@ -41,6 +41,7 @@ class Bed:
     second     the same, with TARGET_PASSWORD: a target within easy reach
     target     one on dst, with TARGET_PASSWORD, reached by dst alone
     lettas()   servers of any versions, as second is
+    slow_lines bed.slowline.SlowLine by the host's name
     acme       bed.acme.Acme, for which the name `site` is dst's address
     stub_port  of the model's stand-in, on both loopback addresses
     """
@@ -55,6 +56,7 @@ class Bed:
         self.site = SITE
         self._wanted_dir, self._number = state_dir, number
         self._stops, self._lettas = [], {}
+        self.slow_lines = {}
         self.src = self.dst = self.machine = self.acme = None
         self.source = self.second = self.target = None
         self.space = self.client_key = self.state_dir = None
@@ -161,7 +163,7 @@ class Bed:
             line = SlowLine(host, address=address, gateway=gateway,
                             link=self._lease.link(name), rtt_ms=self.rtt_ms)
             self._stops.append(line.stop)
-            line.start()
+            self.slow_lines[host.name] = line.start()
 
     def _start_source(self):
         self.source = self.new_server("source", start=False)

@@ -140,6 +140,12 @@ def worker_tree(make_worker):
     return make_worker()
 
 
+@pytest.fixture
+def transport():
+    """Way to the hosts; a test that is parametrized by it chooses."""
+    return None
+
+
 def program():
     """Return the path of the program under test."""
     path = Path(os.environ.get("SANCTUMCTL") or

@@ -72,10 +72,10 @@ def agent_job(source, second, source_letta, second_letta, agent_id,
 
 
 @pytest.fixture
-def workers_job(bed, src, dst, worker_tree, tmp_path):
+def workers_job(bed, src, dst, worker_tree, tmp_path, transport):
     """The job of a fresh worker."""
     yield jobs.workers_job(tmp_path / "workers.conf", bed, worker_tree, AGENT,
-                           server_url=TARGET)
+                           server_url=TARGET, transport=transport)
     dst.run(["sh", "-c",
              f"rm -rf {worker_tree.home} {worker_tree.home}.sanctumctl-*"])
 
@@ -214,12 +214,15 @@ def test_a_tool_of_the_same_name_and_another_source(agent_job, refused,
 
 # Hosts
 
+over_both = pytest.mark.parametrize("transport", jobs.TRANSPORTS)
+
 
 def log_since(host, size):
     """Return what sshd has logged since its log was of that size."""
     return host.log.read_bytes()[size:].decode()
 
 
+@over_both
 def test_an_unknown_host_key(workers_job, refused, src, dst, tmp_path):
     known = tmp_path / "known_hosts"
     known.write_text("")
@@ -230,6 +233,7 @@ def test_an_unknown_host_key(workers_job, refused, src, dst, tmp_path):
     assert known.read_text() == ""
 
 
+@over_both
 def test_a_changed_host_key(workers_job, refused, src, dst):
     old = dst.fingerprint()
     dst.change_host_key()
@@ -245,6 +249,7 @@ def test_a_changed_host_key(workers_job, refused, src, dst):
         dst.write_known_hosts()
 
 
+@over_both
 def test_a_host_key_that_is_not_the_pinned_one(workers_job, refused, src,
                                                dst):
     pin = src.fingerprint()
@@ -258,6 +263,7 @@ def test_a_host_key_that_is_not_the_pinned_one(workers_job, refused, src,
     assert not TRIED.search(text), text
 
 
+@over_both
 def test_a_key_that_the_host_does_not_accept(workers_job, refused, src, dst,
                                              tmp_path):
     key = make_client_key(tmp_path / "other_key")
@@ -272,6 +278,7 @@ def test_a_key_that_the_host_does_not_accept(workers_job, refused, src, dst,
         log_since(src, seen[0]) + log_since(dst, seen[1])))
 
 
+@over_both
 def test_a_host_that_is_down(workers_job, refused, src, dst):
     dst.stop_sshd()
     try:
@@ -300,6 +307,7 @@ def test_a_host_that_has_no_room(workers_job, refused, worker_tree, src, dst,
         dst.run(["umount", "/srv/small"])
 
 
+@over_both
 def test_a_host_whose_disk_fills_up_under_way(workers_job, refused, src, dst,
                                               worker_tree, sanctumctl):
     small = "/srv/small"

@@ -72,6 +72,9 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct tree_stats stats;
+	static const struct tree_owner owner = {
+		.uid = (uid_t)-1, .gid = (gid_t)-1, .setuid = true,
+	};
 	struct err err = ERR_INIT;
 	struct tree_unpack *u;
 	size_t step, n;
@@ -84,8 +87,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	data++;
 	size--;
 	bed_make(&bed);
-	must(tree_unpack_open(bed.root, (uid_t)-1, (gid_t)-1, &u,
-	    &err) == 0, err.text);
+	must(tree_unpack_open(bed.root, &owner, &u, &err) == 0, err.text);
 	for (size_t at = 0; rc == 0 && at < size; at += n) {
 		n = size - at < step ? size - at : step;
 		rc = tree_unpack_write(u, data + at, n, &err);

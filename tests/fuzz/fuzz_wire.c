@@ -98,6 +98,7 @@ ask_all(struct host_pipe *p)
 	const char *const words[] = { "a", NULL };
 	const struct proc_spec spec = { .argv = words, .input = "" };
 	const struct tree_rules rules = { .hash = true };
+	const struct tree_owner owner = { .uid = 0 };
 	struct buf out = BUF_INIT(4096);
 	struct proc_result result;
 	struct db_report report;
@@ -119,13 +120,13 @@ ask_all(struct host_pipe *p)
 	(void)ops->read(p, "/a", &out, &meta, &err);
 	n = 0;
 	(void)ops->pack(p, "/a", words, 1, sink, &n, &err);
-	if (ops->unpack_open(p, "/a", 0, 0, &err) == 0) {
+	if (ops->unpack_open(p, "/a", &owner, &err) == 0) {
 		if (ops->unpack_write(p, "abc", 3, &err) == 0)
 			(void)ops->unpack_finish(p, &stats, &err);
 		else
 			ops->unpack_abort(p);
 	}
-	(void)ops->copy(p, "/a", words, 1, "/b", 0, 0, at, NULL, &stats,
+	(void)ops->copy(p, "/a", words, 1, "/b", &owner, at, NULL, &stats,
 	    &err);
 	(void)ops->free_bytes(p, "/a", &bytes, &err);
 	(void)ops->connects(p, "127.0.0.1", 1, &taken, &err);

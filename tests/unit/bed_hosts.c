@@ -71,6 +71,9 @@ bed_hosts_open(struct bed_hosts *b)
 	bed_hosts_ok(host_open(&here, &b->hosts[0], &err), &err);
 	b->hosts[1] = open_pair(b);
 	bed_hosts_ok(host_open(&far, &b->hosts[2], &err), &err);
+	far.name = "ssh";
+	far.transport = HOST_OPENSSH;
+	bed_hosts_ok(host_open(&far, &b->hosts[3], &err), &err);
 	for (i = 0; i < BED_HOSTS; i++) {
 		b->dirs[i] = mem_printf("%s/%s", b->sshd.dir,
 		    host_name(b->hosts[i]));

@@ -11,16 +11,16 @@ struct err;
 struct host;
 
 /*
- * The same operations on three hosts: this machine, a conversation over a
- * socket pair, and a conversation over a real sshd.  What one gives the
+ * The same operations on four hosts: this machine, a conversation over a
+ * socket pair, and conversations with a real sshd by libssh2 and by ssh.  What one gives the
  * others must give.  Failures end the test, as in bed_sshd.h.
  */
-#define BED_HOSTS 3
+#define BED_HOSTS 4
 #define MIB (1024u * 1024u)
 
 struct bed_hosts {
 	struct bed_sshd sshd;
-	struct host *hosts[BED_HOSTS];	/* here, pair, far */
+	struct host *hosts[BED_HOSTS];	/* here, pair, far, ssh */
 	char *dirs[BED_HOSTS];	/* one for each, below sshd.dir */
 	struct wire_fd fd;
 	int sock;

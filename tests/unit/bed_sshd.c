@@ -23,7 +23,6 @@
 #include "bed_sshd.h"
 #include "io/dial.h"
 #include "io/fs.h"
-#include "io/host.h"
 #include "io/proc.h"
 
 #define WAIT_MS 20000
@@ -204,6 +203,7 @@ bed_sshd_spec(const struct bed_sshd *b, struct host_spec *spec)
 		.port = b->port,
 		.identity_file = b->key,
 		.known_hosts_file = b->known_hosts,
+		.transport = b->transport,
 	};
 }
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-struct host_spec;
+#include "io/host.h"
 
 /*
  * A private sshd on a free port of 127.0.0.1, with keys, a home directory
@@ -19,6 +19,7 @@ struct bed_sshd {
 	char *key;		/* private key that is let in */
 	char *known_hosts;	/* has the host's ed25519 key */
 	unsigned int port;
+	enum host_transport transport;	/* of the specs; set it at will */
 	pid_t pid;
 };
 

@@ -296,6 +296,60 @@ see(void *ctx, const struct conf_secret *secret, struct err *err)
 	return 0;
 }
 
+/* Free keys, below the worker they are for; secrets by reference alone. */
+static void
+test_env(void **state)
+{
+	static const char at[] = "[worker sage]\n";
+	static const struct edit edits[] = {
+		{ workers, at, "[env sage]\nAGENT_ID = x\n[worker sage]\n",
+		    "j.conf:10: `AGENT_ID' in [env sage] is given by `agent' "
+		    "of the worker" },
+		{ workers, at, "[env sage]\nX_TOKEN = hush\n[worker sage]\n",
+		    "j.conf:10: `X_TOKEN' in [env sage] looks like a secret "
+		    "and is given as plain text: write env:NAME, file:PATH or "
+		    "cmd:PROGRAM" },
+		{ workers, at, "[env sage]\nA-B = x\n[worker sage]\n",
+		    "j.conf:10: what stands before `=' is neither a "
+		    "variable's name nor NAME@TREE" },
+		{ workers, at, "[env sage]\nA@x = x\n[worker sage]\n",
+		    "j.conf:10: `A@x' in [env sage] names no tree behind `@': "
+		    "broca, smcp or otto" },
+		{ workers, at, "[env sage]\nA = 1\nA = 2\n[worker sage]\n",
+		    "j.conf:11: `A' in [env sage] is given twice, first in "
+		    "line 10" },
+		{ workers, at, "[env sage]\nA = x${B}\n[worker sage]\n",
+		    "j.conf:10: `A' in [env sage] holds \"${\", which a .env "
+		    "has no escape for" },
+		{ workers, at, "[env sag]\nA = x\n[worker sage]\n",
+		    "j.conf:9: `env' in [env sag]: there is no section "
+		    "[worker sag] (did you mean `sage'?)" },
+		{ workers, at, "[env sage]\n[worker sage]\n", NULL },
+	};
+	struct conf *conf;
+	struct buf text = BUF_INIT(4096);
+	struct seen all = { .n = 0 };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	RUN_EDITS(edits);
+	edit(&text, workers, at, "[env sage]\nDEBUG_MODE = false\nA@smcp = "
+	    "env:B\nA = two words\n[worker sage]\n");
+	conf = parse_ok("w.conf", text.data, text.len);
+	assert_int_equal(conf->workers[0].n_env, 3);
+	assert_string_equal(conf->workers[0].env[0].key, "DEBUG_MODE");
+	assert_string_equal(conf->workers[0].env[0].value, "false");
+	assert_null(conf->workers[0].env[0].tree);
+	assert_string_equal(conf->workers[0].env[1].key, "A");
+	assert_string_equal(conf->workers[0].env[1].tree, "smcp");
+	assert_null(conf->workers[0].env[1].value);
+	assert_string_equal(conf->workers[0].env[2].value, "two words");
+	assert_int_equal(conf_secrets(conf, see, &all, &err), 0);
+	assert_string_equal(all.refs, "11 env:B;");
+	conf_free(conf);
+	buf_clear(&text);
+}
+
 static void
 test_secrets(void **state)
 {
@@ -434,6 +488,7 @@ main(void)
 		cmocka_unit_test(test_syntax),
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_env),
 		cmocka_unit_test(test_expand_home),
 		cmocka_unit_test(test_examples),
 		cmocka_unit_test(test_golden),

@@ -40,10 +40,25 @@ static const struct edit values[] = {
 	    "j.conf:5: `host_key' in [host old] is not SHA256: and "
 	    "43 characters, as `ssh-keygen -l' prints a key: `" KEY
 	    "='" },
+	{ green, "kind = greenfield", "kind = greenfield\nswitch = manual",
+	    NULL },
+	{ green, "kind = greenfield", "kind = greenfield\nswitch = no",
+	    "j.conf:3: `switch' in [job]: `no' is not known; known: auto, "
+	    "manual" },
+	{ green, "kind = greenfield",
+	    "kind = greenfield\nmax_freeze = 86400", NULL },
+	{ green, "kind = greenfield", "kind = greenfield\nmax_freeze = 0",
+	    "j.conf:3: `max_freeze' in [job] is not a number of seconds "
+	    "from 1 to 86400: `0'" },
 	{ green, "user = sanctum", "transport = libssh2", NULL },
-	{ green, "user = sanctum", "transport = openssh",
-	    "j.conf:5: `transport' in [host old]: `openssh' is not "
-	    "known; known: libssh2" },
+	{ green, "user = sanctum", "transport = openssh", NULL },
+	{ green, "user = sanctum", "transport = rsh",
+	    "j.conf:5: `transport' in [host old]: `rsh' is not "
+	    "known; known: libssh2, openssh" },
+	{ green, "user = sanctum", "silence = 30", NULL },
+	{ green, "user = sanctum", "silence = 0",
+	    "j.conf:5: `silence' in [host old] is not a number of seconds "
+	    "from 1 to 86400: `0'" },
 	{ green, "user = sanctum", "identity_file = ~/.ssh/id",
 	    NULL },
 	{ green, "user = sanctum", "identity_file = id",

@@ -14,7 +14,7 @@
 #include "bed_hosts.h"
 #include "io/host.h"
 
-/* Files, programs and databases on the three hosts of bed_hosts.h. */
+/* Files, programs and databases on the four hosts of bed_hosts.h. */
 static struct bed_hosts bed;
 
 static void

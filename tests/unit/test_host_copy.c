@@ -14,7 +14,7 @@
 #include "bed_hosts.h"
 #include "io/host.h"
 
-/* Trees on the three hosts of bed_hosts.h, and from each to each. */
+/* Trees on the four hosts of bed_hosts.h, and from each to each. */
 static struct bed_hosts bed;
 
 static void
@@ -169,7 +169,7 @@ test_copy(void **state)
 	}
 	for (i = 0; i < BED_HOSTS; i++) {
 		for (k = 0; k < BED_HOSTS; k++) {
-			struct tree_stats stats = { 0, 0 };
+			struct tree_stats stats = { 0 };
 			struct err err = ERR_INIT;
 
 			to = in(k, "copy");

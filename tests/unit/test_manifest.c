@@ -313,10 +313,10 @@ test_rules_are_handed_on(void **state)
 	OK(journal_rows_open(bed.journal, "s", false, &rows, &err));
 	assert_int_equal(journal_rows_next(rows, &row, &err), 1);
 	assert_string_equal(row.id, "");
-	assert_string_equal(row.body, "d 0755 0 0 -");
+	assert_string_equal(row.body, "d 0755 - 0 0 - -");
 	assert_int_equal(journal_rows_next(rows, &row, &err), 1);
 	assert_string_equal(row.id, "a.py");
-	assert_string_equal(row.body, "f 0640 1 1000000000000 -");
+	assert_string_equal(row.body, "f 0640 - 1 1000000000000 - -");
 	assert_int_equal(journal_rows_next(rows, &row, &err), 0);
 	journal_rows_close(rows);
 	bed_close(&bed);

@@ -17,6 +17,7 @@
 #include "bed_sshd.h"
 #include "io/b64.h"
 #include "io/host.h"
+#include "io/host_openssh.h"
 #include "io/host_ssh.h"
 #include "io/known_hosts.h"
 #include "io/ssh.h"
@@ -24,6 +25,22 @@
 /* Logging in, and what goes wrong there, against a real sshd. */
 static struct bed_sshd sshd;
 static pid_t agent;		/* 0: none runs */
+
+static int
+over_openssh(void **state)
+{
+	(void)state;
+	sshd.transport = HOST_OPENSSH;
+	return 0;
+}
+
+static int
+over_libssh2(void **state)
+{
+	(void)state;
+	sshd.transport = HOST_LIBSSH2;
+	return 0;
+}
 
 static void
 ok(int rc, const struct err *err)
@@ -256,6 +273,47 @@ test_user_keys(void **state)
 	free(wrong);
 }
 
+/* Keys that libssh2 refuses are the business of ssh here. */
+static void
+test_other_user_keys(void **state)
+{
+	char *wrong = in("wrong2_key"), *locked = in("locked3_key");
+	char *rsa = in("rsa2_key"), *pub = in("rsa2_key.pub"), *text;
+	char *auth = in("authorized_keys"), *before = bed_sshd_read(auth);
+	struct host_spec spec;
+	struct host *h = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	bed_sshd_keygen("ed25519", "", wrong);
+	bed_sshd_keygen("ed25519", "secret", locked);
+	bed_sshd_keygen("rsa", "", rsa);
+	bed_sshd_spec(&sshd, &spec);
+	spec.identity_file = wrong;
+	expect(&spec, ERR_AUTH, "wrong2_key");
+	expect(&spec, ERR_AUTH, "Permission denied (publickey)");
+	spec.identity_file = locked;
+	expect(&spec, ERR_AUTH, "ssh-add");
+	spec.identity_file = "/no/such/key";
+	expect(&spec, ERR_AUTH, "/no/such/key");
+	spec.identity_file = "/dev/null\"";
+	expect(&spec, ERR_AUTH, "/dev/null");
+
+	text = bed_sshd_read(pub);
+	bed_sshd_write(auth, text, 0600);
+	spec.identity_file = rsa;
+	ok(host_open(&spec, &h, &err), &err);
+	host_close(h);
+	bed_sshd_write(auth, before, 0600);
+	free(text);
+	free(before);
+	free(auth);
+	free(pub);
+	free(rsa);
+	free(locked);
+	free(wrong);
+}
+
 static char *
 run_for_line(const char *script)
 {
@@ -467,7 +525,7 @@ test_rsa_host(void **state)
 	spec.known_hosts_file = empty;
 	expect(&spec, ERR_FAILED, "ssh-keygen -A");
 	spec.known_hosts_file = rsa.known_hosts;
-	expect(&spec, ERR_FAILED, "RSA");
+	expect(&spec, ERR_FAILED, "transport = openssh");
 
 	/* Known by a key that it does not have any more. */
 	free(empty);
@@ -476,6 +534,33 @@ test_rsa_host(void **state)
 	expect(&spec, ERR_HOSTKEY, "offers no key");
 	free((char *)(uintptr_t)spec.known_hosts_file);
 	free(empty);
+	bed_sshd_stop(&rsa);
+}
+
+static void
+test_rsa_host_taken(void **state)
+{
+	char print[KNOWN_HOSTS_FINGERPRINT], other[KNOWN_HOSTS_FINGERPRINT];
+	struct bed_sshd rsa, bed = sshd;
+	struct host_spec spec;
+	struct host *h = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	bed_sshd_start(&rsa, true);
+	rsa.transport = HOST_OPENSSH;
+	bed_sshd_spec(&rsa, &spec);
+	ok(host_open(&spec, &h, &err), &err);
+	host_close(h);
+	fingerprint("user_key.pub", other);
+	sshd = rsa;			/* whose files in() names */
+	fingerprint("host_ed25519.pub", print);
+	sshd = bed;
+	spec.host_key = print;
+	ok(host_open(&spec, &h, &err), &err);
+	host_close(h);
+	spec.host_key = other;
+	expect(&spec, ERR_HOSTKEY, print);
 	bed_sshd_stop(&rsa);
 }
 
@@ -501,9 +586,16 @@ test_silent_peer(void **state)
 	spec.host_key = "SHA256:x";
 	expect(&spec, ERR_UNREACHABLE, "refused");
 	assert_int_equal(listen(fd, 1), 0);
-	assert_int_equal(host_ssh_open(&spec, &limits, &pipe, &err), -1);
+	if (sshd.transport == HOST_OPENSSH) {
+		assert_int_equal(host_openssh_open(&spec, &limits, &pipe,
+		    &err), -1);
+		assert_non_null(strstr(err.text, "timed out"));
+	} else {
+		assert_int_equal(host_ssh_open(&spec, &limits, &pipe, &err),
+		    -1);
+		assert_non_null(strstr(err.text, "handshake"));
+	}
 	assert_int_equal(err.kind, ERR_UNREACHABLE);
-	assert_non_null(strstr(err.text, "handshake"));
 	(void)close(fd);
 
 	spec.address = "no-such-host.invalid";
@@ -653,24 +745,39 @@ test_calls(void **state)
 	free(input);
 }
 
+#define LIBSSH2(f) cmocka_unit_test_setup(f, over_libssh2)
+#define OPENSSH(f) { #f "_over_openssh", f, over_openssh, NULL, NULL }
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_host_keys),
-		cmocka_unit_test(test_no_login_before_judgement),
-		cmocka_unit_test(test_ways_in),
-		cmocka_unit_test(test_user_keys),
-		cmocka_unit_test(test_agent),
-		cmocka_unit_test(test_sent_once),
-		cmocka_unit_test(test_no_room_to_send),
-		cmocka_unit_test(test_no_copy_of_ours),
-		cmocka_unit_test(test_other_machine),
-		cmocka_unit_test(test_rsa_host),
-		cmocka_unit_test(test_silent_peer),
-		cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_no_orphan),
-		cmocka_unit_test(test_calls),
+		LIBSSH2(test_host_keys),
+		LIBSSH2(test_no_login_before_judgement),
+		LIBSSH2(test_ways_in),
+		LIBSSH2(test_user_keys),
+		LIBSSH2(test_agent),
+		LIBSSH2(test_sent_once),
+		LIBSSH2(test_no_room_to_send),
+		LIBSSH2(test_no_copy_of_ours),
+		LIBSSH2(test_other_machine),
+		LIBSSH2(test_rsa_host),
+		LIBSSH2(test_silent_peer),
+		LIBSSH2(test_cut),
+		LIBSSH2(test_no_orphan),
+		LIBSSH2(test_calls),
+		OPENSSH(test_host_keys),
+		OPENSSH(test_no_login_before_judgement),
+		OPENSSH(test_ways_in),
+		OPENSSH(test_other_user_keys),
+		OPENSSH(test_sent_once),
+		OPENSSH(test_no_room_to_send),
+		OPENSSH(test_no_copy_of_ours),
+		OPENSSH(test_other_machine),
+		OPENSSH(test_rsa_host_taken),
+		OPENSSH(test_silent_peer),
+		OPENSSH(test_cut),
+		OPENSSH(test_no_orphan),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

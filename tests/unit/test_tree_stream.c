@@ -69,7 +69,7 @@ a_changed_byte_leaves_no_file(void **state)
 static void
 start_stream(struct buf *b)
 {
-	buf_add(b, TREE_MAGIC "\1\0\0\0", TREE_START_SIZE);
+	buf_add(b, TREE_MAGIC "\2\0\0\0", TREE_START_SIZE);
 }
 
 static void
@@ -184,13 +184,13 @@ malformed_entries_are_refused(void **state)
 	(void)state;
 	buf_str(&b, "SCTREE\n\n....");
 	unpack_refuses(&b, "u: what comes is not a tree stream");
-	buf_add(&b, TREE_MAGIC "\2\0\0\0", TREE_START_SIZE);
-	unpack_refuses(&b, "version 2; this program knows version 1");
+	buf_add(&b, TREE_MAGIC "\3\0\0\0", TREE_START_SIZE);
+	unpack_refuses(&b, "version 3; this program knows version 2");
 	start_stream(&b);
 	add_entry(&b, 'p', "f", 1, 0644, 0);
 	unpack_refuses(&b, "type that is none");
 	start_stream(&b);
-	add_entry(&b, 'f', "f", 1, 04755, 0);
+	add_entry(&b, 'f', "f", 1, 014755, 0);
 	unpack_refuses(&b, "malformed");
 	start_stream(&b);
 	add_entry(&b, 'd', "f", 1, 0755, 1);

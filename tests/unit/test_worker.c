@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "core/dotenv.h"
 #include "core/worker.h"
+#include "core/worker_env.h"
 
 #define OLD_ID "agent-10418b8d-37a5-4923-8f70-69ccc58d66ff"
 #define NEW_ID "agent-5f0c9a51-0f2e-4c1b-9d0a-3b7c41b1e2aa"
@@ -25,17 +26,17 @@ carried(const char *path)
 		if (path[i] != '/')
 			continue;
 		(void)snprintf(part, sizeof(part), "%.*s", (int)i, path);
-		if (worker_leaves(part))
+		if (worker_leaves(part, false))
 			return false;
 	}
-	return !worker_leaves(path);
+	return !worker_leaves(path, false);
 }
 
 static void
 test_what_is_carried(void **state)
 {
 	static const char *const kept[] = {
-		"start-sage-broca.sh", "broca", "broca/main.py",
+		"broca", "broca/main.py", "broca/tools/start.sh",
 		"broca/plugins/x/.env", "broca/x.env", "broca/.env.example",
 		"smcp/.env.example", "broca/settings.json",
 		"broca/runtime/core", "broca/runtime/core/agent.py",
@@ -52,9 +53,12 @@ test_what_is_carried(void **state)
 		"broca/.gitignore", "broca/.github/ci.yml", "otto/poetry.lock",
 		"broca/uv.lock", "broca/.envrc", "broca/sanctum.dbx",
 		"broca/x.log.txt", "a b/c'd", "broca/environment.yml",
+		"broca/.env.example.md", "broca/tmp.py", "broca/template",
 	};
 	static const char *const left[] = {
 		"broca/venv/bin/python", "smcp/.venv", "venv",
+		"broca/tmp/x", "smcp/temp", "broca/.env.extra",
+		"broca/.env.e2e", "broca/.env_old", "broca/.env-2024",
 		"otto/node_modules/x/index.js",
 		"broca/runtime/core/__pycache__/agent.cpython-311.pyc",
 		"broca/main.pyc", "broca/.pytest_cache/v", "smcp/.ruff_cache",
@@ -71,7 +75,8 @@ test_what_is_carried(void **state)
 		"broca/sanctum.db", "broca/sanctum.db-wal",
 		"broca/sanctum.db-shm", "broca/sanctum.db-journal",
 		"broca/.sanctumctl-0123456789abcdef",
-		".env", "broca/.env", "smcp/.env",
+		".env", "broca/.env", "smcp/.env", "start-sage-broca.sh",
+		"smcp/start.sh", "broca/start-it.sh",
 	};
 	size_t i;
 
@@ -105,12 +110,13 @@ static void
 expect_edit(const struct worker_env *env, const char *text, const char *want,
     size_t changed, bool names_agent)
 {
-	struct worker_env_result result = { .changed = 99 };
+	struct worker_env_result result = { 0 };
 	struct buf b = BUF_INIT(DOTENV_MAX_BYTES);
 	struct err err = ERR_INIT;
 
 	buf_str(&b, text);
-	if (worker_env_edit(&b, "broca/.env", env, &result, &err) != 0)
+	if (worker_env_edit(&b, "broca/.env", "broca", env, &result,
+	    &err) != 0)
 		fail_msg("%s", err.text);
 	assert_string_equal(buf_cstr(&b), want);
 	assert_int_equal(b.len, strlen(want));
@@ -125,13 +131,13 @@ static void
 expect_refused_for(const struct worker_env *env, const char *text,
     const char *words)
 {
-	struct worker_env_result result;
+	struct worker_env_result result = { 0 };
 	struct buf b = BUF_INIT(DOTENV_MAX_BYTES);
 	struct err err = ERR_INIT;
 
 	buf_str(&b, text);
-	assert_int_equal(worker_env_edit(&b, "broca/.env", env, &result, &err),
-	    -1);
+	assert_int_equal(worker_env_edit(&b, "broca/.env", "broca", env,
+	    &result, &err), -1);
 	assert_int_equal(err.kind, ERR_DATA);
 	if (!str_starts(err.text, "broca/.env") || !strstr(err.text, words))
 		fail_msg("%s", err.text);
@@ -180,8 +186,9 @@ test_nothing_is_added(void **state)
 	expect_edit(target(), "DEBUG_MODE=false", "DEBUG_MODE=false", 0,
 	    false);
 	expect_edit(target(), "#AGENT_ID=x\nMY_AGENT_ID=x\nAGENT_IDS=x\n"
-	    "agent_id=x\nX='\nAGENT_ID=x\n'\n", "#AGENT_ID=x\nMY_AGENT_ID=x\n"
-	    "AGENT_IDS=x\nagent_id=x\nX='\nAGENT_ID=x\n'\n", 0, false);
+	    "agent_id=x\nX='\nMY_AGENT_ID=x\n'\n", "#AGENT_ID=x\n"
+	    "MY_AGENT_ID=x\nAGENT_IDS=x\nagent_id=x\nX='\nMY_AGENT_ID=x\n'\n",
+	    0, false);
 	expect_edit(target(), "LETTA_AGENT_ID=x\n", "LETTA_AGENT_ID=" NEW_ID
 	    "\n", 1, false);
 }
@@ -206,7 +213,7 @@ test_line_breaks_are_kept(void **state)
 	(void)state;
 	expect_edit(target(), "A=1\r\nAGENT_ID=old\r\n\r\nB=2\nAGENT_API_KEY="
 	    "\"old\"\r\n", "A=1\r\nAGENT_ID=" NEW_ID "\r\n\r\nB=2\n"
-	    "AGENT_API_KEY=\"new-token\"\r\n", 2, true);
+	    "AGENT_API_KEY=new-token\r\n", 2, true);
 	expect_edit(target(), "AGENT_ID=old\r", "AGENT_ID=" NEW_ID "\r", 1,
 	    true);
 }
@@ -240,18 +247,27 @@ test_without_a_token_an_old_one_is_refused(void **state)
 	    1, false);
 }
 
-/* The first keys could be changed and the last cannot: none is. */
+/* The last one counts, and the others must not come back to life. */
+static void
+test_every_assignment_of_a_key(void **state)
+{
+	(void)state;
+	expect_edit(target(), "AGENT_ID=a\nexport AGENT_ID='b'\nX=1\nAGENT_ID"
+	    "\n", "AGENT_ID=" NEW_ID "\nexport AGENT_ID=" NEW_ID "\nX=1\n"
+	    "AGENT_ID=" NEW_ID "\n", 1, true);
+	expect_edit(target(), "AGENT_ID=a\nAGENT_ID=" NEW_ID "\n",
+	    "AGENT_ID=" NEW_ID "\nAGENT_ID=" NEW_ID "\n", 1, true);
+}
+
+/* The first key could be changed and a later one cannot: none is. */
 static void
 test_all_or_none(void **state)
 {
 	(void)state;
-	expect_refused("AGENT_ID=a\nAGENT_ENDPOINT=b\nAGENT_API_KEY=c\n"
-	    "AGENT_API_KEY=d\n", "AGENT_API_KEY");
-	expect_refused("AGENT_ID=a\nAGENT_ID=a\n", "AGENT_ID");
-
-	/* Twice the right value is still twice. */
-	expect_refused("AGENT_ID=" NEW_ID "\nAGENT_ID=" NEW_ID "\n",
-	    "AGENT_ID");
+	expect_refused("AGENT_ID=a\nX='\nAGENT_API_KEY=0ld\n'\n",
+	    ":3: ");
+	expect_refused("AGENT_ID=a\nX='y\nAGENT_ID=0ld\nY='0ld'\n",
+	    ":3: ");
 	expect_refused("\xef\xbb\xbf" "A=1\nAGENT_ID=a\n", "byte order mark");
 	expect_refused("AGENT_ID=a\nB=\xff\n", "UTF-8");
 }
@@ -272,14 +288,14 @@ static void
 test_no_room(void **state)
 {
 	static const char text[] = "AGENT_ID=a\n";
-	struct worker_env_result result;
+	struct worker_env_result result = { 0 };
 	struct buf b = BUF_INIT(sizeof(text));
 	struct err err = ERR_INIT;
 
 	(void)state;
 	buf_str(&b, text);
-	assert_int_equal(worker_env_edit(&b, "x", target(), &result, &err),
-	    -1);
+	assert_int_equal(worker_env_edit(&b, "x", NULL, target(), &result,
+	    &err), -1);
 	assert_int_equal(err.kind, ERR_DATA);
 	assert_string_equal(buf_cstr(&b), text);
 	buf_wipe(&b);
@@ -328,6 +344,7 @@ main(void)
 		cmocka_unit_test(test_nothing_is_added),
 		cmocka_unit_test(test_what_is_right_stays_as_it_is),
 		cmocka_unit_test(test_line_breaks_are_kept),
+		cmocka_unit_test(test_every_assignment_of_a_key),
 		cmocka_unit_test(test_without_a_token_an_old_one_is_refused),
 		cmocka_unit_test(test_all_or_none),
 		cmocka_unit_test(test_a_database_elsewhere_is_refused),

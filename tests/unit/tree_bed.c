@@ -15,7 +15,9 @@
 #include "io/tree.h"
 #include "tree_bed.h"
 
-#define NO_ID ((uid_t)-1), ((gid_t)-1)
+static const struct tree_owner nobody = {
+	 .uid = (uid_t)-1, .gid = (gid_t)-1
+};
 
 int
 tree_bed_set_up(void **state)
@@ -92,7 +94,9 @@ see(void *ctx, const struct tree_entry *e, struct err *err)
 
 	if (seen->n == 400)
 		return err_set(err, ERR_FAILED, "too many for this test");
-	seen->paths[seen->n++] = mem_strdup(e->path);
+	seen->paths[seen->n++] = e->type == 'h' ?
+	    mem_printf("%s" TREE_LINK_TO "%s", e->path, e->link) :
+	    mem_strdup(e->path);
 	if (e->hashed)
 		str_hex(e->hash, TREE_HASH_SIZE, digest);
 	buf_printf(&seen->text, "%c %04o %" PRIu64 " %" PRId64 " %s",
@@ -146,7 +150,7 @@ tree_bed_unpack(const char *root, const char *data, size_t len, size_t step,
 	size_t n;
 	int rc = 0;
 
-	if (tree_unpack_open(root, NO_ID, &u, err) != 0)
+	if (tree_unpack_open(root, &nobody, &u, err) != 0)
 		return -1;
 	for (size_t at = 0; rc == 0 && at < len; at += n) {
 		n = len - at < step ? len - at : step;

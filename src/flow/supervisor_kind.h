@@ -1,0 +1,91 @@
+#ifndef FLOW_SUPERVISOR_KIND_H
+#define FLOW_SUPERVISOR_KIND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "core/shpath.h"
+#include "flow/account.h"
+#include "flow/supervisor.h"
+#include "io/host.h"
+
+/* For supervisor_*.c alone: one table for each kind. */
+
+#define SUPERVISOR_TEXT_MAX (256 * 1024)	/* of a crontab, unit, script */
+#define SUPERVISOR_RUN_MS 60000
+
+/* What is looked for. */
+struct supervisor_look {
+	struct host *host;
+	char *dir;		/* absolute, normal */
+	char *real;		/* the same with symlinks followed */
+	struct account own;
+	struct supervisors *out;
+};
+
+/* Where it is to be, for install and remove. */
+struct supervisor_goal {
+	struct shpath_move move;
+	struct account owner;
+	const char *mark;
+};
+
+struct supervisor_ops {
+	int (*find)(struct supervisor_look *, struct err *);
+	int (*disable)(struct host *, const struct supervisor *,
+	    const char *mark, struct err *);
+	int (*enable)(struct host *, const struct supervisor *,
+	    const char *mark, struct err *);
+	int (*install)(struct host *, const struct supervisor *,
+	    const struct supervisor_goal *, struct err *);
+	int (*remove)(struct host *, const struct supervisor *,
+	    const struct supervisor_goal *, struct err *);
+	int (*start)(struct host *, const struct supervisor *, struct err *);
+};
+
+extern const struct supervisor_ops supervisor_cron, supervisor_systemd,
+    supervisor_supervisord, supervisor_pm2, supervisor_screen;
+
+/* Append a copy to the list, zeroed but for kind. */
+struct supervisor *supervisor_add(struct supervisors *,
+    enum supervisor_kind);
+
+/* Whether an absolute path is at or below what is looked for. */
+bool supervisor_is_below(const struct supervisor_look *, const char *path);
+
+/*
+ * The tree that a path below dir is in, into *tree unless it is set: its
+ * first name there, else dir's own, if that is one of ours.
+ */
+void supervisor_note_tree(const struct supervisor_look *, const char *path,
+    char **tree);
+
+/*
+ * Read a shell text and the scripts that it names: whether it starts
+ * something below what is looked for, and in which tree.
+ */
+bool supervisor_starts(struct supervisor_look *, const char *text,
+    size_t len, const char *home, const char *cwd, char **tree);
+
+/*
+ * Run a program there and take its stdout (out may be NULL).  *status: its
+ * exit code; 127 when there is no such program, which is no failure here.
+ */
+int supervisor_run(struct host *, const char *const *argv,
+    const char *input, size_t input_len, int *status, struct buf *out,
+    struct buf *err_out, struct err *) MUST_CHECK;
+
+/* The same, and any other end than 0 is ERR_FAILED with its last words. */
+int supervisor_must(struct host *, const char *const *argv,
+    const char *input, size_t input_len, struct err *) MUST_CHECK;
+
+/*
+ * Regular files right in a directory whose name ends so, sorted by bytes;
+ * none when it is not there.  The caller frees each and the list.
+ */
+char **supervisor_files(struct host *, const char *dir, const char *pattern,
+    size_t *n);
+void supervisor_files_free(char **, size_t n);
+
+#endif /* !FLOW_SUPERVISOR_KIND_H */

@@ -1,0 +1,294 @@
+#include "base/base.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "base/str.h"
+#include "core/conf.h"
+#include "core/worker.h"
+#include "flow/manifest.h"
+#include "flow/run.h"
+#include "flow/worker.h"
+#include "flow/worker_owner.h"
+#include "flow/worker_trees.h"
+#include "io/host.h"
+
+/* Of one stream; more goes in further streams, so memory is bounded. */
+#define BATCH_PATHS 8192
+#define BATCH_BYTES (1024 * 1024)
+
+/* A file that changes under the walk is met again by a fresh walk. */
+#define TRIES 3
+
+/* One copy under way: the paths that wait for their stream. */
+struct copy {
+	struct host *from;
+	struct host *to;
+	const struct conf_worker *worker;
+	const char *staging;
+	struct worker_owner owner;
+	char *from_scope, *to_scope;
+	char *paths[BATCH_PATHS];
+	uint64_t ends[BATCH_PATHS];	/* bytes of the stream up to each */
+	size_t n_paths, text_bytes;
+	uint64_t streams;
+	uint64_t changes;	/* sent or removed in this pass */
+	struct worker_trees_sent *sent;
+};
+
+/* Where the current stream began, for its progress: host_copy has no ctx. */
+static struct {
+	const struct copy *copy;
+	uint64_t bytes, entries;
+	size_t at;
+} drawn;
+
+void
+worker_trees_rules(struct tree_rules *rules, const struct conf_worker *worker,
+    bool hash)
+{
+	*rules = (struct tree_rules){
+		.exclude = worker_exclude(worker->git),
+		.top = worker->trees,
+		.pass_over = WORKER_VENV_MARK,
+		.hash = hash,
+		.xattrs = true,
+		.setuid = worker->setuid,
+	};
+}
+
+static void
+at_bytes(uint64_t bytes)
+{
+	const struct copy *copy = drawn.copy;
+
+	while (drawn.at < copy->n_paths && copy->ends[drawn.at] <= bytes)
+		drawn.at++;
+	progress_items(drawn.entries + drawn.at);
+	progress_at(drawn.bytes + bytes);
+}
+
+static int
+flush(struct copy *copy, struct err *err)
+{
+	struct tree_stats stats;
+	int rc = 0;
+
+	drawn.copy = copy;
+	drawn.at = 0;
+	if (copy->n_paths > 0) {
+		rc = host_copy_owned(copy->from, copy->worker->from_path,
+		    (const char *const *)copy->paths, copy->n_paths, copy->to,
+		    copy->staging, &copy->owner.owner, at_bytes, &stats, err);
+		if (rc == 0) {
+			copy->sent->sum.entries += stats.entries;
+			copy->sent->sum.bytes += stats.bytes;
+			copy->sent->sum.lost_xattrs += stats.lost_xattrs;
+			drawn.bytes += copy->ends[copy->n_paths - 1];
+			drawn.entries += copy->n_paths;
+		}
+		copy->streams++;
+	}
+	for (size_t i = 0; i < copy->n_paths; i++)
+		free(copy->paths[i]);
+	copy->n_paths = copy->text_bytes = 0;
+	return rc;
+}
+
+static int
+add_row(struct copy *copy, const struct manifest_row *row, struct err *err)
+{
+	uint64_t before = copy->n_paths ? copy->ends[copy->n_paths - 1] : 0;
+	char *path = row->type == 'h' ?
+	    mem_printf("%s" TREE_LINK_TO "%s", row->path, row->link) :
+	    mem_strdup(row->path);
+
+	copy->text_bytes += strlen(path) + 1;
+	copy->ends[copy->n_paths] = before + strlen(path) +
+	    (row->type == 'f' ? row->size_bytes : 0);
+	copy->paths[copy->n_paths++] = path;
+	return copy->n_paths < BATCH_PATHS && copy->text_bytes < BATCH_BYTES ?
+	    0 : flush(copy, err);
+}
+
+static int
+send_row(void *ctx, const struct manifest_row *row,
+    enum manifest_change change, struct err *err)
+{
+	struct copy *copy = ctx;
+
+	if (change == MANIFEST_REMOVED)
+		return 0;
+	copy->changes++;
+	return add_row(copy, row, err);
+}
+
+static int
+send_dir(void *ctx, const struct manifest_row *row, struct err *err)
+{
+	return add_row(ctx, row, err);
+}
+
+static int
+remove_path(void *ctx, const char *path, enum manifest_change change,
+    struct err *err)
+{
+	struct copy *copy = ctx;
+	char *full;
+	int rc;
+
+	if (change != MANIFEST_REMOVED)
+		return 0;
+	copy->changes++;
+	full = worker_path(copy->staging, path);
+	rc = host_remove(copy->to, full, err);
+	free(full);
+	return rc;
+}
+
+static int
+refuse_path(void *ctx, const char *path, enum manifest_change change,
+    struct err *err)
+{
+	const struct copy *copy = ctx;
+
+	(void)change;
+	return err_set(err, ERR_STALE, "%s:%s: %.300s: is not what was "
+	    "listed at the source, where it may have changed while it was "
+	    "copied; run the same command again when nothing writes there",
+	    copy->worker->to_host->name, copy->staging,
+	    *path ? path : "(itself)");
+}
+
+static int
+list_source(struct run *run, struct copy *copy, bool hash,
+    struct manifest_totals *totals, struct err *err)
+{
+	const struct manifest_owners owners = {
+		.compare = copy->owner.compare, .map = &copy->owner.owner,
+	};
+	struct tree_rules rules;
+
+	worker_trees_rules(&rules, copy->worker, hash);
+	if (manifest_stage_owned(run->journal, copy->from_scope, copy->from,
+	    copy->worker->from_path, &rules, &owners, false, totals,
+	    err) != 0)
+		return -1;
+	copy->sent->left_xattrs = totals->left_xattrs;
+	memcpy(copy->sent->left_example, totals->left_example,
+	    sizeof(totals->left_example));
+	return 0;
+}
+
+static int
+list_staged(struct run *run, struct copy *copy, bool hash,
+    struct manifest_totals *totals, struct err *err)
+{
+	const struct manifest_owners owners = {
+		.compare = copy->owner.compare
+	};
+	struct tree_rules rules;
+
+	worker_trees_rules(&rules, copy->worker, hash);
+	return manifest_stage_owned(run->journal, copy->to_scope, copy->to,
+	    copy->staging, &rules, &owners, true, totals, err);
+}
+
+/*
+ * What was put into a directory, or taken from it, changed its time: all of
+ * them once more, unless one stream held everything.
+ */
+static int
+send_differences(struct run *run, struct copy *copy, bool fresh,
+    const struct manifest_totals *source, struct err *err)
+{
+	uint64_t streams = copy->streams;
+	int rc;
+
+	drawn.bytes = drawn.entries = 0;
+	progress_begin(copy->worker->name, "bytes", source->bytes);
+	progress_count("entries", source->entries);
+	rc = manifest_compare_rows(run->journal, copy->from_scope,
+	    copy->to_scope, send_row, copy, err);
+	if (rc == 0)
+		rc = flush(copy, err);
+	if (rc == 0 && copy->changes > 0 &&
+	    !(fresh && copy->streams == streams + 1)) {
+		rc = manifest_dirs(run->journal, copy->from_scope, send_dir,
+		    copy, err);
+		if (rc == 0)
+			rc = flush(copy, err);
+	}
+	progress_end();
+	return rc;
+}
+
+/*
+ * One pass: what is where, what differs, send that, and look again: what is
+ * staged is what was listed, or the pass has failed.
+ */
+static int
+one_pass(struct run *run, struct copy *copy, struct err *err)
+{
+	struct manifest_totals source, staged;
+	bool fresh;
+	int rc;
+
+	copy->changes = 0;
+	copy->sent->passes++;
+	rc = list_staged(run, copy, true, &staged, err);
+	if (rc != 0)
+		return -1;
+	/* Nothing is there to be compared with: the stream has the hashes. */
+	fresh = staged.entries <= 1;
+	rc = list_source(run, copy, !fresh, &source, err);
+	if (rc == 0 && !fresh)
+		rc = manifest_compare(run->journal, copy->from_scope,
+		    copy->to_scope, remove_path, copy, err);
+	if (rc == 0)
+		rc = send_differences(run, copy, fresh, &source, err);
+	if (rc == 0 && copy->changes > 0)
+		rc = list_staged(run, copy, !fresh, &staged, err);
+	if (rc == 0 && copy->changes > 0)
+		rc = manifest_compare(run->journal, copy->from_scope,
+		    copy->to_scope, refuse_path, copy, err);
+	return rc;
+}
+
+int
+worker_trees_send(struct run *run, const struct conf_worker *worker,
+    struct host *from, struct host *to, const char *staging,
+    struct worker_trees_sent *sent, struct err *err)
+{
+	struct copy *copy = mem_zero(1, sizeof(*copy));
+	int tries = 0, rc;
+
+	*sent = (struct worker_trees_sent){ .passes = 0 };
+	copy->from = from;
+	copy->to = to;
+	copy->worker = worker;
+	copy->staging = staging;
+	copy->sent = sent;
+	copy->from_scope = run_key("worker", worker->name, "source");
+	copy->to_scope = run_key("worker", worker->name, "staged");
+	rc = worker_owner_find(from, to, worker, &copy->owner, err);
+	if (rc == 0)
+		rc = one_pass(run, copy, err);
+	while (rc != 0 && err->kind == ERR_STALE && ++tries < TRIES) {
+		log_info("%s; listing the trees again", err->text);
+		err_clear(err);
+		for (size_t i = 0; i < copy->n_paths; i++)
+			free(copy->paths[i]);
+		copy->n_paths = copy->text_bytes = 0;
+		rc = one_pass(run, copy, err);
+	}
+	for (size_t i = 0; i < copy->n_paths; i++)
+		free(copy->paths[i]);
+	worker_owner_clear(&copy->owner);
+	free(copy->from_scope);
+	free(copy->to_scope);
+	free(copy);
+	return rc;
+}
