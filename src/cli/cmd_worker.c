@@ -2,7 +2,8 @@
 
 #include "cli/cmd.h"
 
-extern const struct cmd cmd_worker_env, cmd_worker_list, cmd_worker_repoint;
+extern const struct cmd cmd_worker_env, cmd_worker_list, cmd_worker_repoint,
+    cmd_worker_whereis;
 
 /*
  * The worker path by hand, on hosts and files, without running a job.  One
@@ -10,6 +11,7 @@ extern const struct cmd cmd_worker_env, cmd_worker_list, cmd_worker_repoint;
  */
 static const struct cmd *const verbs[] = {
 	&cmd_worker_list,
+	&cmd_worker_whereis,
 	&cmd_worker_env,
 	&cmd_worker_repoint,
 	NULL
