@@ -145,8 +145,8 @@ search_files(const struct search *s, struct err *err)
 	    "-o", "-name", "start*", "-o", "-name", "settings.json", "-o",
 	    "-name", "dump.pm2*", "-o", "-name", "*.service", "-o", "-path",
 	    "*/systemd/*", "-o", "-path", "/etc/cron*", "-o", "-path",
-	    "/etc/supervisor*", ")", "-exec", "grep", "-nHZF", "-e", s->id, "/dev/null", "{}", "+",
-	    NULL };
+	    "/etc/supervisor*", ")", "-exec", "grep", "-nHZF", "-e",
+	    s->id, "/dev/null", "{}", "+", NULL };
 	struct buf out = BUF_INIT(TEXT_MAX_BYTES);
 	int rc = run(s, argv, &out, err);
 
