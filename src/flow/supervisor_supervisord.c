@@ -219,7 +219,7 @@ find(struct supervisor_look *look, struct err *err)
 	look_at(look, "/etc/supervisord.conf");
 	look_at(look, "/etc/supervisor/supervisord.conf");
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		files = supervisor_files(look->host, places[i][0],
+		files = supervisor_files(look->host, places[i][0], "f",
 		    places[i][1], &n);
 		for (size_t k = 0; k < n; k++)
 			look_at(look, files[k]);

@@ -72,7 +72,7 @@ kind_of(const char *path)
 		return HOLDER_SUPERVISORD;
 	if (strstr(path, "/cron.d/") || str_eq(path, "/etc/crontab"))
 		return HOLDER_CRONTAB;
-	if (strstr(path, "/systemd/"))
+	if (strstr(path, "/systemd/") || str_ends(name, ".service"))
 		return HOLDER_UNIT;
 	return HOLDER_SCRIPT;
 }
@@ -143,10 +143,10 @@ search_files(const struct search *s, struct err *err)
 	    "/usr/local/lib/systemd", "-maxdepth", "10", PRUNED, "-type", "f",
 	    "-size", "-2048k", "(", "-name", ".env*", "-o", "-name", "*.sh",
 	    "-o", "-name", "start*", "-o", "-name", "settings.json", "-o",
-	    "-name", "dump.pm2*", "-o", "-path", "*/systemd/*", "-o",
-	    "-path", "/etc/cron*", "-o", "-path", "/etc/supervisor*", ")",
-	    "-exec", "grep", "-nHZF", "-e", s->id, "/dev/null", "{}", "+",
-	    NULL };
+	    "-name", "dump.pm2*", "-o", "-name", "*.service", "-o", "-path",
+	    "*/systemd/*", "-o", "-path", "/etc/cron*", "-o", "-path",
+	    "/etc/supervisor*", ")", "-exec", "grep", "-nHZF", "-e",
+	    s->id, "/dev/null", "{}", "+", NULL };
 	struct buf out = BUF_INIT(TEXT_MAX_BYTES);
 	int rc = run(s, argv, &out, err);
 
@@ -214,8 +214,8 @@ search_crontabs(const struct search *s, struct err *err)
 	if (rc != 0)
 		return -1;
 	rc = search_crontab(s, own.name, err);
-	files = supervisor_files(s->host, "/var/spool/cron/crontabs", "*",
-	    &n);
+	files = supervisor_files(s->host, "/var/spool/cron/crontabs", "f",
+	    "*", &n);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		user = strrchr(files[i], '/') + 1;
 		if (own.uid == 0 && !str_eq(user, own.name) && *user != '-')

@@ -138,6 +138,11 @@ def test_a_unit_goes_off_and_on(machine, make_unit_live, hand):
     assert not machine.path(f"/etc/systemd/system/{name}.d").exists()
     hand(machine, "start", worker.home)
     worker.wait_up()
+    # As `systemctl link' leaves it.
+    at = f"/etc/systemd/system/{name}"
+    machine.run(["mv", at, f"{worker.home}/{name}"])
+    machine.run(["ln", "-s", f"{worker.home}/{name}", at])
+    assert len(hand(machine, "find", worker.home)) == 1
 
 
 def test_a_unit_moves(machine, make_unit_live, hand):
