@@ -60,6 +60,21 @@ name_parts(struct worker_users_work *work, struct err *err)
 }
 
 int
+worker_users_old(struct run *run, const struct conf_worker *worker,
+    const char *id, char **old, struct err *err)
+{
+	struct worker_users_work work = { .run = run, .worker = worker };
+	int rc;
+
+	rc = name_parts(&work, err);
+	if (rc == 0)
+		rc = journal_id_get(run->journal, work.known_kind, id, old,
+		    err);
+	worker_users_close(&work);
+	return rc;
+}
+
+int
 worker_users_forget(struct worker_users_work *work, struct err *err)
 {
 	char *key = run_key("worker", work->worker->name, "users-round");
