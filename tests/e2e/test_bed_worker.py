@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -413,6 +414,24 @@ def test_a_unit_is_restarted_until_it_is_disabled(machine, make_unit_live):
     more = worker.say(2)
     worker.wait_answered(more)
     worker.check(said + more)
+
+
+def test_a_user_s_unit_runs_without_a_login(machine, make_unit_live):
+    machine.add_user("broca")
+    worker = make_unit_live(home="/home/broca/sanctum/agents/sage")
+    machine.run(["chown", "-R", "broca", "/home/broca"])
+    name = "broca-sage.service"
+    machine.unit(name, worker.unit.replace("multi-user", "default"),
+                 user="broca")
+    worker.wait_answered(worker.say())
+    assert machine.unit_state(name, user="broca") == ("active", "enabled")
+    pid = worker.processes()[0]
+    assert "Uid:\t1000\t" in Path(f"/proc/{pid}/status").read_text()
+    machine.remove_unit(name, user="broca")
+    worker.wait_down()
+    machine.run(["loginctl", "disable-linger", "broca"])
+    machine.systemctl("stop", "user@1000")
+    machine.run(["userdel", "broca"])
 
 
 def test_supervisord_restarts_a_worker(make_live, supervisord):
