@@ -45,7 +45,7 @@ struct supervisor_ops {
 };
 
 extern const struct supervisor_ops supervisor_cron, supervisor_systemd,
-    supervisor_supervisord, supervisor_pm2, supervisor_screen;
+    supervisor_supervisord, supervisor_pm2;
 
 /* Append a copy to the list, zeroed but for kind. */
 struct supervisor *supervisor_add(struct supervisors *,

@@ -20,6 +20,7 @@ worker_plan(struct plan *plan, const struct conf_worker *worker)
 	plan_add(plan, "worker", worker->name, &worker_copy_kind, worker);
 	plan_add(plan, "worker", worker->name, &worker_snapshot_kind, worker);
 	plan_add(plan, "worker", worker->name, &worker_env_kind, worker);
+	plan_add(plan, "worker", worker->name, &worker_venv_kind, worker);
 	plan_add(plan, "worker", worker->name, &worker_install_kind, worker);
 }
 

@@ -40,6 +40,7 @@ int worker_verify(struct run *, const struct conf_worker *, struct verdict *,
 extern const struct step_kind worker_copy_kind;
 extern const struct step_kind worker_snapshot_kind;
 extern const struct step_kind worker_env_kind;
+extern const struct step_kind worker_venv_kind;
 extern const struct step_kind worker_install_kind;
 
 /* What the four steps share (worker.c). */

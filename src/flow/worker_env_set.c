@@ -76,8 +76,8 @@ add(struct env_set *set, struct host *host, const char *full,
 	return buf_check(&file->before, full, err);
 }
 
-static int
-add_below(struct env_set *set, struct host *host, const char *root,
+int
+env_set_add(struct env_set *set, struct host *host, const char *root,
     const char *path, const char *tree, struct err *err)
 {
 	char *full = worker_path(root, path);
@@ -135,7 +135,7 @@ read_scripts(struct env_set *set, struct host *host, const char *root,
 		rc = host_walk(host, root, &rules, take_script, &found, err);
 	for (size_t i = 0; i < found.n; i++) {
 		if (rc == 0)
-			rc = add_below(set, host, root, found.paths[i],
+			rc = env_set_add(set, host, root, found.paths[i],
 			    tree_of(set->worker, found.paths[i]), err);
 		free(found.paths[i]);
 	}
@@ -150,10 +150,10 @@ env_set_read(struct env_set *set, struct host *host, const char *root,
 	char *path;
 	int rc;
 
-	rc = add_below(set, host, root, ".env", NULL, err);
+	rc = env_set_add(set, host, root, ".env", NULL, err);
 	for (; rc == 0 && *tree; tree++) {
 		path = worker_path(*tree, ".env");
-		rc = add_below(set, host, root, path, *tree, err);
+		rc = env_set_add(set, host, root, path, *tree, err);
 		free(path);
 	}
 	return rc == 0 ? read_scripts(set, host, root, err) : -1;

@@ -71,7 +71,7 @@ ask_names(struct host *host, struct names *names, struct err *err)
 		"getent group || cat /etc/group", NULL };
 	const struct proc_spec spec = { .argv = argv, .timeout_ms = ASK_MS };
 
-	if (host_run(host, &spec, &names->said, err) != 0)
+	if (host_ask(host, &spec, &names->said, err) != 0)
 		return -1;
 	(void)buf_cstr(&names->said.out);
 	read_names(names);

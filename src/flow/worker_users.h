@@ -16,9 +16,9 @@ struct step_kind;
  * Both belong to the server and not to the agent.
  *
  *     same server     the ids stay; each is looked for there
- *     other server    an identity is found by its key, else made (PUT, which
- *                     repeated is the same); a block is made with the value
- *                     that it has at the source by then
+ *     other server    an identity is found by its key, else made; a block
+ *                     is made with the value that it has at the source by
+ *                     then
  *
  *     worker_users_map     while the worker runs (step `users'), and again at
  *                          the switch for who came since

@@ -106,11 +106,20 @@ host_done(const struct host *h, char *full, int rc, struct err *err)
 }
 
 int
-host_run(struct host *h, const struct proc_spec *spec,
+host_ask(struct host *h, const struct proc_spec *spec,
     struct proc_result *result, struct err *err)
 {
 	if (h->ops->run(h->state, spec, result, err) != 0)
 		return err_ctx(err, "%s: run %s", h->name, spec->argv[0]);
+	return 0;
+}
+
+int
+host_run(struct host *h, const struct proc_spec *spec,
+    struct proc_result *result, struct err *err)
+{
+	if (host_ask(h, spec, result, err) != 0)
+		return -1;
 	fault_point("host_run");
 	return 0;
 }

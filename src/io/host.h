@@ -77,6 +77,10 @@ const struct host_facts *host_facts(const struct host *);
 int host_run(struct host *, const struct proc_spec *, struct proc_result *,
     struct err *) MUST_CHECK;
 
+/* The same for a program that only looks: no fault point is passed. */
+int host_ask(struct host *, const struct proc_spec *, struct proc_result *,
+    struct err *) MUST_CHECK;
+
 /* As the functions of io/fs.h. */
 int host_stat(struct host *, const char *path, struct fs_meta *,
     struct err *) MUST_CHECK;

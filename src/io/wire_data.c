@@ -100,7 +100,8 @@ wire_data_put_entry(struct buf *b, const struct tree_entry *e)
 	wire_put_u8(b, e->link != NULL);
 	wire_put_str(b, e->link ? e->link : "");
 	wire_put_u8(b, e->hashed);
-	buf_add(b, e->hash, sizeof(e->hash));
+	if (e->hashed)
+		buf_add(b, e->hash, sizeof(e->hash));
 	buf_add(b, e->xattrs, sizeof(e->xattrs));
 	wire_put_str(b, e->left_xattrs ? e->left_xattrs : "");
 }
@@ -144,7 +145,7 @@ wire_data_get_entry(struct wire_reader *r, struct tree_entry *e)
 	has_link = wire_get_u8(r) != 0;
 	e->link = wire_get_str(r);
 	e->hashed = wire_get_u8(r) != 0;
-	for (i = 0; i < sizeof(e->hash); i++)
+	for (i = 0; e->hashed && i < sizeof(e->hash); i++)
 		e->hash[i] = (unsigned char)wire_get_u8(r);
 	for (i = 0; i < sizeof(e->xattrs); i++)
 		e->xattrs[i] = (unsigned char)wire_get_u8(r);
