@@ -41,3 +41,12 @@ clock_utc(char text[static CLOCK_TEXT_SIZE])
 	(void)gmtime_r(&now, &tm);
 	(void)strftime(text, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
+
+int64_t
+clock_epoch_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}

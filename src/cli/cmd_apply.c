@@ -10,13 +10,18 @@
 #include "flow/agent_rejects.h"
 #include "flow/plan.h"
 #include "flow/run.h"
+#include "flow/switch.h"
 #include "io/journal.h"
 
 static void
 conclude(const struct job_cmd *cmd, size_t acted)
 {
 	const char *path = journal_path(cmd->run->journal);
-	size_t n_steps = cmd->plan->n_steps;
+	const struct plan *plan = cmd->plan;
+	const bool waits = cmd->run->conf->manual_switch &&
+	    plan->n_early < plan->n_steps;
+	const size_t n_steps = waits ? plan->n_early : plan->n_steps;
+	const char *next = waits ? "switch" : "verify";
 	struct jdoc *object;
 
 	if (cmd->opt->json) {
@@ -24,11 +29,11 @@ conclude(const struct job_cmd *cmd, size_t acted)
 		jdoc_set(object, "steps", jdoc_new_int((int64_t)n_steps));
 		jdoc_set(object, "acted", jdoc_new_int((int64_t)acted));
 		jdoc_set_str(object, "journal", path);
-		jdoc_set_str(object, "next", "verify");
+		jdoc_set_str(object, "next", next);
 		show_object(object);
 	} else if (acted > 0)
 		(void)printf("done: %zu of %zu steps acted; journal %s\n"
-		    "next: sanctumctl verify %s\n", acted, n_steps, path,
+		    "next: sanctumctl %s %s\n", acted, n_steps, path, next,
 		    cmd->opt->job);
 	else
 		(void)printf("nothing to do: all %zu steps are done; "
@@ -67,7 +72,8 @@ look_and_apply(const struct job_cmd *cmd, struct err *err)
 	size_t todo, acted;
 
 	if (plan_look(cmd->run, cmd->plan, &quiet, &todo, err) != 0 ||
-	    plan_apply(cmd->run, cmd->plan, cmd->watch, &acted, err) != 0)
+	    switch_apply(cmd->run, cmd->plan, cmd->run->conf->manual_switch,
+	    cmd->watch, &acted, err) != 0)
 		return -1;
 	conclude(cmd, acted);
 	return check_rejects(cmd, err);

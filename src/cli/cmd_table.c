@@ -8,8 +8,9 @@
 /* More than one level of commands has. */
 #define NAMES_MAX 32
 
-extern const struct cmd cmd_agent, cmd_apply, cmd_cancel, cmd_check, cmd_plan,
-    cmd_rehearse, cmd_status, cmd_verify, cmd_worker;
+extern const struct cmd cmd_agent, cmd_apply, cmd_cancel, cmd_check,
+    cmd_complete, cmd_plan, cmd_rehearse, cmd_reverse, cmd_status, cmd_switch,
+    cmd_verify, cmd_worker;
 
 const struct cmd *const cmd_table[] = {
 	&cmd_check,
@@ -18,6 +19,9 @@ const struct cmd *const cmd_table[] = {
 	&cmd_apply,
 	&cmd_verify,
 	&cmd_status,
+	&cmd_switch,
+	&cmd_reverse,
+	&cmd_complete,
 	&cmd_cancel,
 	&cmd_agent,
 	&cmd_worker,

@@ -8,6 +8,7 @@
 
 enum {
 	OPT_JSON = 256,
+	OPT_DISCARD,
 	OPT_DRY_RUN,
 	OPT_FOR,
 	OPT_NAME,
@@ -18,6 +19,7 @@ enum {
 };
 
 static const struct option longs[] = {
+	{ "discard", no_argument, NULL, OPT_DISCARD },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ "for", required_argument, NULL, OPT_FOR },
 	{ "help", no_argument, NULL, 'h' },
@@ -91,6 +93,9 @@ parse(int argc, char **argv, struct opt *opt, struct err *err)
 			break;
 		case OPT_JSON:
 			opt->json = true;
+			break;
+		case OPT_DISCARD:
+			opt->discard = true;
 			break;
 		case OPT_DRY_RUN:
 			opt->dry_run = true;

@@ -20,6 +20,7 @@ struct err;
  *     --for VERSION   agent lint
  *     --name TEXT     agent import: the agent's name there
  *     --tools WORD    agent import: stop, override or keep
+ *     --discard       reverse: leave what the target has queued since
  *     --dry-run       agent import: plan, do not apply; worker repoint
  *     --reverse       worker repoint: back
  *     --version
@@ -34,6 +35,7 @@ struct opt {
 	const char *name;
 	const char *tools;
 	bool dry_run;
+	bool discard;
 	bool reverse;
 	const char *command;	/* its whole name, once it is found; or NULL */
 	/* The words that are no options, a command first. */

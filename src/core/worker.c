@@ -2,6 +2,7 @@
 
 #include <fnmatch.h>
 
+#include "base/str.h"
 #include "core/worker.h"
 
 /* The first is left out of the list when it is carried. */
@@ -35,6 +36,16 @@ static const char *const exclude[] = {
 	".sanctumctl-*",
 	NULL
 };
+
+const char *
+worker_entry(const char *tree)
+{
+	if (str_eq(tree, "broca"))
+		return "main.py";
+	if (str_eq(tree, "smcp"))
+		return "smcp.py";
+	return NULL;
+}
 
 const char *const *
 worker_exclude(bool git)

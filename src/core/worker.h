@@ -20,6 +20,18 @@
 #define WORKER_DB "broca/sanctum.db"
 
 /*
+ * The program of a tree that somebody starts, below that tree; NULL for a
+ * tree that is part of another one's program.
+ */
+const char *worker_entry(const char *tree);
+
+/*
+ * What stands before the name of such a program at a source that must not be
+ * started any more (flow/worker_fence.c).
+ */
+#define WORKER_FENCED ".sanctumctl-fenced-"
+
+/*
  * Patterns (struct tree_rules) of what is never carried: virtual
  * environments and caches (made anew there by hand), pid and lock files (a
  * copied pid blocks the start), logs, old copies of .env (stale secrets),

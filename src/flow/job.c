@@ -8,6 +8,7 @@
 #include "flow/job.h"
 #include "flow/plan.h"
 #include "flow/run.h"
+#include "flow/switch.h"
 #include "flow/worker.h"
 
 void
@@ -19,6 +20,8 @@ job_plan(struct plan *plan, const struct conf *conf)
 		agent_plan(plan, &conf->agents[i]);
 	for (size_t i = 0; i < conf->n_workers; i++)
 		worker_plan(plan, &conf->workers[i]);
+	for (size_t i = 0; i < conf->n_workers; i++)
+		worker_plan_switch(plan, &conf->workers[i]);
 }
 
 int
@@ -63,7 +66,8 @@ int
 job_cancel(struct run *run, const struct plan *plan,
     const struct plan_watch *watch, size_t *undone, struct err *err)
 {
-	if (close_windows(run, err) != 0)
+	if (switch_refuse_completed(run, err) != 0 ||
+	    close_windows(run, err) != 0)
 		return -1;
 	return plan_cancel(run, plan, watch, undone, err);
 }

@@ -16,7 +16,7 @@
 #define DIFF_MAX (1024 * 1024)
 
 void
-plan_add(struct plan *plan, const char *group, const char *subject_name,
+plan_add_late(struct plan *plan, const char *group, const char *subject_name,
     const struct step_kind *kind, const void *subject)
 {
 	struct step *step;
@@ -27,6 +27,14 @@ plan_add(struct plan *plan, const char *group, const char *subject_name,
 	step->name = mem_printf("%s.%s.%s", group, subject_name, kind->word);
 	step->kind = kind;
 	step->subject = subject;
+}
+
+void
+plan_add(struct plan *plan, const char *group, const char *subject_name,
+    const struct step_kind *kind, const void *subject)
+{
+	plan_add_late(plan, group, subject_name, kind, subject);
+	plan->n_early = plan->n_steps;
 }
 
 void
@@ -174,20 +182,31 @@ apply_step(struct run *run, const struct step *step,
 }
 
 int
-plan_apply(struct run *run, const struct plan *plan,
-    const struct plan_watch *watch, size_t *acted, struct err *err)
+plan_apply_part(struct run *run, const struct plan *plan, size_t first,
+    size_t end, const struct plan_watch *watch, size_t *acted, size_t *at,
+    struct err *err)
 {
 	bool step_acted;
 
 	*acted = 0;
-	for (size_t i = 0; i < plan->n_steps; i++) {
+	for (*at = first; *at < end; *at += 1) {
 		if (stop_check(err) != 0 ||
-		    apply_step(run, &plan->steps[i], watch, &step_acted,
+		    apply_step(run, &plan->steps[*at], watch, &step_acted,
 		    err) != 0)
 			return -1;
 		*acted += step_acted;
 	}
 	return 0;
+}
+
+int
+plan_apply(struct run *run, const struct plan *plan,
+    const struct plan_watch *watch, size_t *acted, struct err *err)
+{
+	size_t at;
+
+	return plan_apply_part(run, plan, 0, plan->n_steps, watch, acted, &at,
+	    err);
 }
 
 static int
@@ -224,14 +243,15 @@ cancel_step(struct run *run, const struct step *step,
 }
 
 int
-plan_cancel(struct run *run, const struct plan *plan,
-    const struct plan_watch *watch, size_t *undone, struct err *err)
+plan_cancel_part(struct run *run, const struct plan *plan, size_t first,
+    size_t end, const struct plan_watch *watch, size_t *undone,
+    struct err *err)
 {
 	enum journal_state state;
 	const struct step *step;
 
 	*undone = 0;
-	for (size_t i = plan->n_steps; i-- > 0;) {
+	for (size_t i = end; i-- > first;) {
 		step = &plan->steps[i];
 		if (stop_check(err) != 0 ||
 		    journal_step_state(run->journal, step->name, &state,
@@ -244,4 +264,12 @@ plan_cancel(struct run *run, const struct plan *plan,
 		*undone += 1;
 	}
 	return 0;
+}
+
+int
+plan_cancel(struct run *run, const struct plan *plan,
+    const struct plan_watch *watch, size_t *undone, struct err *err)
+{
+	return plan_cancel_part(run, plan, 0, plan->n_steps, watch, undone,
+	    err);
 }

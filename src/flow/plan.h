@@ -78,6 +78,11 @@ struct step_kind {
 struct plan {
 	struct step *steps;
 	size_t n_steps;
+	/*
+	 * How many of them only read the source; those behind are the switch
+	 * (flow/switch.h).
+	 */
+	size_t n_early;
 };
 
 /*
@@ -86,6 +91,9 @@ struct plan {
  */
 void plan_add(struct plan *, const char *group, const char *subject_name,
     const struct step_kind *, const void *subject);
+/* The same for a step of the switch; all others are added before. */
+void plan_add_late(struct plan *, const char *group,
+    const char *subject_name, const struct step_kind *, const void *subject);
 void plan_clear(struct plan *);
 
 /* What happened to one step, for whoever prints it. */
@@ -120,9 +128,20 @@ int plan_look(struct run *, const struct plan *, const struct plan_watch *,
 int plan_apply(struct run *, const struct plan *, const struct plan_watch *,
     size_t *acted, struct err *) MUST_CHECK;
 
+/*
+ * The same for the steps from number first up to but not with end.  *at is
+ * the step that failed, or end.
+ */
+int plan_apply_part(struct run *, const struct plan *, size_t first,
+    size_t end, const struct plan_watch *, size_t *acted, size_t *at,
+    struct err *) MUST_CHECK;
+
 /* Undo, in reverse order, every step that the journal says was begun. */
 int plan_cancel(struct run *, const struct plan *, const struct plan_watch *,
     size_t *undone, struct err *) MUST_CHECK;
+int plan_cancel_part(struct run *, const struct plan *, size_t first,
+    size_t end, const struct plan_watch *, size_t *undone, struct err *)
+    MUST_CHECK;
 
 /* One line of a note: replaces the summary, sets the glyph. */
 void plan_say(struct plan_note *, char glyph, const char *fmt, ...)

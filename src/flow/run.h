@@ -37,6 +37,7 @@ struct run {
 	/* Drawn anew by each process: what bears it was done by this one. */
 	char token[2 * RUN_TOKEN_BYTES + 1];
 	bool rehearsal;			/* this is one: flow/rehearse.h */
+	bool discard;			/* what targets queued stays there */
 	struct run_peers *peers;	/* of run.c */
 };
 

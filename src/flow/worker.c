@@ -10,6 +10,9 @@
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/worker.h"
+#include "flow/worker_smcp.h"
+#include "flow/worker_switch.h"
+#include "flow/worker_users.h"
 #include "io/db.h"
 #include "io/host.h"
 #include "io/journal.h"
@@ -21,7 +24,20 @@ worker_plan(struct plan *plan, const struct conf_worker *worker)
 	plan_add(plan, "worker", worker->name, &worker_snapshot_kind, worker);
 	plan_add(plan, "worker", worker->name, &worker_env_kind, worker);
 	plan_add(plan, "worker", worker->name, &worker_venv_kind, worker);
-	plan_add(plan, "worker", worker->name, &worker_install_kind, worker);
+	plan_add(plan, "worker", worker->name, &worker_users_kind, worker);
+	plan_add(plan, "worker", worker->name, &worker_smcp_kind, worker);
+}
+
+void
+worker_plan_switch(struct plan *plan, const struct conf_worker *worker)
+{
+	static const struct step_kind *const kinds[] = {
+		&worker_freeze_kind, &worker_final_kind,
+		&worker_install_kind, &worker_fence_kind, &worker_start_kind
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		plan_add_late(plan, "worker", worker->name, kinds[i], worker);
 }
 
 char *

@@ -32,6 +32,8 @@ struct verdict;
  * worker is stopped or started here.
  */
 void worker_plan(struct plan *, const struct conf_worker *);
+/* And those of the switch: flow/worker_switch.h. */
+void worker_plan_switch(struct plan *, const struct conf_worker *);
 
 /* Compare source and target as they are now, and add to the verdict. */
 int worker_verify(struct run *, const struct conf_worker *, struct verdict *,

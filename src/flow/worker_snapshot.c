@@ -9,6 +9,8 @@
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/worker.h"
+#include "flow/worker_switch.h"
+#include "io/db_pages.h"
 #include "io/host.h"
 #include "io/journal.h"
 
@@ -116,6 +118,25 @@ cache_dir(const struct run *run)
 	return mem_printf("~/.cache/sanctumctl/snapshot-%s", run->mark);
 }
 
+/* What the second pass goes by (io/db_pages.h): sums of both copies. */
+static int
+keep_sums(struct run *run, const struct conf_worker *worker,
+    struct host *from, const char *copy, struct host *to, const char *to_path,
+    struct err *err)
+{
+	char *from_sums = worker_sums_path(run, worker, false);
+	char *to_sums = worker_sums_path(run, worker, true);
+	struct db_pages_stats stats;
+	int rc;
+
+	rc = host_db_sums(from, copy, from_sums, &stats, err);
+	if (rc == 0)
+		rc = host_db_sums(to, to_path, to_sums, &stats, err);
+	free(from_sums);
+	free(to_sums);
+	return rc;
+}
+
 static int
 fetch(struct run *run, const struct conf_worker *worker, struct host *from,
     const char *source, struct db_report *report, struct err *err)
@@ -147,6 +168,8 @@ fetch(struct run *run, const struct conf_worker *worker, struct host *from,
 		    meta.gid, NULL, &stats, err);
 	if (rc == 0)
 		rc = check_arrival(run, worker, to, to_path, report, err);
+	if (rc == 0)
+		rc = keep_sums(run, worker, from, copy, to, to_path, err);
 	if (rc == 0)
 		rc = host_remove(from, cache, err);
 	free(cache);
@@ -192,6 +215,8 @@ snapshot_undo(struct run *run, const struct step *step,
 	rc = run_host(run, worker->from_host, &from, err);
 	if (rc == 0)
 		rc = host_remove(from, cache, err);
+	if (rc == 0)
+		rc = worker_sums_remove(run, worker, err);
 	/* A source that is gone by now must not keep the target as it is. */
 	if (rc != 0 && err->kind == ERR_UNREACHABLE) {
 		log_warn("%s:%s may be left there: %s",

@@ -8,85 +8,13 @@
 #include "core/dotenv.h"
 #include "core/verdict.h"
 #include "core/worker.h"
-#include "flow/manifest.h"
 #include "flow/run.h"
 #include "flow/worker.h"
-#include "flow/worker_owner.h"
-#include "flow/worker_trees.h"
+#include "flow/worker_verify_db.h"
+#include "flow/worker_verify_trees.h"
 #include "io/host.h"
-#include "io/journal.h"
 
 #define ENV_MAX (1024 * 1024)
-
-/* What differs between the two trees, but for what we rewrite. */
-struct tree_diff {
-	uint64_t n;
-	char first[256];
-};
-
-static int
-note_difference(void *ctx, const char *path, enum manifest_change change,
-    struct err *err)
-{
-	static const char *const words[] = {
-		[MANIFEST_ADDED] = "only at the source",
-		[MANIFEST_REMOVED] = "only on the target",
-		[MANIFEST_CHANGED] = "not the same",
-	};
-	struct tree_diff *diff = ctx;
-
-	(void)err;
-	if (diff->n++ == 0)
-		(void)snprintf(diff->first, sizeof(diff->first), "%.200s is "
-		    "%s", *path ? path : "the directory itself",
-		    words[change]);
-	return 0;
-}
-
-/* Both manifests, by hash, in a journal that is removed after. */
-static int
-compare_trees(struct run *run, const struct conf_worker *worker,
-    struct host *from, struct host *to, struct verdict *verdict,
-    struct err *err)
-{
-	struct manifest_owners ours = { .compare = false };
-	struct manifest_owners theirs = { .compare = false };
-	struct worker_owner owner;
-	struct tree_rules rules;
-	struct manifest_totals source = { 0 }, target = { 0 };
-	struct tree_diff diff = { 0 };
-	struct journal *scratch = NULL;
-	char *path = run_scratch_path(run);
-	int rc;
-
-	worker_trees_rules(&rules, worker, true);
-	rc = worker_owner_find(from, to, worker, &owner, err);
-	theirs.map = &owner.owner;
-	theirs.compare = ours.compare = owner.compare;
-	if (rc == 0)
-		rc = journal_open(path, true, &scratch, err);
-	if (rc == 0)
-		rc = manifest_stage_owned(scratch, "source", from,
-		    worker->from_path, &rules, &theirs, false, &source, err);
-	if (rc == 0)
-		rc = manifest_stage_owned(scratch, "target", to,
-		    worker->to_path, &rules, &ours, false, &target, err);
-	if (rc == 0)
-		rc = manifest_compare(scratch, "source", "target",
-		    note_difference, &diff, err);
-	if (rc == 0 && diff.n > 0)
-		verdict_add(verdict, "trees", VERDICT_DIFFERENT,
-		    source.entries, target.entries, "%" PRIu64 " paths "
-		    "differ; %s", diff.n, diff.first);
-	else if (rc == 0)
-		verdict_add(verdict, "trees", VERDICT_SAME, source.entries,
-		    target.entries, "by SHA-256, but for .env");
-	worker_owner_clear(&owner);
-	journal_close(scratch);
-	run_scratch_remove(path);
-	free(path);
-	return rc;
-}
 
 /* The value of one key in one .env on the target. */
 static int
@@ -186,43 +114,6 @@ compare_env(struct run *run, const struct conf_worker *worker,
 	return rc;
 }
 
-static int
-compare_db(struct run *run, const struct conf_worker *worker, struct host *to,
-    struct verdict *verdict, struct err *err)
-{
-	char *key = run_key("worker", worker->name, "rows");
-	char *path = worker_path(worker->to_path, WORKER_DB);
-	char *want = NULL, *have = NULL;
-	struct db_report report;
-	int rc;
-
-	rc = journal_get(run->journal, key, &want, err);
-	if (rc == 0 && !want)
-		verdict_add(verdict, "sanctum.db", VERDICT_NOT_COMPARED, 0, 0,
-		    worker_has_broca(worker) ? "the source had none" :
-		    "broca is not among the trees");
-	if (rc == 0 && want) {
-		rc = host_db_check(to, path, &report, err);
-		if (rc == 0) {
-			have = worker_row_counts(&report);
-			verdict_add(verdict, "sanctum.db", str_eq(want, have) ?
-			    VERDICT_SAME : VERDICT_DIFFERENT, report.n_tables,
-			    report.n_tables, "integrity_check ok; rows at "
-			    "the snapshot: %s; now: %s", want, have);
-		} else if (err->kind == ERR_DATA || err->kind == ERR_MISSING) {
-			verdict_add(verdict, "sanctum.db", VERDICT_DIFFERENT,
-			    1, 0, "%s", err->text);
-			err_clear(err);
-			rc = 0;
-		}
-	}
-	free(want);
-	free(have);
-	free(path);
-	free(key);
-	return rc;
-}
-
 /* What the copy has passed over at the source: no check speaks of it. */
 static int
 add_left(struct run *run, const struct conf_worker *worker,
@@ -251,19 +142,6 @@ add_left(struct run *run, const struct conf_worker *worker,
 	return 0;
 }
 
-/* What this version leaves to the operator, said each time. */
-static void
-add_blind(const struct conf_worker *worker, struct verdict *verdict)
-{
-	if (!worker_has_broca(worker))
-		return;
-	verdict_add(verdict, "queue rows since the snapshot",
-	    VERDICT_NOT_COMPARED, 0, 0, "the source's worker was not stopped");
-	verdict_add(verdict, "identities and blocks of users",
-	    VERDICT_NOT_COMPARED, 0, 0, "letta_users of sanctum.db names "
-	    "those of the source's server; they are not made anew");
-}
-
 int
 worker_verify(struct run *run, const struct conf_worker *worker,
     struct verdict *verdict, struct err *err)
@@ -283,15 +161,15 @@ worker_verify(struct run *run, const struct conf_worker *worker,
 		verdict_add(&own, "install", VERDICT_DIFFERENT, 1, 0,
 		    "not in its place yet: run `apply' first");
 	} else if (rc == 0) {
-		rc = compare_trees(run, worker, from, to, &own, err);
+		rc = worker_verify_trees(run, worker, from, to, &own,
+		    err);
 		if (rc == 0)
 			rc = compare_env(run, worker, to, &own, err);
 		if (rc == 0)
-			rc = compare_db(run, worker, to, &own, err);
+			rc = worker_verify_db(run, worker, from, to, &own,
+			    err);
 		if (rc == 0)
 			rc = add_left(run, worker, &own, err);
-		if (rc == 0)
-			add_blind(worker, &own);
 	}
 	verdict_add_all(verdict, prefix, &own);
 	verdict_clear(&own);

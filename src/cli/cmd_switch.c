@@ -1,0 +1,110 @@
+#include "base/base.h"
+
+#include "cli/cmd.h"
+#include "cli/job_cmd.h"
+#include "cli/opt.h"
+#include "cli/show.h"
+#include "core/conf.h"
+#include "core/jdoc.h"
+#include "flow/plan.h"
+#include "flow/run.h"
+#include "flow/switch.h"
+
+static void
+conclude(const struct job_cmd *cmd, const char *type, const char *key,
+    size_t n, const char *text)
+{
+	struct jdoc *object;
+
+	if (cmd->opt->json) {
+		object = show_new(type);
+		jdoc_set(object, key, jdoc_new_int((int64_t)n));
+		show_object(object);
+	} else
+		(void)printf("%zu %s\n", n, text);
+}
+
+/* With `switch = manual' this is what `apply' has left to do. */
+static int
+go_through(const struct job_cmd *cmd, struct err *err)
+{
+	static const struct plan_watch quiet = { 0 };
+	size_t todo, acted;
+
+	if (plan_look(cmd->run, cmd->plan, &quiet, &todo, err) != 0 ||
+	    switch_apply(cmd->run, cmd->plan, false, cmd->watch, &acted,
+	    err) != 0)
+		return -1;
+	conclude(cmd, "switch", "acted", acted, "steps acted; the workers "
+	    "are switched");
+	return 0;
+}
+
+static int
+go_back(const struct job_cmd *cmd, struct err *err)
+{
+	size_t undone;
+
+	cmd->run->discard = cmd->opt->discard;
+	if (switch_reverse(cmd->run, cmd->plan, cmd->watch, &undone,
+	    err) != 0)
+		return -1;
+	conclude(cmd, "reverse", "undone", undone, "steps taken back; the "
+	    "sources work as before");
+	return 0;
+}
+
+static int
+drop(const struct job_cmd *cmd, struct err *err)
+{
+	if (switch_complete(cmd->run, err) != 0)
+		return -1;
+	conclude(cmd, "complete", "workers", cmd->run->conf->n_workers,
+	    "workers cannot be reversed any more");
+	return 0;
+}
+
+static int
+run_switch(const struct opt *opt, struct err *err)
+{
+	return job_cmd_run(opt, go_through, err);
+}
+
+static int
+run_reverse(const struct opt *opt, struct err *err)
+{
+	return job_cmd_run(opt, go_back, err);
+}
+
+static int
+run_complete(const struct opt *opt, struct err *err)
+{
+	return job_cmd_run(opt, drop, err);
+}
+
+const struct cmd cmd_switch = {
+	.name = "switch",
+	.args = "JOB",
+	.about = "stop the workers, and start them on the target",
+	.min_words = 1,
+	.max_words = 1,
+	.run = run_switch,
+};
+
+const struct cmd cmd_reverse = {
+	.name = "reverse",
+	.args = "JOB",
+	.about = "go back to the source, with what was queued since",
+	.min_words = 1,
+	.max_words = 1,
+	.run = run_reverse,
+};
+
+const struct cmd cmd_complete = {
+	.name = "complete",
+	.args = "JOB",
+	.about = "drop what `reverse' needs",
+	.min_words = 1,
+	.max_words = 1,
+	.run = run_complete,
+};

@@ -1,0 +1,118 @@
+#include "base/base.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/stop.h"
+#include "core/conf.h"
+#include "flow/plan.h"
+#include "flow/run.h"
+#include "flow/switch.h"
+#include "flow/worker_switch.h"
+#include "io/journal.h"
+
+#define COMPLETED "completed"
+
+/* The first step of the switch of the worker whose step is number at. */
+static size_t
+first_of(const struct plan *plan, size_t at)
+{
+	const void *subject = plan->steps[at].subject;
+
+	while (at > plan->n_early && plan->steps[at - 1].subject == subject)
+		at--;
+	return at;
+}
+
+/*
+ * Back to a source that works.  A signal must not stop this half way; err is
+ * why the switch ended and gets what became of it.
+ */
+static int
+take_back(struct run *run, const struct plan *plan, size_t at,
+    const struct plan_watch *watch, struct err *err)
+{
+	const struct conf_worker *worker = plan->steps[at].subject;
+	struct err why = ERR_INIT;
+	int64_t started = 0;
+	size_t undone;
+	int rc;
+
+	stop_hold();
+	rc = worker_started(run, worker, &started, &why);
+	if (rc == 0 && started == 0)
+		rc = plan_cancel_part(run, plan, first_of(plan, at), at + 1,
+		    watch, &undone, &why);
+	stop_release();
+	if (rc != 0)
+		return err_ctx(err, "[worker %s] stands, and could not be "
+		    "started again at the source (%.200s); run `apply' to go "
+		    "on, or `cancel'; it stands because", worker->name,
+		    why.text);
+	if (started > 0)
+		return err_ctx(err, "[worker %s] was switched; its target "
+		    "is not proven to work", worker->name);
+	return err_ctx(err, "[worker %s] works at the source as before; the "
+	    "switch ended because", worker->name);
+}
+
+int
+switch_apply(struct run *run, const struct plan *plan, bool early_only,
+    const struct plan_watch *watch, size_t *acted, struct err *err)
+{
+	size_t end = early_only ? plan->n_early : plan->n_steps, at;
+
+	if (plan_apply_part(run, plan, 0, end, watch, acted, &at, err) == 0)
+		return 0;
+	if (at < plan->n_early)
+		return -1;
+	return take_back(run, plan, at, watch, err);
+}
+
+int
+switch_refuse_completed(struct run *run, struct err *err)
+{
+	char *text = NULL;
+
+	if (journal_get(run->journal, COMPLETED, &text, err) != 0)
+		return -1;
+	if (!text)
+		return 0;
+	free(text);
+	return err_set(err, ERR_STALE, "job %s was completed: what leads "
+	    "back was removed", run->conf->name);
+}
+
+int
+switch_reverse(struct run *run, const struct plan *plan,
+    const struct plan_watch *watch, size_t *undone, struct err *err)
+{
+	if (switch_refuse_completed(run, err) != 0)
+		return -1;
+	return plan_cancel_part(run, plan, plan->n_early, plan->n_steps,
+	    watch, undone, err);
+}
+
+int
+switch_complete(struct run *run, struct err *err)
+{
+	const struct conf *conf = run->conf;
+	int64_t started;
+
+	for (size_t i = 0; i < conf->n_workers; i++) {
+		if (worker_started(run, &conf->workers[i], &started,
+		    err) != 0)
+			return -1;
+		if (started == 0)
+			return err_set(err, ERR_STALE, "[worker %s] is not "
+			    "switched yet: run `apply' or `switch' first",
+			    conf->workers[i].name);
+	}
+	if (journal_put(run->journal, COMPLETED, "yes", err) != 0)
+		return -1;
+	for (size_t i = 0; i < conf->n_workers; i++) {
+		if (worker_complete(run, &conf->workers[i], err) != 0)
+			return -1;
+	}
+	return 0;
+}

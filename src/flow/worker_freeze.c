@@ -1,0 +1,444 @@
+#include "base/base.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/conf.h"
+#include "core/worker.h"
+#include "flow/plan.h"
+#include "flow/run.h"
+#include "flow/supervisor.h"
+#include "flow/worker.h"
+#include "flow/worker_queue.h"
+#include "flow/worker_stop.h"
+#include "flow/worker_switch.h"
+#include "io/host.h"
+#include "io/journal.h"
+
+#define LOCK_WAIT_MS 5000
+
+/* The source of a worker, and what there is alive or starts it. */
+struct freeze {
+	struct run *run;
+	const struct conf_worker *worker;
+	struct host *from;
+	char *db;			/* NULL: there is none */
+	struct supervisors supervisors;
+	struct worker_processes processes;
+};
+
+static void
+freeze_close(struct freeze *freeze)
+{
+	supervisors_clear(&freeze->supervisors);
+	worker_processes_clear(&freeze->processes);
+	free(freeze->db);
+}
+
+static int
+find_db(struct freeze *freeze, struct err *err)
+{
+	char *path = worker_path(freeze->worker->from_path, WORKER_DB);
+	struct fs_meta meta;
+
+	if (host_stat(freeze->from, path, &meta, err) != 0) {
+		free(path);
+		return -1;
+	}
+	if (meta.type != FS_NONE && worker_has_broca(freeze->worker))
+		freeze->db = path;
+	else
+		free(path);
+	return 0;
+}
+
+static int
+freeze_open(struct run *run, const struct conf_worker *worker,
+    struct freeze *freeze, struct err *err)
+{
+	int rc;
+
+	*freeze = (struct freeze){ .run = run, .worker = worker };
+	rc = run_host(run, worker->from_host, &freeze->from, err);
+	if (rc == 0)
+		rc = find_db(freeze, err);
+	if (rc == 0 && worker_supervised(worker))
+		rc = supervisor_find(freeze->from, worker->from_path,
+		    &freeze->supervisors, err);
+	if (rc == 0)
+		rc = worker_processes(freeze->from, worker->from_path,
+		    worker->trees, &freeze->processes, err);
+	if (rc != 0)
+		freeze_close(freeze);
+	return rc;
+}
+
+static bool
+has_supervisor(const struct freeze *freeze, const char *tree)
+{
+	for (size_t i = 0; i < freeze->supervisors.n; i++) {
+		if (worker_starts_tree(&freeze->supervisors.list[i], tree))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What runs and is started by nothing that we know of could be stopped, and
+ * never started again on the target.
+ */
+static int
+check_supervisors(const struct freeze *freeze, struct err *err)
+{
+	const struct conf_worker *worker = freeze->worker;
+	const struct worker_process *process;
+
+	for (size_t i = 0; i < freeze->processes.n; i++) {
+		process = &freeze->processes.list[i];
+		if (!worker_supervised(worker) ||
+		    has_supervisor(freeze, process->tree))
+			continue;
+		return err_set(err, ERR_DATA, "%s:%s/%s: runs as pid %ld, "
+		    "and no crontab line, unit, supervisord program or pm2 "
+		    "app there starts it, so it could not be started on %s; "
+		    "give it one, or set `supervisor = none' in [worker %s] "
+		    "and stop and start it yourself",
+		    worker->from_host->name, worker->from_path,
+		    process->tree, (long)process->pid, worker->to_host->name,
+		    worker->name);
+	}
+	return 0;
+}
+
+static void
+show_supervisors(const struct freeze *freeze, struct plan_note *note)
+{
+	const struct supervisor *one;
+
+	for (size_t i = 0; i < freeze->supervisors.n; i++) {
+		one = &freeze->supervisors.list[i];
+		buf_printf(&note->diff, "    %s: %s: turned off in ",
+		    one->tree ? one->tree : "all", supervisor_word(one->kind));
+		str_printable(&note->diff, one->where, strlen(one->where));
+		buf_str(&note->diff, ": ");
+		str_printable(&note->diff, one->name, strlen(one->name));
+		buf_str(&note->diff, "\n");
+	}
+}
+
+/* More than max_freeze is said before, not when it has happened. */
+static int
+say_prediction(const struct freeze *freeze, struct plan_note *note,
+    struct err *err)
+{
+	const unsigned int most = freeze->run->conf->max_freeze;
+	const struct conf_worker *worker = freeze->worker;
+	uint64_t ms;
+
+	if (worker_freeze_predict(freeze->run, worker, &ms, err) != 0)
+		return -1;
+	if (freeze->processes.n > 0 && ms > (uint64_t)most * 1000)
+		return err_set(err, ERR_USAGE, "[worker %s] would stand for "
+		    "about %" PRIu64 " s, and max_freeze is %u s; give it "
+		    "more in [job]", worker->name, ms / 1000, most);
+	plan_say(note, '~', "stop it at %s:%s: %zu processes, %zu that "
+	    "start them; it stands about %" PRIu64 ".%" PRIu64 " s, at most "
+	    "%u s", worker->from_host->name, worker->from_path,
+	    freeze->processes.n, freeze->supervisors.n, ms / 1000,
+	    ms % 1000 / 100, most);
+	return 0;
+}
+
+static int
+freeze_probe(struct run *run, const struct step *step, struct plan_note *note,
+    enum plan_found *found, struct err *err)
+{
+	const struct conf_worker *worker = step->subject;
+	struct freeze freeze;
+	bool installed;
+	int rc;
+
+	if (worker_installed(run, worker, &installed, err) != 0)
+		return -1;
+	if (installed) {
+		plan_say(note, '~', "%s:%s was switched",
+		    worker->from_host->name, worker->from_path);
+		*found = PLAN_DONE;
+		return 0;
+	}
+	if (freeze_open(run, worker, &freeze, err) != 0)
+		return -1;
+	rc = check_supervisors(&freeze, err);
+	if (rc == 0)
+		rc = say_prediction(&freeze, note, err);
+	if (rc == 0)
+		show_supervisors(&freeze, note);
+	*found = PLAN_TODO;
+	freeze_close(&freeze);
+	return rc;
+}
+
+/* Somebody else's mark is somebody else's doing. */
+static bool
+is_ours(const struct freeze *freeze, const struct supervisor *one)
+{
+	return !one->disabled || str_eq(one->mark, freeze->run->mark);
+}
+
+/* Those that end the process when they are disabled, or the others. */
+static int
+disable_those(struct freeze *freeze, bool that_stop, struct err *err)
+{
+	const struct supervisor *one;
+	int rc = 0;
+
+	for (size_t i = 0; i < freeze->supervisors.n && rc == 0; i++) {
+		one = &freeze->supervisors.list[i];
+		if (supervisor_disable_stops(one) != that_stop ||
+		    !is_ours(freeze, one))
+			continue;
+		rc = supervisor_disable(freeze->from, one, freeze->run->mark,
+		    err);
+		fault_point("worker_disabled");
+	}
+	return rc;
+}
+
+/* Which trees ran, so that these and no others are started later. */
+static int
+note_running(struct freeze *freeze, struct err *err)
+{
+	char *key = run_key("worker", freeze->worker->name, "ran");
+	struct buf text = BUF_INIT(256);
+	const char *tree;
+	int rc = 0;
+
+	for (size_t i = 0; i < freeze->processes.n; i++) {
+		tree = freeze->processes.list[i].tree;
+		if (!text.len || !strstr(buf_cstr(&text), tree))
+			buf_printf(&text, "%s%s", text.len ? " " : "", tree);
+	}
+	/* A run that was killed has ended them, and has noted them before. */
+	if (text.len > 0)
+		rc = journal_put(freeze->run->journal, key, buf_cstr(&text),
+		    err);
+	buf_clear(&text);
+	free(key);
+	return rc;
+}
+
+static int
+begin_standing(struct freeze *freeze, struct err *err)
+{
+	int64_t stood;
+
+	if (worker_stood_ms(freeze->run, freeze->worker, &stood, err) != 0)
+		return -1;
+	if (stood > 0 || freeze->processes.n == 0)
+		return 0;
+	return worker_put_instant(freeze->run, freeze->worker, "stood-from",
+	    clock_epoch_ms(), err);
+}
+
+/* Somebody with the write lock would write behind our back. */
+static int
+probe_lock(struct freeze *freeze, struct err *err)
+{
+	const struct db_script nothing = {
+		.write = true, .wait_ms = LOCK_WAIT_MS
+	};
+
+	if (!freeze->db)
+		return 0;
+	return host_db_script(freeze->from, freeze->db, &nothing, NULL, NULL,
+	    NULL, err);
+}
+
+static int
+refuse_running(const struct freeze *freeze, struct err *err)
+{
+	struct buf text = BUF_INIT(512);
+	int rc;
+
+	worker_processes_show(&freeze->processes, &text);
+	rc = err_set(err, ERR_STALE, "%s:%s: runs (%s), and `supervisor = "
+	    "none' in [worker %s] leaves it to you to stop it: do, then run "
+	    "the same command again", freeze->worker->from_host->name,
+	    freeze->worker->from_path, buf_cstr(&text),
+	    freeze->worker->name);
+	buf_clear(&text);
+	return rc;
+}
+
+static int
+stop_it(struct freeze *freeze, size_t *killed, struct err *err)
+{
+	const struct conf_worker *worker = freeze->worker;
+	bool busy = false;
+
+	if (!worker_supervised(worker) && freeze->processes.n > 0)
+		return refuse_running(freeze, err);
+	if (!worker_supervised(worker))
+		return 0;
+	if (note_running(freeze, err) != 0 ||
+	    disable_those(freeze, false, err) != 0)
+		return -1;
+	if (freeze->processes.n > 0 && freeze->db &&
+	    worker_drain(freeze->run, worker, WORKER_MOVE, freeze->from,
+	    freeze->db, &busy, err) != 0)
+		return -1;
+	if (begin_standing(freeze, err) != 0 ||
+	    disable_those(freeze, true, err) != 0)
+		return -1;
+	fault_point("worker_held");
+	if (worker_stop(freeze->from, worker->from_path, worker->trees, busy,
+	    killed, err) != 0)
+		return -1;
+	/* What it put back as it ended. */
+	if (freeze->processes.n > 0 && freeze->db)
+		return worker_queue_hold(freeze->run, worker, WORKER_MOVE,
+		    freeze->from, freeze->db, err);
+	return 0;
+}
+
+static int thaw(struct run *, const struct conf_worker *, struct plan_note *,
+    struct err *);
+
+/* A run that was killed has left it standing for too long: begin anew. */
+static int
+thaw_stale(struct run *run, const struct conf_worker *worker, struct err *err)
+{
+	struct plan_note note = { 0 };
+	int64_t stood;
+	int rc = 0;
+
+	if (worker_stood_ms(run, worker, &stood, err) != 0)
+		return -1;
+	if (stood <= (int64_t)run->conf->max_freeze * 1000)
+		return 0;
+	log_warn("[worker %s] stands since a run that was ended: it is "
+	    "started again at the source first", worker->name);
+	buf_init(&note.summary, 8 * 1024);
+	buf_init(&note.diff, 8 * 1024);
+	rc = thaw(run, worker, &note, err);
+	buf_clear(&note.summary);
+	buf_clear(&note.diff);
+	return rc;
+}
+
+static int
+freeze_act(struct run *run, const struct step *step, struct plan_note *note,
+    struct err *err)
+{
+	const struct conf_worker *worker = step->subject;
+	struct freeze freeze;
+	size_t killed = 0;
+	int rc;
+
+	if (thaw_stale(run, worker, err) != 0 ||
+	    freeze_open(run, worker, &freeze, err) != 0)
+		return -1;
+	rc = check_supervisors(&freeze, err);
+	if (rc == 0)
+		rc = stop_it(&freeze, &killed, err);
+	if (rc == 0)
+		rc = probe_lock(&freeze, err);
+	if (rc == 0)
+		plan_say(note, '~', "%zu processes ended%s, %zu that start "
+		    "them turned off", freeze.processes.n,
+		    killed ? ", by SIGKILL" : "", freeze.supervisors.n);
+	freeze_close(&freeze);
+	return rc;
+}
+
+static int
+start_those(struct freeze *freeze, const char *ran, struct err *err)
+{
+	const char *const *tree = freeze->worker->trees;
+	struct supervisors there;
+	int rc;
+
+	rc = supervisor_find(freeze->from, freeze->worker->from_path, &there,
+	    err);
+	for (; rc == 0 && *tree; tree++) {
+		for (size_t i = 0; i < there.n && rc == 0; i++) {
+			if (strstr(ran, *tree) && !there.list[i].disabled &&
+			    worker_starts_tree(&there.list[i], *tree))
+				rc = supervisor_start(freeze->from,
+				    &there.list[i], err);
+		}
+	}
+	supervisors_clear(&there);
+	return rc;
+}
+
+/* Start again what ran, and was not started by its supervisor meanwhile. */
+static int
+start_again(struct freeze *freeze, struct err *err)
+{
+	const struct supervisor *one;
+	char *key = run_key("worker", freeze->worker->name, "ran");
+	char *ran = NULL;
+	int rc;
+
+	rc = journal_get(freeze->run->journal, key, &ran, err);
+	for (size_t i = 0; i < freeze->supervisors.n && rc == 0; i++) {
+		one = &freeze->supervisors.list[i];
+		if (!one->disabled || !is_ours(freeze, one))
+			continue;
+		rc = supervisor_enable(freeze->from, one, freeze->run->mark,
+		    err);
+		fault_point("worker_enabled");
+	}
+	/* As found anew: one that is disabled cannot be started. */
+	if (rc == 0 && ran && *ran)
+		rc = start_those(freeze, ran, err);
+	if (rc == 0 && ran)
+		rc = journal_put(freeze->run->journal, key, "", err);
+	free(ran);
+	free(key);
+	return rc;
+}
+
+/* The source as it was before: queue first, since Broca reads it at once. */
+static int
+thaw(struct run *run, const struct conf_worker *worker,
+    struct plan_note *note, struct err *err)
+{
+	struct freeze freeze;
+	int rc = 0;
+
+	if (freeze_open(run, worker, &freeze, err) != 0)
+		return -1;
+	if (freeze.db && worker_supervised(worker))
+		rc = worker_queue_thaw(run, worker, WORKER_MOVE, freeze.from,
+		    freeze.db, err);
+	fault_point("worker_released");
+	if (rc == 0)
+		rc = start_again(&freeze, err);
+	if (rc == 0)
+		rc = worker_put_instant(run, worker, "stood-from", 0, err);
+	if (rc == 0)
+		plan_say(note, '~', "%s:%s works as before",
+		    worker->from_host->name, worker->from_path);
+	freeze_close(&freeze);
+	return rc;
+}
+
+static int
+freeze_undo(struct run *run, const struct step *step, struct plan_note *note,
+    struct err *err)
+{
+	return thaw(run, step->subject, note, err);
+}
+
+const struct step_kind worker_freeze_kind = {
+	.word = "freeze",
+	.probe = freeze_probe,
+	.act = freeze_act,
+	.undo = freeze_undo,
+};

@@ -1,0 +1,65 @@
+#ifndef FLOW_WORKER_STOP_H
+#define FLOW_WORKER_STOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/attr.h"
+
+struct buf;
+struct conf_worker;
+struct err;
+struct host;
+
+/*
+ * The processes of a worker, and their end.
+ *
+ * A process is the worker's own when a word of its command line is main.py or
+ * smcp.py and its working directory, program or an open file lies below that
+ * tree; and so is a shell that runs a script and has started one of these,
+ * since it may start another. A pid file says nothing: Broca removes it when
+ * the signal comes, not when it ends, and a copied one names anybody.
+ *
+ * Somebody else with a file below a tree (an editor, sqlite3) is not touched.
+ */
+struct worker_process {
+	pid_t pid;
+	uint64_t start;
+	bool wrapper;		/* the shell */
+	const char *tree;	/* of the job file's list */
+};
+
+struct worker_processes {
+	struct worker_process *list;
+	size_t n;
+};
+
+/*
+ * Those that live below DIR/TREE on a host, shells first.  trees ends with
+ * NULL and outlives the list.
+ */
+int worker_processes(struct host *, const char *dir,
+    const char *const *trees, struct worker_processes *, struct err *)
+    MUST_CHECK;
+void worker_processes_clear(struct worker_processes *);
+
+/* "pid 12 (broca), pid 34 (smcp)", appended. */
+void worker_processes_show(const struct worker_processes *, struct buf *);
+
+/*
+ * End them: TERM; TERM again, since Broca's first one may leave a process that
+ * never exits and holds the database's lock; KILL, which is safe for the file.
+ * busy: a message is being worked on, so Broca is given what its own waits may
+ * take (15 s and 55 s more); else 10 s and 5 s.  A process that appears
+ * meanwhile is ended, too.
+ *
+ * *killed counts those that had to be.  Succeeds when a last look has found
+ * none.  ERR_STALE: something starts them again and again; its words say what
+ * is alive.
+ */
+int worker_stop(struct host *, const char *dir, const char *const *trees,
+    bool busy, size_t *killed, struct err *) MUST_CHECK;
+
+#endif /* !FLOW_WORKER_STOP_H */
