@@ -89,10 +89,45 @@ names_other(const char *text, const char *id, const char **name)
 	return false;
 }
 
+/* Whether what starts it gives SMCP its agent; the .env it never reads. */
+static bool
+gives_agent(const char *text)
+{
+	const char *file = text ? strstr(text, "EnvironmentFile=") : NULL;
+
+	return text && (strstr(text, "LETTA_AGENT_ID") || (file &&
+	    strstr(file, ".env")) || shell_env_sources(text, strlen(text)));
+}
+
+static bool
+has_smcp(const struct conf_worker *worker)
+{
+	for (const char *const *tree = worker->trees; *tree; tree++) {
+		if (str_eq(*tree, "smcp"))
+			return true;
+	}
+	return false;
+}
+
+static void
+remark_smcp(struct env_set *set, bool given)
+{
+	const struct env_file *file = set->files;
+
+	for (; file < set->files + set->n_files; file++)
+		given |= file->script && gives_agent(buf_cstr(&file->before));
+	if (!given && has_smcp(set->worker))
+		buf_str(&set->remarks, "    nothing here that starts SMCP "
+		    "gives it LETTA_AGENT_ID, and it does not\n    read "
+		    "smcp/.env: without it, it loads the secrets of all "
+		    "agents of the server\n");
+}
+
 static int
-look_at_supervisors(const struct env_set *set, struct host *host,
+look_at_supervisors(struct env_set *set, struct host *host,
     const char *id, struct err *err)
 {
+	bool given = false;
 	struct supervisors found;
 	const struct supervisor *s;
 	const char *name;
@@ -101,6 +136,7 @@ look_at_supervisors(const struct env_set *set, struct host *host,
 	if (rc != 0)
 		return rc;
 	for (s = found.list; s < found.list + found.n && rc == 0; s++) {
+		given |= gives_agent(s->text) || gives_agent(s->settings);
 		if (names_other(s->text, id, &name) ||
 		    names_other(s->settings, id, &name))
 			rc = err_set(err, ERR_DATA, "%s:%s: %s gives %s to "
@@ -110,6 +146,7 @@ look_at_supervisors(const struct env_set *set, struct host *host,
 			    s->where, supervisor_word(s->kind), name);
 	}
 	supervisors_clear(&found);
+	remark_smcp(set, given);
 	return rc;
 }
 

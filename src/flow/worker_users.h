@@ -66,6 +66,13 @@ int worker_users_detach(struct run *, const struct conf_worker *,
     struct host *, const char *db, struct err *) MUST_CHECK;
 
 /*
+ * The source's id of what was mapped to this id of the target's; *old NULL:
+ * nothing was.  The caller frees it.
+ */
+int worker_users_old(struct run *, const struct conf_worker *,
+    const char *id, char **old, struct err *) MUST_CHECK;
+
+/*
  * The step: act maps what the staged sanctum.db names; undo removes what was
  * made and no other agent has.
  */

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bed.channel import Chatter
 from bed.http import HttpError, call
 from bed.loopback import Forward
 from bed.mcp import McpClient
@@ -314,6 +315,26 @@ def test_a_killed_poller_is_no_conflict(make_live):
     said = worker.say(2)
     worker.wait_answered(said)
     worker.check(said)
+
+
+def test_a_move_by_hand_keeps_the_queue(make_live, dst, cron):
+    """What the tests of the move ask, asked of one that is known good."""
+    worker = make_live()
+    cron.set(worker.crontab_line)
+    worker.wait_up()
+    user = Chatter(worker.channel, worker.token, worker.senders[0], rate=20)
+    wait_for("some answers", lambda: len(worker.channel.answers()) > 5)
+    cron.set()
+    worker.stop()
+    there = worker.at(dst)
+    there.path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(worker.path, there.path, symlinks=True)
+    there.start()
+    wait_for("some more", lambda: len(worker.channel.answers()) > 20)
+    said = user.stop()
+    there.wait_answered(said)
+    there.check(said)
+    assert there.processes() and not worker.processes()
 
 
 # SMCP

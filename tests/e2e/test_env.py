@@ -290,6 +290,12 @@ def test_a_file_above_the_worker_is_carried(write_job, worker_tree, dst,
 
 def test_agents_that_share_code_are_refused(write_job, worker_tree,
                                             sanctumctl):
+    below = worker_tree.broca / "agent-1234"
+    worker.write(below / ".env", "AGENT_ID=agent-1234\n")
+    job = write_job(worker_tree, {"LOG_LEVEL": "INFO"})
+    planned = sanctumctl("plan", job)
+    assert planned.rc == 1 and "all of them read broca/.env" in planned.err
+    (below / ".env").unlink()
     (worker_tree.broca / "main.py").rename(worker_tree.path / "main.py")
     job = write_job(worker_tree, {"LOG_LEVEL": "INFO"})
     planned = sanctumctl("plan", job)

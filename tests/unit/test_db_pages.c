@@ -23,7 +23,7 @@
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
-/* The second pass, from each to each of the three hosts of bed_hosts.h. */
+/* The second pass, from each to each of the hosts of bed_hosts.h. */
 static struct bed_hosts bed;
 
 static void

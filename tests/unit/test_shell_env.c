@@ -76,6 +76,21 @@ test_scripts_refuse(void **state)
 	buf_clear(&text);
 }
 
+static void
+test_what_reads_a_file(void **state)
+{
+	static const char *const yes[] = { "set -a; . ./.env\n",
+	    "source \"$HOME/x/.env\"\n", "cd x && . .env && run\n" };
+	static const char *const no[] = { "# . ./.env\n", "cat .env\n",
+	    ". venv/bin/activate\n", "", ". ; x.env\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(yes) / sizeof(*yes); i++)
+		assert_true(shell_env_sources(yes[i], strlen(yes[i])));
+	for (size_t i = 0; i + 1 < sizeof(no) / sizeof(*no); i++)
+		assert_false(shell_env_sources(no[i], strlen(no[i])));
+}
+
 /* There, and back to the byte; a directory's name is left. */
 static void
 test_repoint(void **state)
@@ -114,6 +129,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_scripts),
 		cmocka_unit_test(test_scripts_refuse),
+		cmocka_unit_test(test_what_reads_a_file),
 		cmocka_unit_test(test_repoint),
 	};
 
