@@ -23,10 +23,12 @@ struct search {
 static const struct {
 	const char *word, *changed_by;
 } kinds[] = {
-	[HOLDER_ENV] = { ".env", "worker env" },
+	[HOLDER_ENV] = { ".env", "worker repoint, or worker env set" },
 	[HOLDER_OLD_ENV] = { "old .env", "nobody reads it: remove it" },
-	[HOLDER_SCRIPT] = { "script", "by hand: edit the line" },
-	[HOLDER_SETTINGS] = { "settings", "by hand: edit the line" },
+	[HOLDER_SCRIPT] = { "script",
+	    "worker repoint, in the worker's directory; else by hand" },
+	[HOLDER_SETTINGS] = { "settings",
+	    "worker repoint, in broca; else by hand" },
 	[HOLDER_UNIT] = { "unit",
 	    "by hand: systemctl edit, then daemon-reload" },
 	[HOLDER_CRONTAB] = { "crontab", "by hand: crontab -e" },

@@ -41,8 +41,7 @@ struct worker_holder {
 const char *worker_holder_word(enum worker_holder_kind);
 
 /*
- * What changes it: "worker env" (the job's step or the command), or what a
- * person has to do.
+ * What changes it: a command of this program, or what a person has to do.
  */
 const char *worker_holder_changed_by(enum worker_holder_kind);
 
