@@ -2,7 +2,8 @@
 
 #include "cli/cmd.h"
 
-extern const struct cmd cmd_worker_env, cmd_worker_list;
+extern const struct cmd cmd_worker_env, cmd_worker_list, cmd_worker_repoint,
+    cmd_worker_whereis;
 
 /*
  * The worker path by hand, on hosts and files, without running a job.  One
@@ -10,7 +11,9 @@ extern const struct cmd cmd_worker_env, cmd_worker_list;
  */
 static const struct cmd *const verbs[] = {
 	&cmd_worker_list,
+	&cmd_worker_whereis,
 	&cmd_worker_env,
+	&cmd_worker_repoint,
 	NULL
 };
 

@@ -11,6 +11,7 @@ enum {
 	OPT_DRY_RUN,
 	OPT_FOR,
 	OPT_NAME,
+	OPT_REVERSE,
 	OPT_TOOLS,
 	OPT_STATE,
 	OPT_VERSION
@@ -23,6 +24,7 @@ static const struct option longs[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "quiet", no_argument, NULL, 'q' },
+	{ "reverse", no_argument, NULL, OPT_REVERSE },
 	{ "state", required_argument, NULL, OPT_STATE },
 	{ "tools", required_argument, NULL, OPT_TOOLS },
 	{ "verbose", no_argument, NULL, 'v' },
@@ -92,6 +94,9 @@ parse(int argc, char **argv, struct opt *opt, struct err *err)
 			break;
 		case OPT_DRY_RUN:
 			opt->dry_run = true;
+			break;
+		case OPT_REVERSE:
+			opt->reverse = true;
 			break;
 		case OPT_STATE:
 			/* "" of an unset shell variable would be "/". */

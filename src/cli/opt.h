@@ -20,7 +20,8 @@ struct err;
  *     --for VERSION   agent lint
  *     --name TEXT     agent import: the agent's name there
  *     --tools WORD    agent import: stop, override or keep
- *     --dry-run       agent import: plan, do not apply
+ *     --dry-run       agent import: plan, do not apply; worker repoint
+ *     --reverse       worker repoint: back
  *     --version
  */
 struct opt {
@@ -33,6 +34,7 @@ struct opt {
 	const char *name;
 	const char *tools;
 	bool dry_run;
+	bool reverse;
 	const char *command;	/* its whole name, once it is found; or NULL */
 	/* The words that are no options, a command first. */
 	const char *words[OPT_WORDS_MAX];

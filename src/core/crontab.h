@@ -94,7 +94,8 @@ void crontab_setting(const struct crontab_line *, struct buf *name,
  * Put every line whose bytes are `line' out of use, or those that the mark
  * put out of use back, exactly as they were.  *changed: how many; none is no
  * failure.  Fails with ERR_DATA, text as it was, for a NUL byte or a text
- * that becomes too large; ERR_USAGE for a mark that is none.
+ * that becomes too large; ERR_USAGE for a mark that is none, or a line that
+ * begins as a comment of ours.
  */
 int crontab_disable(struct buf *text, const char *line, const char *mark,
     size_t *changed, struct err *) MUST_CHECK;

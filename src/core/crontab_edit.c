@@ -19,6 +19,9 @@ check(const struct buf *text, const char *line, const char *mark,
 	if (strchr(line, '\n'))
 		return err_set(err, ERR_USAGE, "a line of a crontab cannot "
 		    "hold a line break");
+	if (strncmp(line, PREFIX, sizeof(PREFIX) - 1) == 0)
+		return err_set(err, ERR_USAGE, "the line is a comment of "
+		    "ours and starts nothing");
 	if (text->len > 0 && memchr(text->data, '\0', text->len))
 		return err_set(err, ERR_DATA, "the crontab holds a NUL byte "
 		    "and is not changed");

@@ -207,8 +207,13 @@ letta_path_export(struct buf *out, const char *agent, unsigned int max_steps)
 }
 
 void
-letta_path_active_runs(struct buf *out, const char *agent)
+letta_path_active_runs(struct buf *out, const char *agent, bool backward)
 {
+	if (backward) {
+		buf_str(out, "/v1/runs/active?agent_ids=");
+		str_url(out, agent);
+		return;
+	}
 	buf_str(out, "/v1/runs/?active=true");
 	add_query(out, "agent_id", agent);
 }

@@ -98,8 +98,11 @@ void letta_path_agents(struct buf *, const char *after, unsigned int limit);
 /* max_steps, when not 0, is of servers before 0.16: how far it reaches back. */
 void letta_path_export(struct buf *, const char *agent,
     unsigned int max_steps);
-/* GET: the runs of an agent that are not ended. */
-void letta_path_active_runs(struct buf *, const char *agent);
+/*
+ * GET: the runs of an agent that are not ended.  backward as below: there the
+ * newer path gives the runs of all agents, ended ones too (0.11.3, seen).
+ */
+void letta_path_active_runs(struct buf *, const char *agent, bool backward);
 /*
  * A page of stored rows in the order in which they came.  Forwards it is the
  * oldest limit rows after the row cursor, backwards the newest before it; ""

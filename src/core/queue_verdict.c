@@ -145,6 +145,7 @@ queue_cases_runs(struct queue_cases *cases, const struct jdoc *runs,
 		run = jdoc_at(runs, i);
 		created = jdoc_get_str(run, "created_at");
 		copy_id(cases->runs[i].id, jdoc_get_str(run, "id"));
+		cases->runs[i].ended = jdoc_get_str(run, "completed_at");
 		/* One without a time may be of any row. */
 		cases->runs[i].since = created && stamp_parse(created, &at) ?
 		    at.unix_s : INT64_MAX;
@@ -370,6 +371,8 @@ static bool
 is_running(const struct queue_cases *cases, const struct queue_case *one)
 {
 	for (size_t i = 0; i < cases->n_runs; i++) {
+		if (cases->runs[i].ended)
+			continue;
 		if (*one->run && *cases->runs[i].id ?
 		    str_eq(one->run, cases->runs[i].id) :
 		    cases->runs[i].since >= one->since)

@@ -70,6 +70,7 @@ struct queue_turn {
 struct queue_run {
 	char id[LETTA_ID_SIZE];
 	int64_t since;
+	bool ended;		/* listed all the same */
 };
 
 struct queue_cases {

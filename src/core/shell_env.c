@@ -185,3 +185,27 @@ shell_env_set(struct buf *text, const char *path, const char *key,
 	*changed += n;
 	return 0;
 }
+
+bool
+shell_env_sources(const char *text, size_t len)
+{
+	struct scan s = { .text = text, .len = len };
+	bool reads = false;
+	size_t begin, end;
+
+	while (next_word(&s)) {
+		begin = s.at;
+		skip_word(&s);
+		end = s.at;
+		while (end > begin && (text[end - 1] == '"' ||
+		    text[end - 1] == '\''))
+			end--;
+		if (reads && end - begin >= 4 &&
+		    memcmp(text + end - 4, ".env", 4) == 0)
+			return true;
+		reads = (end - begin == 1 && text[begin] == '.') ||
+		    (end - begin == 6 &&
+		    memcmp(text + begin, "source", 6) == 0);
+	}
+	return false;
+}

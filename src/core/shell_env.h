@@ -45,4 +45,7 @@ bool shell_env_next(const char *text, size_t len, const char *key,
 int shell_env_set(struct buf *text, const char *path, const char *key,
     const char *value, size_t *changed, struct err *) MUST_CHECK;
 
+/* Whether the script reads a file called .env into its shell. */
+bool shell_env_sources(const char *text, size_t len);
+
 #endif /* !CORE_SHELL_ENV_H */

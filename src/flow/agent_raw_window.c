@@ -210,7 +210,7 @@ check_idle(const struct window *w, struct err *err)
 	struct jdoc *runs = NULL;
 	int rc;
 
-	letta_path_active_runs(&path, w->id);
+	letta_path_active_runs(&path, w->id, w->server->caps.backward);
 	rc = server_get_doc(w->server, buf_cstr(&path), "active runs", &runs,
 	    err);
 	if (rc == 0 && jdoc_type(runs) != JDOC_ARRAY)

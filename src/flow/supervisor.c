@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
+#include "core/crontab.h"
 #include "flow/supervisor_kind.h"
 
 static const struct {
@@ -14,8 +15,8 @@ static const struct {
 	[SUPERVISOR_NONE] = { "none", NULL },
 	[SUPERVISOR_CRON] = { "cron", &supervisor_cron },
 	[SUPERVISOR_SYSTEMD] = { "systemd", &supervisor_systemd },
-	[SUPERVISOR_SUPERVISORD] = { "supervisord", NULL },
-	[SUPERVISOR_PM2] = { "pm2", NULL },
+	[SUPERVISOR_SUPERVISORD] = { "supervisord", &supervisor_supervisord },
+	[SUPERVISOR_PM2] = { "pm2", &supervisor_pm2 },
 	[SUPERVISOR_SCREEN] = { "screen", NULL },
 };
 
@@ -124,6 +125,42 @@ supervisor_enable(struct host *host, const struct supervisor *s,
 	const struct supervisor_ops *ops = kinds[s->kind].ops;
 
 	return ops && ops->enable ? ops->enable(host, s, mark, err) : 0;
+}
+
+/* A line of the system's crontabs names its user; other things are root's. */
+static char *
+account_of(const struct supervisor *s)
+{
+	struct crontab tab;
+	struct crontab_line line;
+
+	if (s->user)
+		return mem_strdup(s->user);
+	crontab_init(&tab, s->text, strlen(s->text), CRONTAB_SYSTEM);
+	if (s->kind == SUPERVISOR_CRON && crontab_next(&tab, &line) &&
+	    line.kind == CRONTAB_JOB)
+		return mem_strndup(line.user, line.user_len);
+	return mem_strdup("root");
+}
+
+int
+supervisor_home(struct host *host, const struct supervisor *s, char **home,
+    struct err *err)
+{
+	char *name = account_of(s);
+	struct account account;
+	int rc = account_find(host, name, &account, err);
+
+	if (rc == 0 && account.uid == host_facts(host)->uid) {
+		account_clear(&account);
+		rc = account_own(host, &account, err);
+	}
+	free(name);
+	if (rc != 0)
+		return -1;
+	*home = mem_strdup(account.home);
+	account_clear(&account);
+	return 0;
 }
 
 static int

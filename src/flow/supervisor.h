@@ -11,15 +11,17 @@ struct host;
 
 /*
  * What starts a worker on a host, and starts it again when it has ended: a
- * line of a crontab, a systemd unit, a supervisord program, a pm2 app.  And a
- * screen session that holds it, which starts nothing and is only told of.
+ * line of a crontab, a systemd unit, a supervisord program, a pm2 app.  A
+ * screen session that holds it starts nothing: worker_find (worker_find.h)
+ * tells of it, supervisor_find does not.
  *
  * A move goes
  *
  *     supervisor_find(from, dir, &found, err)
  *     supervisor_disable(from, s, mark, err)       each that it may change
  *     ... the process is ended, the tree is moved ...
- *     supervisor_install(to, s, from_dir, to_dir, mark, err)
+ *     supervisor_home(from, s, &home, err)         before from is left
+ *     supervisor_install(to, s, home, from_dir, to_dir, mark, err)
  *     supervisor_find(to, to_dir, &there, err)
  *     supervisor_start(to, s, err)                 each of there
  *
@@ -106,12 +108,19 @@ int supervisor_enable(struct host *, const struct supervisor *,
     const char *mark, struct err *) MUST_CHECK;
 
 /*
+ * The home directory of the account that it runs as, on the host where it was
+ * found: what "~" in it stands for.  The caller frees it.
+ */
+int supervisor_home(struct host *, const struct supervisor *, char **home,
+    struct err *) MUST_CHECK;
+
+/*
  * The same for to_dir on this host (s was found on another one, for
  * from_dir, an absolute path there), paths rewritten.  It belongs to the
  * account that owns to_dir, which must exist.  Directories that a cron line
  * writes to are made.  Not started, though cron may start it from now on.
  *
- * from_home  home of the account that it ran as there, for "~"
+ * from_home  of supervisor_home
  *
  * ERR_USAGE: to_dir has a byte that would need quoting.  ERR_STALE: another
  * one of the name is there.

@@ -341,7 +341,7 @@ look_at_spool(struct supervisor_look *look, const char *spool,
 	struct account account;
 	struct err missing = ERR_INIT;
 	size_t n;
-	char **files = supervisor_files(look->host, spool, "*", &n);
+	char **files = supervisor_files(look->host, spool, "f", "*", &n);
 	const char *user;
 	int rc = 0;
 
@@ -371,9 +371,21 @@ look_at_file(struct supervisor_look *look, const char *path)
 	buf_wipe(&text);
 }
 
+/* Debian's cron passes over names with a dot: x.bak, x.dpkg-old. */
+static bool
+is_debian(struct supervisor_look *look)
+{
+	struct fs_meta meta;
+	struct err ignored = ERR_INIT;
+
+	return host_stat(look->host, "/etc/debian_version", &meta,
+	    &ignored) == 0 && meta.type != FS_NONE;
+}
+
 static int
 find(struct supervisor_look *look, struct err *err)
 {
+	bool debian = is_debian(look);
 	size_t n;
 	char **files;
 
@@ -384,9 +396,12 @@ find(struct supervisor_look *look, struct err *err)
 	    look_at_spool(look, SPOOL_OLD, err) != 0))
 		return -1;
 	look_at_file(look, "/etc/crontab");
-	files = supervisor_files(look->host, "/etc/cron.d", "[!.]*", &n);
-	for (size_t i = 0; i < n; i++)
-		look_at_file(look, files[i]);
+	files = supervisor_files(look->host, "/etc/cron.d", "f", "[!.]*",
+	    &n);
+	for (size_t i = 0; i < n; i++) {
+		if (!debian || !strchr(strrchr(files[i], '/'), '.'))
+			look_at_file(look, files[i]);
+	}
 	supervisor_files_free(files, n);
 	return 0;
 }

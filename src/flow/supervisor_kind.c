@@ -208,11 +208,11 @@ by_bytes(const void *a, const void *b)
 }
 
 char **
-supervisor_files(struct host *host, const char *dir, const char *pattern,
-    size_t *n)
+supervisor_files(struct host *host, const char *dir, const char *type,
+    const char *pattern, size_t *n)
 {
 	const char *const argv[] = { "find", "-H", dir, "-maxdepth", "1",
-	    "-type", "f", "-name", pattern, "-print0", NULL };
+	    "-type", type, "-name", pattern, "-print0", NULL };
 	struct buf out = BUF_INIT(SUPERVISOR_TEXT_MAX);
 	struct err ignored = ERR_INIT;
 	char **list = NULL;

@@ -45,7 +45,7 @@ struct supervisor_ops {
 };
 
 extern const struct supervisor_ops supervisor_cron, supervisor_systemd,
-    supervisor_supervisord, supervisor_pm2, supervisor_screen;
+    supervisor_supervisord, supervisor_pm2;
 
 /* Append a copy to the list, zeroed but for kind. */
 struct supervisor *supervisor_add(struct supervisors *,
@@ -81,11 +81,12 @@ int supervisor_must(struct host *, const char *const *argv,
     const char *input, size_t input_len, struct err *) MUST_CHECK;
 
 /*
- * Regular files right in a directory whose name ends so, sorted by bytes;
- * none when it is not there.  The caller frees each and the list.
+ * What is right in a directory, of a type of find(1) ("f", "l") and with a
+ * name that fits, sorted by bytes; none when it is not there.  The caller
+ * frees it with supervisor_files_free.
  */
-char **supervisor_files(struct host *, const char *dir, const char *pattern,
-    size_t *n);
+char **supervisor_files(struct host *, const char *dir, const char *type,
+    const char *pattern, size_t *n);
 void supervisor_files_free(char **, size_t n);
 
 #endif /* !FLOW_SUPERVISOR_KIND_H */

@@ -318,7 +318,8 @@ read_drop_ins(struct host *host, const char *dir, struct buf *text,
 {
 	struct err ignored = ERR_INIT;
 	size_t n;
-	char **files = supervisor_files(host, dir, "*.conf", &n), *ours;
+	char **files = supervisor_files(host, dir, "f", "*.conf", &n),
+	    *ours;
 
 	for (size_t i = 0; i < n; i++) {
 		ours = mark_of(files[i]);
@@ -400,18 +401,43 @@ look_at(struct supervisor_look *look, const char *path,
 	buf_wipe(&text);
 }
 
+/* By `systemctl link'; a link of another name is an alias or a mask. */
+static bool
+is_linked(struct host *host, const char *path)
+{
+	const char *const argv[] = { "readlink", "--", path, NULL };
+	struct buf out = BUF_INIT(8192);
+	struct err ignored = ERR_INIT;
+	bool linked = false;
+	int status;
+
+	if (supervisor_run(host, argv, NULL, 0, &status, &out, NULL,
+	    &ignored) == 0 && status == 0 && out.len > 1) {
+		buf_truncate(&out, out.len - 1);
+		linked = str_ends(out.data, strrchr(path, '/'));
+	}
+	buf_clear(&out);
+	return linked;
+}
+
 static void
 look_in(struct supervisor_look *look, const char *dir,
     const struct account *account, bool of_user)
 {
+	static const char *const types[] = { "f", "l" };
 	size_t n;
-	char **files = supervisor_files(look->host, dir, "*.service", &n);
+	char **files;
 
-	for (size_t i = 0; i < n; i++) {
-		if (!str_ends(files[i], "@.service"))
-			look_at(look, files[i], account, of_user);
+	for (size_t t = 0; t < 2; t++) {
+		files = supervisor_files(look->host, dir, types[t],
+		    "*.service", &n);
+		for (size_t i = 0; i < n; i++) {
+			if (!str_ends(files[i], "@.service") &&
+			    (t == 0 || is_linked(look->host, files[i])))
+				look_at(look, files[i], account, of_user);
+		}
+		supervisor_files_free(files, n);
 	}
-	supervisor_files_free(files, n);
 }
 
 /* Managers of users: our own, and as root those of /home. */

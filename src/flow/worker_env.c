@@ -8,6 +8,7 @@
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/worker.h"
+#include "flow/worker_env_outside.h"
 #include "flow/worker_env_set.h"
 #include "io/host.h"
 
@@ -34,6 +35,8 @@ env_probe(struct run *run, const struct step *step, struct plan_note *note,
 		rc = worker_agent_id(run, worker, &id, err);
 	if (rc == 0)
 		rc = env_set_make(set, run, id ? id : ID_TO_COME, err);
+	if (rc == 0)
+		rc = env_set_outside(set, run, id ? id : ID_TO_COME, err);
 	if (rc == 0)
 		rc = env_set_diff(set, note, err);
 	if (rc == 0) {

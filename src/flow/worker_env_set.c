@@ -76,8 +76,8 @@ add(struct env_set *set, struct host *host, const char *full,
 	return buf_check(&file->before, full, err);
 }
 
-static int
-add_below(struct env_set *set, struct host *host, const char *root,
+int
+env_set_add(struct env_set *set, struct host *host, const char *root,
     const char *path, const char *tree, struct err *err)
 {
 	char *full = worker_path(root, path);
@@ -91,6 +91,7 @@ add_below(struct env_set *set, struct host *host, const char *root,
 struct scripts {
 	char *paths[ENV_FILES_MAX];
 	size_t n;
+	char *agent;	/* a directory broca/agent-..., or NULL */
 };
 
 static int
@@ -102,6 +103,9 @@ take_script(void *ctx, const struct tree_entry *entry, struct err *err)
 	if (entry->type != 'd' && worker_is_script(entry->path) &&
 	    scripts->n < ENV_FILES_MAX)
 		scripts->paths[scripts->n++] = mem_strdup(entry->path);
+	if (entry->type == 'd' && !scripts->agent &&
+	    str_starts(entry->path, "broca/agent-"))
+		scripts->agent = mem_strdup(entry->path);
 	return 0;
 }
 
@@ -116,6 +120,24 @@ tree_of(const struct conf_worker *worker, const char *path)
 			return *t;
 	}
 	return NULL;
+}
+
+/* INSTALL.md's layout: `python ../main.py' in a directory per agent. */
+static int
+refuse_below(struct host *host, const char *root, const char *agent,
+    struct err *err)
+{
+	char *path = mem_printf("%s/%s/.env", root, agent);
+	struct fs_meta meta;
+	int rc = host_stat(host, path, &meta, err);
+
+	if (rc == 0 && meta.type != FS_NONE)
+		rc = err_set(err, ERR_DATA, "%s:%s: an agent that shares "
+		    "broca/ with others: all of them read broca/.env, not "
+		    "this, and write one sanctum.db; give each a directory "
+		    "of its own with broca/ in it", host_name(host), path);
+	free(path);
+	return rc;
 }
 
 static int
@@ -133,9 +155,12 @@ read_scripts(struct env_set *set, struct host *host, const char *root,
 
 	if (rc == 0 && meta.type == FS_DIR)
 		rc = host_walk(host, root, &rules, take_script, &found, err);
+	if (rc == 0 && found.agent)
+		rc = refuse_below(host, root, found.agent, err);
+	free(found.agent);
 	for (size_t i = 0; i < found.n; i++) {
 		if (rc == 0)
-			rc = add_below(set, host, root, found.paths[i],
+			rc = env_set_add(set, host, root, found.paths[i],
 			    tree_of(set->worker, found.paths[i]), err);
 		free(found.paths[i]);
 	}
@@ -150,10 +175,10 @@ env_set_read(struct env_set *set, struct host *host, const char *root,
 	char *path;
 	int rc;
 
-	rc = add_below(set, host, root, ".env", NULL, err);
+	rc = env_set_add(set, host, root, ".env", NULL, err);
 	for (; rc == 0 && *tree; tree++) {
 		path = worker_path(*tree, ".env");
-		rc = add_below(set, host, root, path, *tree, err);
+		rc = env_set_add(set, host, root, path, *tree, err);
 		free(path);
 	}
 	return rc == 0 ? read_scripts(set, host, root, err) : -1;

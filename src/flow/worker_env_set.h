@@ -18,7 +18,7 @@ struct run;
  * The files of a worker that say which agent it serves, as they are at the
  * source and as they shall be: .env of its directory and of each tree, and the
  * start scripts (core/worker.h says which those are), which the copy leaves to
- * us.  Between `worker_env.c' and this alone.
+ * us.
  *
  *     struct env_set *set = env_set_new(worker);
  *
@@ -57,6 +57,10 @@ void env_set_free(struct env_set *);
 /* The files below root of a host, unedited. */
 int env_set_read(struct env_set *, struct host *, const char *root,
     struct err *) MUST_CHECK;
+
+/* One more file, path below root, of a tree or none; none there is fine. */
+int env_set_add(struct env_set *, struct host *, const char *root,
+    const char *path, const char *tree, struct err *) MUST_CHECK;
 
 /*
  * Those of the source, with their new texts for agent id.  Fails with

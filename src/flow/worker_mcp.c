@@ -122,9 +122,27 @@ send_request(struct session *s, unsigned int line, const char *path,
 	return rc;
 }
 
+/* Asked apart: a failure of another host does not say which kind it is. */
+static int
+check_listens(const struct session *s, struct err *err)
+{
+	static const char *const loopback[] = { "127.0.0.1", "::1" };
+	bool taken = false;
+
+	for (size_t i = 0; i < 2 && !taken; i++) {
+		if (host_connects(s->host, loopback[i], s->spec->port,
+		    &taken, err) != 0)
+			return -1;
+	}
+	return taken ? 0 : err_set(err, ERR_UNREACHABLE, "SMCP at port %u of "
+	    "%s: nobody listens there", s->spec->port, host_name(s->host));
+}
+
 static int
 open_stream(struct session *s, struct err *err)
 {
+	if (check_listens(s, err) != 0)
+		return -1;
 	if (host_dial(s->host, s->spec->port, DIAL_MS, &s->stream, err) != 0)
 		return -1;
 	s->open = true;

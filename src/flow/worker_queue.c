@@ -249,8 +249,8 @@ hold_round(struct run *run, const char *scope, struct host *host,
 	struct worker_queue_ids ids = { 0 };
 	int rc;
 
-	rc = worker_queue_script(host, db, false, &ask, 1, add_id, &ids,
-	    err);
+	/* As a writer, who rolls back what a killed worker left half done. */
+	rc = worker_queue_script(host, db, true, &ask, 1, add_id, &ids, err);
 	*waiting = ids.n;
 	if (rc == 0 && ids.n > 0)
 		rc = remember(run->journal, scope, &ids, err);

@@ -27,7 +27,6 @@
 struct row {
 	char *message;		/* id */
 	char *user;
-	char *status;		/* that it had */
 };
 
 struct judging {
@@ -81,7 +80,6 @@ add_case(struct judging *judging, int64_t id, const char *const *columns)
 	row->message = mem_strdup(columns[QUEUE_MESSAGE] ?
 	    columns[QUEUE_MESSAGE] : "");
 	row->user = user_of(columns);
-	row->status = mem_strdup(columns[QUEUE_STATUS]);
 	one = queue_cases_add(&judging->cases, id, columns[QUEUE_IDENTITY],
 	    buf_cstr(&wire), text ? text : "", columns[QUEUE_TEXT_TIME],
 	    columns[QUEUE_TIME]);
@@ -203,7 +201,7 @@ ask_runs(struct judging *judging, struct server *server, const char *id,
 	struct jdoc *runs = NULL;
 	int rc;
 
-	letta_path_active_runs(&path, id);
+	letta_path_active_runs(&path, id, server->caps.backward);
 	rc = server_get_doc(server, buf_cstr(&path), "active runs", &runs,
 	    err);
 	if (rc == 0)
@@ -311,7 +309,6 @@ stage_one(const struct judging *judging, size_t i, struct err *err)
 	    &judging->cases, one, &why)]);
 	jdoc_set_str(body, "message", judging->rows[i].message);
 	jdoc_set_str(body, "user", judging->rows[i].user);
-	jdoc_set_str(body, "was", judging->rows[i].status);
 	jdoc_set_str(body, "why", why ? why : "");
 	jdoc_write(body, &text);
 	(void)snprintf(id, sizeof(id), "%" PRId64, one->id);
@@ -392,38 +389,46 @@ write_down(const struct judging *judging, struct host *host, const char *db,
 	return rc;
 }
 
+struct saying {
+	struct plan_note *note;
+	size_t n[3];		/* of each verdict */
+};
+
 static int
 say_one(void *ctx, const struct worker_queue_result *result, struct err *err)
 {
-	struct plan_note *note = ctx;
+	struct saying *saying = ctx;
+	struct buf *out = &saying->note->diff;
 
 	(void)err;
+	saying->n[result->verdict]++;
 	if (result->verdict == QUEUE_ANSWERED)
-		buf_printf(&note->diff, "  queue row %" PRId64 ", message %s "
-		    "of %s: answered by the agent; whether the answer was "
-		    "delivered is not known\n", result->id, result->message,
+		buf_printf(out, "  queue row %" PRId64 ", message %s of %s: "
+		    "answered by the agent; whether the answer was delivered "
+		    "is not known\n", result->id, result->message,
 		    result->user);
 	else if (result->verdict == QUEUE_UNCLEAR)
-		buf_printf(&note->diff, "  queue row %" PRId64 ", message %s "
-		    "of %s: held: %s\n", result->id, result->message,
-		    result->user, result->why);
+		buf_printf(out, "  queue row %" PRId64 ", message %s of %s: "
+		    "held: %s\n", result->id, result->message, result->user,
+		    result->why);
 	return 0;
 }
 
+/* All that the journal has: what an earlier, killed run has judged, too. */
 static int
 say(const struct judging *judging, struct plan_note *note, struct err *err)
 {
-	size_t n[3] = { 0 };
-	const char *why;
+	struct saying saying = { .note = note };
 
-	for (size_t i = 0; i < judging->cases.n; i++)
-		n[queue_case_verdict(&judging->cases, &judging->cases.list[i],
-		    &why)]++;
+	if (worker_queue_results(judging->run, judging->worker, judging->way,
+	    say_one, &saying, err) != 0)
+		return -1;
 	plan_say(note, '~', "%zu rows of the queue may have been sent: %zu "
-	    "answered, %zu not, %zu unclear and held", judging->cases.n,
-	    n[QUEUE_ANSWERED], n[QUEUE_UNANSWERED], n[QUEUE_UNCLEAR]);
-	return worker_queue_results(judging->run, judging->worker,
-	    judging->way, say_one, note, err);
+	    "answered, %zu not, %zu unclear and held",
+	    saying.n[QUEUE_ANSWERED] + saying.n[QUEUE_UNANSWERED] +
+	    saying.n[QUEUE_UNCLEAR], saying.n[QUEUE_ANSWERED],
+	    saying.n[QUEUE_UNANSWERED], saying.n[QUEUE_UNCLEAR]);
+	return 0;
 }
 
 static void
@@ -432,7 +437,6 @@ judging_clear(struct judging *judging)
 	for (size_t i = 0; i < judging->cases.n; i++) {
 		free(judging->rows[i].message);
 		free(judging->rows[i].user);
-		free(judging->rows[i].status);
 	}
 	free(judging->rows);
 	queue_cases_clear(&judging->cases);

@@ -11,6 +11,8 @@
 #include "flow/run.h"
 #include "flow/server.h"
 #include "flow/worker_queue_back.h"
+#include "flow/worker_source.h"
+#include "flow/worker_users.h"
 #include "io/journal.h"
 
 #define BODY_MAX (4 * 1024 * 1024)
@@ -28,18 +30,6 @@ struct coming {
 	char *kind;		/* of the journal: the target's id -> here */
 };
 
-static bool
-is_one_server(const struct conf_worker *worker)
-{
-	char *a = run_server_url(worker->server);
-	char *b = run_server_url(worker->from_server);
-	bool same = worker->server == worker->from_server || str_eq(a, b);
-
-	free(a);
-	free(b);
-	return same;
-}
-
 /*
  * What is known of it: it came with the worker (flow/worker_users.h has the
  * map), or was brought back before.  *out "" when its making was begun.
@@ -47,15 +37,13 @@ is_one_server(const struct conf_worker *worker)
 static int
 known(const struct coming *coming, char **out, struct err *err)
 {
-	char *moved = run_key("worker", coming->worker->name, "users-known");
 	int rc;
 
-	rc = journal_id_get(coming->run->journal, moved, coming->id, out,
+	rc = worker_users_old(coming->run, coming->worker, coming->id, out,
 	    err);
 	if (rc == 0 && !*out)
 		rc = journal_id_get(coming->run->journal, coming->kind,
 		    coming->id, out, err);
-	free(moved);
 	return rc;
 }
 
@@ -262,13 +250,13 @@ come_back(struct run *run, const struct conf_worker *worker,
 {
 	struct coming coming = { .run = run, .worker = worker, .id = id };
 	char *what = mem_printf("%s-back", way->word);
-	bool begun;
+	bool begun, one = worker_same_server(worker);
 	int rc;
 
 	*out = NULL;
 	coming.kind = run_key("worker", worker->name, what);
-	rc = is_one_server(worker) ? 0 : known(&coming, out, err);
-	if (rc == 0 && is_one_server(worker))
+	rc = one ? 0 : known(&coming, out, err);
+	if (one)
 		*out = mem_strdup(id);
 	begun = rc == 0 && *out && !**out;
 	if (begun) {

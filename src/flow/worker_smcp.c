@@ -47,17 +47,20 @@ has_smcp(const struct conf_worker *worker)
 	return false;
 }
 
+/* The source's server is not needed to take back: it may be gone by then. */
 static int
 open_both(struct smcp *s, struct run *run, const struct conf_worker *worker,
-    struct err *err)
+    bool from, struct err *err)
 {
 	bool ready = true;
 
 	*s = (struct smcp){ .run = run, .worker = worker };
 	s->secrets_key = run_key("worker", worker->name, "secrets");
-	if (run_server(run, worker->from_server, &s->from, err) != 0 ||
-	    worker_source_agent(run, worker, &s->source, err) != 0 ||
-	    worker_agent_id(run, worker, &s->target, err) != 0)
+	if (from &&
+	    (run_server(run, worker->from_server, &s->from, err) != 0 ||
+	    worker_source_agent(run, worker, &s->source, err) != 0))
+		return -1;
+	if (worker_agent_id(run, worker, &s->target, err) != 0)
 		return -1;
 	if (worker->agent &&
 	    agent_target_ready(run, worker->agent, &ready, err) != 0)
@@ -182,7 +185,7 @@ smcp_probe(struct run *run, const struct step *step, struct plan_note *note,
 		return rc;
 	}
 	*found = PLAN_TODO;
-	rc = open_both(&s, run, worker, err);
+	rc = open_both(&s, run, worker, true, err);
 	if (rc == 0)
 		rc = compare_secrets(&s, err);
 	if (rc == 0)
@@ -274,7 +277,7 @@ smcp_act(struct run *run, const struct step *step, struct plan_note *note,
 	struct smcp s = { 0 };
 	int rc;
 
-	rc = open_both(&s, run, worker, err);
+	rc = open_both(&s, run, worker, true, err);
 	if (rc == 0 && (!s.target || !s.to))
 		rc = err_set(err, ERR_FAILED, "the agent of worker %s is not "
 		    "imported yet", worker->name);
@@ -322,7 +325,7 @@ smcp_undo(struct run *run, const struct step *step, struct plan_note *note,
 
 	if (!has_smcp(step->subject))
 		return 0;
-	rc = open_both(&s, run, step->subject, err);
+	rc = open_both(&s, run, step->subject, false, err);
 	if (rc == 0 && s.to)
 		rc = worker_smcp_entry_restore(run, step->subject, s.to,
 		    note, err);

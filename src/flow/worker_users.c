@@ -60,6 +60,21 @@ name_parts(struct worker_users_work *work, struct err *err)
 }
 
 int
+worker_users_old(struct run *run, const struct conf_worker *worker,
+    const char *id, char **old, struct err *err)
+{
+	struct worker_users_work work = { .run = run, .worker = worker };
+	int rc;
+
+	rc = name_parts(&work, err);
+	if (rc == 0)
+		rc = journal_id_get(run->journal, work.known_kind, id, old,
+		    err);
+	worker_users_close(&work);
+	return rc;
+}
+
+int
 worker_users_forget(struct worker_users_work *work, struct err *err)
 {
 	char *key = run_key("worker", work->worker->name, "users-round");
@@ -79,9 +94,10 @@ worker_users_forget(struct worker_users_work *work, struct err *err)
 	return rc;
 }
 
-int
-worker_users_open(struct worker_users_work *work, struct run *run,
-    const struct conf_worker *worker, struct err *err)
+/* The source's server is not needed to take back: it may be gone by then. */
+static int
+open_work(struct worker_users_work *work, struct run *run,
+    const struct conf_worker *worker, bool from, struct err *err)
 {
 	bool ready = true;
 
@@ -93,12 +109,20 @@ worker_users_open(struct worker_users_work *work, struct run *run,
 		return -1;
 	if (!agent_staged_list_has(work->labels, LETTA_USER_LABEL))
 		jdoc_push(work->labels, jdoc_new_str(LETTA_USER_LABEL));
-	if (run_server(run, worker->from_server, &work->from, err) != 0)
+	if (from &&
+	    run_server(run, worker->from_server, &work->from, err) != 0)
 		return -1;
 	if (worker->agent &&
 	    agent_target_ready(run, worker->agent, &ready, err) != 0)
 		return -1;
 	return ready ? run_server(run, worker->server, &work->to, err) : 0;
+}
+
+int
+worker_users_open(struct worker_users_work *work, struct run *run,
+    const struct conf_worker *worker, struct err *err)
+{
+	return open_work(work, run, worker, true, err);
 }
 
 void
@@ -327,7 +351,7 @@ users_undo(struct run *run, const struct step *step, struct plan_note *note,
 	size_t n = 0;
 	int rc;
 
-	rc = worker_users_open(&work, run, step->subject, err);
+	rc = open_work(&work, run, step->subject, false, err);
 	if (rc == 0)
 		rc = worker_users_remove(&work, &n, err);
 	if (rc == 0)

@@ -16,9 +16,9 @@ struct step_kind;
  * Both belong to the server and not to the agent.
  *
  *     same server     the ids stay; each is looked for there
- *     other server    an identity is found by its key, else made (PUT, which
- *                     repeated is the same); a block is made with the value
- *                     that it has at the source by then
+ *     other server    an identity is found by its key, else made; a block
+ *                     is made with the value that it has at the source by
+ *                     then
  *
  *     worker_users_map     while the worker runs (step `users'), and again at
  *                          the switch for who came since
@@ -64,6 +64,13 @@ int worker_users_apply(struct run *, const struct conf_worker *,
  */
 int worker_users_detach(struct run *, const struct conf_worker *,
     struct host *, const char *db, struct err *) MUST_CHECK;
+
+/*
+ * The source's id of what was mapped to this id of the target's; *old NULL:
+ * nothing was.  The caller frees it.
+ */
+int worker_users_old(struct run *, const struct conf_worker *,
+    const char *id, char **old, struct err *) MUST_CHECK;
 
 /*
  * The step: act maps what the staged sanctum.db names; undo removes what was

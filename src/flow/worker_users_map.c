@@ -143,8 +143,12 @@ intend_identity(struct worker_users_work *work, const char *key,
 	    err);
 }
 
+/*
+ * Repeated, a POST of a key is refused, and the next run finds the key.  PUT
+ * makes none: 404 for a key that is not there (0.16.8, seen).
+ */
 static int
-put_identity(struct worker_users_work *work, const struct jdoc *identity,
+post_identity(struct worker_users_work *work, const struct jdoc *identity,
     char **id, struct err *err)
 {
 	const char *key = jdoc_get_str(identity, "identifier_key");
@@ -157,7 +161,7 @@ put_identity(struct worker_users_work *work, const struct jdoc *identity,
 		rc = intend_identity(work, key, jdoc_get_str(identity, "id"),
 		    err);
 	if (rc == 0)
-		rc = server_send(work->to, "PUT", LETTA_PATH_IDENTITIES,
+		rc = server_send(work->to, "POST", LETTA_PATH_IDENTITIES,
 		    buf_cstr(&body), &answer, err);
 	if (rc == 0)
 		rc = worker_users_find_identity(work, key, id, err);
@@ -190,7 +194,7 @@ carry_identity(struct worker_users_work *work, const struct jdoc *identity,
 		work->identities_found++;
 	else if (rc == 0) {
 		work->identities_made++;
-		rc = look ? 0 : put_identity(work, identity, &to, err);
+		rc = look ? 0 : post_identity(work, identity, &to, err);
 	}
 	if (rc == 0 && !look)
 		rc = note_pair(work, work->identity_kind, from, to,

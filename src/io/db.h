@@ -32,7 +32,8 @@ struct db_report {
  * Copy source to target as of one instant, with the backup API in one step
  * (a backup in many steps starts again at each outside write and ends only
  * when the writer does; cp was seen to be malformed: SQLite 3.40.1 under 300
- * commits a second).  Waits up to 30 s for a lock.
+ * commits a second).  Waits up to 30 s for a lock; the failure names the
+ * processes that hold the file open.
  *
  * target must not exist; it is made 0600, without WAL, checked
  * (integrity_check, foreign_key_check, not empty), fsync'd and only then has

@@ -94,28 +94,32 @@ malformed(const struct db_pages_patch *p, struct err *err)
 	    "malformed; run the same command again", p->path);
 }
 
+static int
+drop(const char *path, const char *end, struct err *err)
+{
+	char *file = mem_printf("%s%s", path, end);
+	int rc = 0;
+
+	if (unlink(file) != 0 && errno != ENOENT)
+		rc = fs_fail(err, "remove", file);
+	free(file);
+	return rc;
+}
+
 /* From now on neither the sums nor what lies beside it is of this file. */
 static int
 begin(struct db_pages_patch *p, struct err *err)
 {
-	static const char *const ends[] = { "-journal", "-wal", "-shm" };
-	int rc = 0;
-
 	if (p->begun)
 		return 0;
 	p->begun = true;
-	if (p->sums_path)
-		rc = fs_remove(p->sums_path, err);
-	for (size_t i = 0; rc == 0 &&
-	    i < sizeof(ends) / sizeof(ends[0]); i++) {
-		char *beside = mem_printf("%s%s", p->path, ends[i]);
-
-		rc = fs_remove(beside, err);
-		free(beside);
-	}
-	if (rc == 0)
-		fault_point("db_pages_begin");
-	return rc;
+	if ((p->sums_path && drop(p->sums_path, "", err) != 0) ||
+	    drop(p->path, "-journal", err) != 0 ||
+	    drop(p->path, "-wal", err) != 0 ||
+	    drop(p->path, "-shm", err) != 0)
+		return -1;
+	fault_point("db_pages_begin");
+	return 0;
 }
 
 static int

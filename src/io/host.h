@@ -185,7 +185,8 @@ int host_connects(struct host *, const char *address, unsigned int port,
 
 /*
  * As io/lines.h: up to four TCP connections from that host to its own
- * loopback, kept until they are hung up or the host is closed.
+ * loopback, kept until they are hung up or the host is closed.  Over SSH a
+ * refusal is ERR_FAILED; host_connects tells that nobody listens.
  */
 int host_dial(struct host *, unsigned int port, uint64_t timeout_ms,
     unsigned int *line, struct err *) MUST_CHECK;

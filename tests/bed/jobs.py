@@ -112,6 +112,29 @@ def workers_job(path, bed, made, agent_id, *, server_url, **host_options):
         worker(made.name, made, agent=agent_id, server="new")])
 
 
+def live_job(path, bed, live, *, target=None, agent_id=None, keys=None,
+             host_options=None, **more):
+    """Job of kind workers for a bed.moved_worker.LiveWorker, src to dst.
+
+    target         the server it will use on dst, else the one it has; both
+                   must be reached under their URL by everybody
+    agent_id       its agent there, else the one it has
+    keys           further keys of [job];  more   of [worker]
+    host_options   for host()
+    """
+    options = host_options or {}
+    sections = [
+        job("workers", f"{live.name}-worker", **(keys or {})),
+        host("old", bed.src, **options), host("node1", bed.dst, **options),
+        letta("new", target or live.letta, TARGET_TOKEN)]
+    if target is not None:
+        sections.append(letta("was", live.letta, SOURCE_TOKEN))
+        more["from_server"] = "was"
+    return write(path, sections + [
+        worker(live.name, live, agent=agent_id or live.agent, server="new",
+               **more)])
+
+
 def greenfield_job(path, bed, made, agent_id, **host_options):
     """Job of kind greenfield: agent and worker to dst, with its edge."""
     return write(path, [

@@ -124,21 +124,48 @@ class Machine(Host):
     def stop_sshd(self):
         self.run(["systemctl", "stop", "ssh"])
 
-    def unit(self, name, text):
-        """Write a unit of the system's, enable and start it."""
-        self.path(f"/etc/systemd/system/{name}").write_text(text)
-        self.run(["systemctl", "daemon-reload"])
-        self.run(["systemctl", "enable", "-q", "--now", name])
+    def systemctl(self, *words, user=None, check=True):
+        """Run systemctl, of the system or of a user of add_user()."""
+        argv = ["systemctl", *words]
+        if user is not None:
+            argv = ["runuser", "-u", user, "--", "env",
+                    f"XDG_RUNTIME_DIR={self._runtime(user)}", "systemctl",
+                    "--user", *words]
+        return self.run(argv, check=check).stdout.strip()
 
-    def unit_state(self, name):
+    def add_user(self, name):
+        """Make a user whose own systemd runs without a login."""
+        self.run(["useradd", "-m", name])
+        self.run(["loginctl", "enable-linger", name])
+        wait_for(f"systemd of {name}", lambda: self.systemctl(
+            "is-system-running", user=name, check=False) == "running")
+
+    def _runtime(self, user):
+        return "/run/user/" + self.run(["id", "-u", user]).stdout.strip()
+
+    def _units(self, user):
+        return (f"/home/{user}/.config/systemd/user" if user
+                else "/etc/systemd/system")
+
+    def unit(self, name, text, user=None):
+        """Write a unit of the system's or a user's, enable and start it."""
+        folder = self._units(user)
+        self.run(["install", "-d", *(["-o", user] if user else []), folder])
+        self.path(f"{folder}/{name}").write_text(text)
+        self.systemctl("daemon-reload", user=user)
+        if user:
+            self.run(["chown", "-R", user, f"/home/{user}/.config"])
+        self.systemctl("enable", "-q", "--now", name, user=user)
+
+    def unit_state(self, name, user=None):
         """Return (is-active, is-enabled) of a unit, as systemctl says."""
-        return tuple(self.run(["systemctl", word, name],
-                              check=False).stdout.strip()
+        return tuple(self.systemctl(word, name, user=user, check=False)
                      for word in ("is-active", "is-enabled"))
 
-    def remove_unit(self, name):
-        self.run(["systemctl", "disable", "-q", "--now", name], check=False)
-        self.run(["rm", "-rf", f"/etc/systemd/system/{name}",
-                  f"/etc/systemd/system/{name}.d",
+    def remove_unit(self, name, user=None):
+        self.systemctl("disable", "-q", "--now", name, user=user,
+                       check=False)
+        self.run(["rm", "-rf", f"{self._units(user)}/{name}",
+                  f"{self._units(user)}/{name}.d",
                   f"/run/systemd/system/{name}.d"])
-        self.run(["systemctl", "daemon-reload"])
+        self.systemctl("daemon-reload", user=user)

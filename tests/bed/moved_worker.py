@@ -34,6 +34,7 @@ BED_LINGER=1
 START_SCRIPT = """\
 #!/bin/sh
 # Started by cron each minute; does nothing if the session is there.
+mkdir -p "$HOME/logs"
 screen -wipe >/dev/null 2>&1
 screen -list | grep -q '[0-9]\\.broca-{name}[[:space:]]' && exit 0
 cd "{home}/broca" || exit 1

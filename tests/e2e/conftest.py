@@ -221,6 +221,8 @@ def make_live(src, dst, fake_letta, channel):
     What runs in its place, on either host, is ended after the test.
     """
     made = []
+    # Without it cron's line, which writes there, never gets to the script.
+    dst.path("/root/logs").mkdir(exist_ok=True)
 
     def make(on=src, letta=fake_letta, **more):
         made.append(moved_worker.make_live(

@@ -25,7 +25,7 @@ def test_hosts_are_reached_by_ssh_with_their_own_key(src, dst):
         # Its own home: another test's run may have left a .cache there.
         said = host.ssh("echo $HOME; ls -A").stdout.split("\n")
         assert said[0] == "/root" and ".ssh" in said
-        assert set(said[1:]) <= {".ssh", ".cache", "sanctum", ""}
+        assert set(said[1:]) <= {".ssh", ".cache", "logs", "sanctum", ""}
     assert src.fingerprint() != dst.fingerprint()
     scan = subprocess.run(["ssh-keyscan", "-t", "ed25519", dst.address],
                           text=True, capture_output=True, check=True)

@@ -3,9 +3,11 @@
 import json
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
+from bed.channel import Chatter
 from bed.http import HttpError, call
 from bed.loopback import Forward
 from bed.mcp import McpClient
@@ -315,6 +317,26 @@ def test_a_killed_poller_is_no_conflict(make_live):
     worker.check(said)
 
 
+def test_a_move_by_hand_keeps_the_queue(make_live, dst, cron):
+    """What the tests of the move ask, asked of one that is known good."""
+    worker = make_live()
+    cron.set(worker.crontab_line)
+    worker.wait_up()
+    user = Chatter(worker.channel, worker.token, worker.senders[0], rate=20)
+    wait_for("some answers", lambda: len(worker.channel.answers()) > 5)
+    cron.set()
+    worker.stop()
+    there = worker.at(dst)
+    there.path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(worker.path, there.path, symlinks=True)
+    there.start()
+    wait_for("some more", lambda: len(worker.channel.answers()) > 20)
+    said = user.stop()
+    there.wait_answered(said)
+    there.check(said)
+    assert there.processes() and not worker.processes()
+
+
 # SMCP
 
 
@@ -413,6 +435,24 @@ def test_a_unit_is_restarted_until_it_is_disabled(machine, make_unit_live):
     more = worker.say(2)
     worker.wait_answered(more)
     worker.check(said + more)
+
+
+def test_a_user_s_unit_runs_without_a_login(machine, make_unit_live):
+    machine.add_user("broca")
+    worker = make_unit_live(home="/home/broca/sanctum/agents/sage")
+    machine.run(["chown", "-R", "broca", "/home/broca"])
+    name = "broca-sage.service"
+    machine.unit(name, worker.unit.replace("multi-user", "default"),
+                 user="broca")
+    worker.wait_answered(worker.say())
+    assert machine.unit_state(name, user="broca") == ("active", "enabled")
+    pid = worker.processes()[0]
+    assert "Uid:\t1000\t" in Path(f"/proc/{pid}/status").read_text()
+    machine.remove_unit(name, user="broca")
+    worker.wait_down()
+    machine.run(["loginctl", "disable-linger", "broca"])
+    machine.systemctl("stop", "user@1000")
+    machine.run(["userdel", "broca"])
 
 
 def test_supervisord_restarts_a_worker(make_live, supervisord):

@@ -15,6 +15,7 @@ import pytest
 
 from bed import jobs, worker
 from bed.paths import CACHE
+from bed.wait import wait_for
 
 #: Shares its parser with EnvironmentFile=; expands $ in values besides.
 SYSTEMD = ("/usr/lib/systemd/user-environment-generators/"
@@ -289,10 +290,57 @@ def test_a_file_above_the_worker_is_carried(write_job, worker_tree, dst,
 
 def test_agents_that_share_code_are_refused(write_job, worker_tree,
                                             sanctumctl):
+    below = worker_tree.broca / "agent-1234"
+    worker.write(below / ".env", "AGENT_ID=agent-1234\n")
+    job = write_job(worker_tree, {"LOG_LEVEL": "INFO"})
+    planned = sanctumctl("plan", job)
+    assert planned.rc == 1 and "all of them read broca/.env" in planned.err
+    (below / ".env").unlink()
     (worker_tree.broca / "main.py").rename(worker_tree.path / "main.py")
     job = write_job(worker_tree, {"LOG_LEVEL": "INFO"})
     planned = sanctumctl("plan", job)
     assert planned.rc == 1 and "a directory of its own" in planned.err
+
+
+@pytest.mark.parametrize("variable", ["AGENT_ID", "AGENT_ENDPOINT", "same"])
+def test_an_environment_that_beats_the_file_is_found(
+        write_job, worker_tree, src, sanctumctl, variable):
+    """A process started with another AGENT_ID than its .env has."""
+    own = by_dotenv(worker_tree.broca / ".env")["AGENT_ID"]
+    setting = {"AGENT_ID": "AGENT_ID=agent-from-a-unit",
+               "AGENT_ENDPOINT": "AGENT_ENDPOINT=http://hush.example",
+               "same": f"AGENT_ID={own}"}[variable]
+    process = src.spawn(["env", setting, "sleep", "300"],
+                        cwd=f"{worker_tree.home}/broca")
+    try:
+        wait_for("the process", lambda: b"sleep\0" in Path(
+            f"/proc/{process.pid}/cmdline").read_bytes()[:6])
+        planned = sanctumctl("plan", write_job(
+            worker_tree, {"LOG_LEVEL": "INFO"}))
+    finally:
+        process.stop()
+    assert "hush" not in planned.out + planned.err
+    if variable == "AGENT_ID":
+        assert planned.rc == 1, planned.out
+        assert "has AGENT_ID in its environment" in planned.err
+    else:
+        assert planned.rc == 4, planned.err
+        assert ("has AGENT_ENDPOINT from elsewhere" in planned.out) == (
+            variable == "AGENT_ENDPOINT")
+
+
+def test_a_crontab_that_names_the_agent_is_refused(
+        write_job, worker_tree, src, sanctumctl):
+    start = f"{worker_tree.home}/start-{worker_tree.name}-broca.sh"
+    src.run(["crontab", "-"],
+            input=f"AGENT_ID={AGENT.replace('2', '7')}\n"
+                  f"0 0 1 1 * {start}\n")
+    try:
+        planned = sanctumctl("plan", write_job(
+            worker_tree, {"LOG_LEVEL": "INFO"}))
+    finally:
+        src.run(["crontab", "-r"])
+    assert planned.rc == 1 and "cron gives AGENT_ID" in planned.err
 
 
 def test_the_readers_of_this_file_are_there():

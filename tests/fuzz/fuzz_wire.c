@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "io/hash.h"
 #include "io/host_pipe.h"
 #include "io/wire_data.h"
 
@@ -90,6 +91,66 @@ at(void *ctx, uint64_t bytes, struct err *err)
 	return 0;
 }
 
+/* A caller reads argv up to a NUL behind it. */
+static int
+check_process(void *ctx, const struct procs_info *info, struct err *err)
+{
+	size_t *n = ctx;
+
+	must(info->pid > 0 && info->argv[info->argv_len] == '\0');
+	return ++*n > 3 ? err_set(err, ERR_FAILED, "enough") : 0;
+}
+
+static int
+check_row(void *ctx, size_t statement, const char *const *columns, size_t n,
+    struct err *err)
+{
+	size_t *len = ctx;
+
+	(void)err;
+	must(statement == 0);
+	for (size_t i = 0; i < n; i++)
+		*len += columns[i] ? strlen(columns[i]) : 0;
+	return 0;
+}
+
+/* Of databases and processes. */
+static void
+ask_more(struct host_pipe *p)
+{
+	const struct host_ops *ops = &host_pipe_ops;
+	const char *const names[] = { "A", NULL };
+	const struct db_statement one = { .sql = "SELECT 1" };
+	const struct db_script script = { .statements = &one,
+		.n_statements = 1 };
+	const unsigned char base[HASH_SIZE] = { 0 };
+	struct buf out = BUF_INIT(4096);
+	struct db_pages_stats pages;
+	struct err err = ERR_INIT;
+	uint64_t changes;
+	size_t n = 0;
+	bool there;
+
+	(void)ops->processes(p, NULL, check_process, &n, &err);
+	(void)ops->process_env(p, 1, 1, names, &out, &err);
+	(void)ops->signal(p, 1, 1, 0, &there, &err);
+	buf_clear(&out);
+	if (ops->db_script(p, "/a", &script, &out, &changes, &err) == 0 &&
+	    db_script_give(&out, &script, check_row, &n, &err) != 0)
+		must(err.kind == ERR_DATA);
+	(void)ops->db_sums(p, "/a", "/b", &pages, &err);
+	n = 0;
+	(void)ops->db_send(p, "/a", NULL, base, sink, &n, &pages, &err);
+	if (ops->patch_open(p, "/a", NULL, &err) == 0) {
+		if (ops->patch_write(p, "abc", 3, &err) == 0)
+			(void)ops->patch_finish(p, &pages, &err);
+		else
+			ops->patch_abort(p);
+	}
+	(void)ops->db_delta(p, "/a", "/b", "/c", "/d", &pages, &err);
+	buf_clear(&out);
+}
+
 /* Every request once; the answers are what the input happens to hold. */
 static void
 ask_all(struct host_pipe *p)
@@ -131,6 +192,27 @@ ask_all(struct host_pipe *p)
 	(void)ops->free_bytes(p, "/a", &bytes, &err);
 	(void)ops->connects(p, "127.0.0.1", 1, &taken, &err);
 	buf_clear(&out);
+	ask_more(p);
+}
+
+/* Rows and statements of a script, as either end gets them. */
+static void
+read_script(const uint8_t *data, size_t size)
+{
+	const struct db_statement one = { .sql = "SELECT 1" };
+	const struct db_script asked = { .statements = &one,
+		.n_statements = 1 };
+	struct buf b = BUF_INIT(size);
+	struct db_script script;
+	struct err err = ERR_INIT;
+	size_t n = 0;
+
+	buf_add(&b, data, size);
+	if (db_script_give(&b, &asked, check_row, &n, &err) != 0)
+		must(err.kind == ERR_DATA);
+	if (db_script_get(&b, &script, &err) == 0)
+		db_script_free(&script);
+	buf_clear(&b);
 }
 
 /* The input as fields, where each kind of value is looked for. */
@@ -139,6 +221,7 @@ read_fields(const uint8_t *data, size_t size)
 {
 	struct db_report report;
 	struct tree_entry entry;
+	struct procs_info process;
 	struct fs_meta meta;
 	struct wire_reader r;
 	struct err err = ERR_INIT;
@@ -153,6 +236,8 @@ read_fields(const uint8_t *data, size_t size)
 	wire_reader_init(&r, data, size);
 	wire_data_get_err(&r, &err);
 	must(err.kind != ERR_NONE && err.kind != ERR_INTERRUPTED);
+	wire_reader_init(&r, data, size);
+	wire_data_get_process(&r, &process);
 	wire_reader_init(&r, data, size);
 	words = wire_data_get_words(&r, 4096);
 	free(words);
@@ -171,6 +256,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err err = ERR_INIT;
 
 	read_fields(data, size);
+	read_script(data, size);
 	if (host_pipe_open(&pipe, 1000, &noise, &p, &err) == 0) {
 		ask_all(p);
 		host_pipe_ops.close(p);

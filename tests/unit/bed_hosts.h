@@ -12,8 +12,9 @@ struct host;
 
 /*
  * The same operations on four hosts: this machine, a conversation over a
- * socket pair, and conversations with a real sshd by libssh2 and by ssh.  What one gives the
- * others must give.  Failures end the test, as in bed_sshd.h.
+ * socket pair, and conversations with a real sshd by libssh2 and by ssh.
+ * What one gives the others must give.  Failures end the test, as in
+ * bed_sshd.h.
  */
 #define BED_HOSTS 4
 #define MIB (1024u * 1024u)

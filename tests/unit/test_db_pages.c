@@ -23,7 +23,7 @@
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
-/* The second pass, from each to each of the three hosts of bed_hosts.h. */
+/* The second pass, from each to each of the hosts of bed_hosts.h. */
 static struct bed_hosts bed;
 
 static void
@@ -108,7 +108,7 @@ make_pair(struct pair *p, size_t from, size_t to, const char *name,
 	p->to_sums = mem_printf("%s/cache/to.sums", to_dir);
 	text = mem_printf("%s; CREATE TABLE t(id INTEGER PRIMARY KEY, s);"
 	    "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n"
-	    " WHERE i < 2000) INSERT INTO t SELECT i,"
+	    " WHERE i < 800) INSERT INTO t SELECT i,"
 	    " hex(randomblob(400)) FROM n;", mode);
 	sql(p->live, text);
 	ok(host_snapshot(p->from, p->live, p->snapshot, &report, &err), &err);
@@ -502,7 +502,7 @@ test_cut(void **state)
 	(void)state;
 	make_pair(&p, 0, 0, "cut", "");
 	sql(p.live, "UPDATE t SET s = 'x' WHERE id % 50 = 1;"
-	    "DELETE FROM t WHERE id > 1900");
+	    "DELETE FROM t WHERE id > 700");
 	catch_stream(&p, &c);
 	for (size_t at = 0; at < c.stream.len; at += c.stream.len / 9) {
 		struct db_pages_patch *patch = NULL;

@@ -20,7 +20,7 @@
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
-/* Scripts, on the three hosts of bed_hosts.h. */
+/* Scripts, on the hosts of bed_hosts.h. */
 static struct bed_hosts bed;
 
 static void

@@ -156,6 +156,10 @@ test_paths(void **state)
 	assert_path(&p, "/v1/agents/" AGENT "/messages?"
 	    "use_assistant_message=false&include_err=true&limit=5"
 	    "&before=message-1");
+	letta_path_active_runs(&p, AGENT, false);
+	assert_path(&p, "/v1/runs/?active=true&agent_id=" AGENT);
+	letta_path_active_runs(&p, AGENT, true);
+	assert_path(&p, "/v1/runs/active?agent_ids=" AGENT);
 	letta_path_conversations(&p, AGENT, "conv-1", 7);
 	assert_path(&p, "/v1/conversations/?limit=7&agent_id=" AGENT
 	    "&after=conv-1");

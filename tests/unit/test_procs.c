@@ -17,7 +17,7 @@
 #include "bed_hosts.h"
 #include "io/host.h"
 
-/* Processes, on the three hosts of bed_hosts.h: all are this machine. */
+/* Processes, on the hosts of bed_hosts.h: all are this machine. */
 static struct bed_hosts bed;
 
 static void

@@ -196,6 +196,9 @@ static const struct judged {
 	    "\"2026-03-01T10:00:10Z\"}]", 0, QUEUE_UNCLEAR, "still at work" },
 	{ { "[]" }, "[{\"id\":\"run-2\",\"created_at\":"
 	    "\"2026-03-01T09:00:10Z\"}]", 0, QUEUE_UNANSWERED, NULL },
+	{ { "[]" }, "[{\"id\":\"run-2\",\"created_at\":"
+	    "\"2026-03-01T10:00:10Z\",\"completed_at\":"
+	    "\"2026-03-01T10:00:11\"}]", 0, QUEUE_UNANSWERED, NULL },
 	{ { "[" USER("10", BY_ADA, WIRE) "," SAYS("11", "fine") "]", "[]" },
 	    "[{\"id\":\"run-1\"}]", 0, QUEUE_UNCLEAR, "still at work" },
 	{ { "[" USER("10", BY_ADA, WIRE) "," SAYS("11", "fine") "]", "[]" },

@@ -259,6 +259,67 @@ test_every_assignment_of_a_key(void **state)
 	    "AGENT_ID=" NEW_ID "\nAGENT_ID=" NEW_ID "\n", 1, true);
 }
 
+/* What Broca would refuse, or garble every answer with. */
+static void
+test_guard(void **state)
+{
+	static const char good[] = "AGENT_ENDPOINT=https://a.org\n"
+	    "AGENT_API_KEY=k\nDEBUG_MODE=False\n";
+	static const struct { const char *line, *words; } bad[] = {
+		{ "DEBUG_MODE=true\n", "DEBUG_MODE is not `false'" },
+		{ "DEBUG_MODE\n", "[env sage]" },
+		{ "AGENT_ENDPOINT=https://TEST-x.org\n", "`test-'" },
+		{ "AGENT_API_KEY=0ld-Your_key\n", "`your_'" },
+		{ "AGENT_ENDPOINT=localhost\n", "`localhost'" },
+		{ "TELEGRAM_OWNER_ID=1\nTELEGRAM_OWNER_USERNAME=u\n",
+		    "both given" },
+	};
+	const struct worker_env env = { .name = "sage" };
+	struct buf text = BUF_INIT(4096);
+	struct err err = ERR_INIT;
+	bool background = false;
+
+	(void)state;
+	assert_int_equal(worker_env_guard(good, strlen(good), ".env", &env,
+	    &background, &err), 0);
+	assert_true(background);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		buf_str(&text, good);
+		buf_str(&text, bad[i].line);
+		assert_int_equal(worker_env_guard(text.data, text.len,
+		    ".env", &env, &background, &err), -1);
+		assert_int_equal(err.kind, ERR_DATA);
+		assert_non_null(strstr(err.text, bad[i].words));
+		assert_null(strstr(err.text, "0ld"));
+		buf_clear(&text);
+	}
+	buf_str(&text, good);
+	buf_str(&text, "USE_BACKGROUND_PROCESSING=false\n");
+	assert_int_equal(worker_env_guard(text.data, text.len, ".env", &env,
+	    &background, &err), 0);
+	assert_false(background);
+	buf_clear(&text);
+}
+
+/* [env]: a tree's own line wins, and a key of the table gives way. */
+static void
+test_extras(void **state)
+{
+	static const struct worker_env_extra extras[] = {
+		{ "X", NULL, "1" }, { "X", "broca", "2" },
+		{ "AGENT_ENDPOINT", NULL, "http://127.0.0.1:8283" },
+		{ "Y", "smcp", "3" },
+	};
+	struct worker_env env = *target();
+
+	(void)state;
+	env.extras = extras;
+	env.n_extras = 4;
+	expect_edit(&env, "X=a\nY=b\nAGENT_ENDPOINT=c\nAGENT_ID=d\n",
+	    "X=2\nY=b\nAGENT_ENDPOINT=http://127.0.0.1:8283\nAGENT_ID="
+	    NEW_ID "\n", 3, true);
+}
+
 /* The first key could be changed and a later one cannot: none is. */
 static void
 test_all_or_none(void **state)
@@ -345,6 +406,8 @@ main(void)
 		cmocka_unit_test(test_what_is_right_stays_as_it_is),
 		cmocka_unit_test(test_line_breaks_are_kept),
 		cmocka_unit_test(test_every_assignment_of_a_key),
+		cmocka_unit_test(test_guard),
+		cmocka_unit_test(test_extras),
 		cmocka_unit_test(test_without_a_token_an_old_one_is_refused),
 		cmocka_unit_test(test_all_or_none),
 		cmocka_unit_test(test_a_database_elsewhere_is_refused),
