@@ -241,18 +241,22 @@ static int
 one_pass(struct run *run, struct copy *copy, struct err *err)
 {
 	struct manifest_totals source, staged;
-	bool fresh;
-	int rc;
+	bool again = copy->sent->passes++ > 0, fresh;
+	int rc = 0;
 
 	copy->changes = 0;
-	copy->sent->passes++;
 	copy->since_ns = (int64_t)(time(NULL) - RECENT_S) * 1000000000;
-	rc = list_staged(run, copy, true, &staged, err);
+	/* A source that was seen to move is looked at for longer. */
+	if (again)
+		rc = list_source(run, copy, true, &source, err);
+	if (rc == 0)
+		rc = list_staged(run, copy, true, &staged, err);
 	if (rc != 0)
 		return -1;
 	/* Nothing is there to be compared with: the stream has the hashes. */
-	fresh = staged.entries <= 1;
-	rc = list_source(run, copy, !fresh, &source, err);
+	fresh = !again && staged.entries <= 1;
+	if (!again)
+		rc = list_source(run, copy, !fresh, &source, err);
 	if (rc == 0 && !fresh)
 		rc = manifest_compare(run->journal, copy->from_scope,
 		    copy->to_scope, remove_path, copy, err);
