@@ -1,5 +1,7 @@
 #include "base/base.h"
 
+#include <time.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -22,6 +24,9 @@
 /* A file that changes under the walk is met again by a fresh walk. */
 #define TRIES 3
 
+/* Further back than the clocks of two hosts differ. */
+#define RECENT_S 3600
+
 /* One copy under way: the paths that wait for their stream. */
 struct copy {
 	struct host *from;
@@ -30,6 +35,7 @@ struct copy {
 	const char *staging;
 	struct worker_owner owner;
 	char *from_scope, *to_scope;
+	int64_t since_ns;	/* what changed since is always hashed */
 	char *paths[BATCH_PATHS];
 	uint64_t ends[BATCH_PATHS];	/* bytes of the stream up to each */
 	size_t n_paths, text_bytes;
@@ -172,6 +178,7 @@ list_source(struct run *run, struct copy *copy, bool hash,
 	struct tree_rules rules;
 
 	worker_trees_rules(&rules, copy->worker, hash);
+	rules.hash_since_ns = copy->since_ns;
 	if (manifest_stage_owned(run->journal, copy->from_scope, copy->from,
 	    copy->worker->from_path, &rules, &owners, false, totals,
 	    err) != 0)
@@ -192,6 +199,7 @@ list_staged(struct run *run, struct copy *copy, bool hash,
 	struct tree_rules rules;
 
 	worker_trees_rules(&rules, copy->worker, hash);
+	rules.hash_since_ns = copy->since_ns;
 	return manifest_stage_owned(run->journal, copy->to_scope, copy->to,
 	    copy->staging, &rules, &owners, true, totals, err);
 }
@@ -233,17 +241,22 @@ static int
 one_pass(struct run *run, struct copy *copy, struct err *err)
 {
 	struct manifest_totals source, staged;
-	bool fresh;
-	int rc;
+	bool again = copy->sent->passes++ > 0, fresh;
+	int rc = 0;
 
 	copy->changes = 0;
-	copy->sent->passes++;
-	rc = list_staged(run, copy, true, &staged, err);
+	copy->since_ns = (int64_t)(time(NULL) - RECENT_S) * 1000000000;
+	/* A source that was seen to move is looked at for longer. */
+	if (again)
+		rc = list_source(run, copy, true, &source, err);
+	if (rc == 0)
+		rc = list_staged(run, copy, true, &staged, err);
 	if (rc != 0)
 		return -1;
 	/* Nothing is there to be compared with: the stream has the hashes. */
-	fresh = staged.entries <= 1;
-	rc = list_source(run, copy, !fresh, &source, err);
+	fresh = !again && staged.entries <= 1;
+	if (!again)
+		rc = list_source(run, copy, !fresh, &source, err);
 	if (rc == 0 && !fresh)
 		rc = manifest_compare(run->journal, copy->from_scope,
 		    copy->to_scope, remove_path, copy, err);

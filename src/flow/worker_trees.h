@@ -33,8 +33,9 @@ struct worker_trees_sent {
 /*
  * Make staging (which is there) what the source is.  The first time nothing
  * is there yet: files are sent as they are met, each proven by the SHA-256 of
- * its stream, and only then listed.  Later, after a kill or a while, both
- * sides are listed by hash and the rest is sent.  A source that changed
+ * its stream, and only then listed (what was changed within the hour by hash,
+ * too: times alone may not tell its changes).  Later, after a kill or a while,
+ * both sides are listed by hash and the rest is sent.  A source that changed
  * meanwhile is listed again, at most three times, then ERR_STALE.
  */
 int worker_trees_send(struct run *, const struct conf_worker *,

@@ -42,6 +42,7 @@ host_pipe_walk(void *state, const char *root, const struct tree_rules *rules,
 	wire_put_u8(&b, rules && rules->hash);
 	wire_put_u8(&b, rules && rules->xattrs);
 	wire_put_u8(&b, rules && rules->setuid);
+	wire_put_i64(&b, rules ? rules->hash_since_ns : 0);
 	if (host_pipe_begin(p, WIRE_WALK, &b, 0, err) != 0 ||
 	    host_pipe_stream(p, WIRE_ENTRY, take_entry, &walk, &r, err) != 0)
 		return -1;

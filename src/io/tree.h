@@ -73,6 +73,12 @@ struct tree_rules {
 	const char *pass_over;
 	bool hash;		/* fill tree_entry.hash */
 	bool xattrs;		/* and what of xattrs it has */
+	/*
+	 * Without hash: fill it all the same for files that were changed at
+	 * this time or later, for time and size alone may not tell their
+	 * changes (the clock of a filesystem ticks in milliseconds).  0: none.
+	 */
+	int64_t hash_since_ns;
 	bool setuid;		/* setuid, setgid, sticky and capabilities are
 				 * carried: without, they are never told */
 };

@@ -307,6 +307,15 @@ tell_file(struct walk *w, const struct stat *st, struct tree_entry *entry,
 	return w->each(w->ctx, entry, err);
 }
 
+static bool
+is_hashed(const struct walk *w, const struct stat *st)
+{
+	int64_t since = w->rules->hash_since_ns;
+
+	return w->rules->hash || (since > 0 &&
+	    st->st_mtim.tv_sec >= since / 1000000000);
+}
+
 static int
 walk_file(struct walk *w, int dir, const char *name, struct stat *st,
     struct err *err)
@@ -331,7 +340,7 @@ walk_file(struct walk *w, int dir, const char *name, struct stat *st,
 		else if (!S_ISREG(st->st_mode))
 			rc = refuse(w, ERR_STALE, "was a file and is now "
 			    "something else", err);
-		for (int i = 0; rc == 0 && w->rules->hash && !same &&
+		for (int i = 0; rc == 0 && is_hashed(w, st) && !same &&
 		    i < HASH_TRIES; i++)
 			rc = hash_once(w, fd, st, &same, digest, err);
 	}
@@ -495,7 +504,8 @@ tree_walk(const char *root, const struct tree_rules *rules,
 	buf_init(&w->xattrs, TREE_XATTRS_MAX);
 	buf_init(&w->left, 4096);
 	buf_init(&w->specials, 4096);
-	if (rules && (rules->hash || rules->xattrs)) {
+	if (rules && (rules->hash || rules->xattrs ||
+	    rules->hash_since_ns > 0)) {
 		w->block = mem_alloc(BLOCK_BYTES);
 		w->hash = hash_new(err);
 		if (!w->hash)

@@ -49,6 +49,7 @@ serve_walk(struct serve *s, struct wire_reader *r, struct err *err)
 	rules.hash = wire_get_u8(&kept) != 0;
 	rules.xattrs = wire_get_u8(&kept) != 0;
 	rules.setuid = wire_get_u8(&kept) != 0;
+	rules.hash_since_ns = wire_get_i64(&kept);
 	if (wire_check(&kept, "walk", err) == 0)
 		rc = ops->walk(s->local, root, &rules, send_entry, s, err);
 	free(top);
