@@ -84,5 +84,6 @@ main(void)
 		cmocka_unit_test(test_a_page),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

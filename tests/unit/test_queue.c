@@ -296,5 +296,6 @@ main(void)
 		cmocka_unit_test(test_no_listing),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -226,5 +226,6 @@ main(void)
 		TEST(test_a_job_that_moved_nothing),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
