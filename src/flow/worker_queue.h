@@ -99,13 +99,4 @@ int worker_queue_results(struct run *, const struct conf_worker *,
     const struct worker_queue_result *, struct err *), void *ctx,
     struct err *) MUST_CHECK;
 
-/*
- * The agent that the worker serves at its source: AGENT_ID of the .env that
- * its Broca reads, the nearest above broca/main.py.  Kept in the journal when
- * it is first asked for, since that file is moved aside later.  ERR_DATA when
- * there is none.  The caller frees it.
- */
-int worker_queue_agent(struct run *, const struct conf_worker *, char **id,
-    struct err *) MUST_CHECK;
-
 #endif /* !FLOW_WORKER_QUEUE_H */
