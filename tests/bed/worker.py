@@ -15,7 +15,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from bed.database import query
+from bed.database import dump, query
 
 FILES = Path(__file__).with_name("worker_files")
 SCHEMA = Path(__file__).with_name("sanctum-schema.sql")
@@ -80,6 +80,14 @@ class Worker:
         """Return how many queue rows there are of each status."""
         return {row["status"]: row["n"] for row in self.query(
             "SELECT status, count(*) AS n FROM queue GROUP BY status")}
+
+    def dump(self):
+        """Return its database as SQL, with any row in flight waiting.
+
+        So a move settles the row that a killed worker has left.
+        """
+        return dump(self.database, self.host).replace("'processing'",
+                                                      "'pending'")
 
     def remove(self):
         shutil.rmtree(self.path)
@@ -203,6 +211,12 @@ def fill_database(db, rows, users=USERS):
                    " attempts, timestamp) VALUES (?, ?, ?, ?, ?)",
                    (user, i, status, int(status != "pending"), when))
     db.commit()
+
+
+def unfenced(found):
+    """Return a manifest as it is without the fence of a switch."""
+    return {path.replace(".sanctumctl-fenced-", ""): what
+            for path, what in found.items()}
 
 
 def manifest(top):
