@@ -121,6 +121,14 @@ def agent_id(make_agent):
 
 
 @pytest.fixture
+def users(source):
+    """Users of a worker, whom the source server knows."""
+    made = seed.Users(source)
+    yield made
+    made.remove()
+
+
+@pytest.fixture
 def make_worker(src):
     """Function that writes a worker's trees, by default on src."""
     made = []

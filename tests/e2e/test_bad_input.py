@@ -89,10 +89,10 @@ def target(target_letta, dst):
 
 
 @pytest.fixture
-def greenfield_job(bed, acme, source, target, src, dst, agent_id, make_worker,
-                   sanctumctl, tmp_path):
+def greenfield_job(bed, acme, source, target, src, dst, agent_id, users,
+                   make_worker, sanctumctl, tmp_path):
     """The job of a fresh agent and worker; it is taken back."""
-    made = make_worker(agent_id=agent_id)
+    made = make_worker(agent_id=agent_id, users=users)
     job = jobs.greenfield_job(tmp_path / "greenfield.conf", bed, made,
                               agent_id)
     yield job
