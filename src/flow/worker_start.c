@@ -360,7 +360,8 @@ start_act(struct run *run, const struct step *step, struct plan_note *note,
 		plan_say(note, '+', "%s alive on %s; %" PRIu64 " rows "
 		    "waited%s; stood %" PRId64 ".%" PRId64 " s",
 		    start.ran && *start.ran ? start.ran : "nothing ran: "
-		    "nothing is", worker->to_host->name, waiting, waiting ?
+		    "nothing is", worker->to_host->name, waiting,
+		    waiting && did_run(&start, "broca") ?
 		    ", and one was seen to move" : "", stood / 1000,
 		    stood % 1000 / 100);
 	start_close(&start);
@@ -428,7 +429,7 @@ bring_back(struct start *start, struct plan_note *note, struct err *err)
 {
 	struct run *run = start->run;
 	const struct conf_worker *worker = start->worker;
-	char *from_db;
+	char *source_db;
 	int rc;
 
 	if (worker_queue_hold(run, worker, WORKER_REVERSE, start->to,
@@ -436,10 +437,10 @@ bring_back(struct start *start, struct plan_note *note, struct err *err)
 	    worker_queue_judge(run, worker, WORKER_REVERSE, start->to,
 	    start->db, note, err) != 0)
 		return -1;
-	from_db = worker_path(start->from_dir, WORKER_DB);
-	rc = worker_queue_back(run, worker, start->from, from_db, start->to,
-	    start->db, !run->discard, note, err);
-	free(from_db);
+	source_db = worker_path(start->from_dir, WORKER_DB);
+	rc = worker_queue_back(run, worker, start->to, start->db,
+	    start->from, source_db, !run->discard, note, err);
+	free(source_db);
 	return rc;
 }
 
@@ -454,9 +455,12 @@ start_undo(struct run *run, const struct step *step, struct plan_note *note,
 	const struct conf_worker *worker = step->subject;
 	struct start start;
 	int64_t started;
+	bool installed;
 	int rc;
 
-	if (worker_started(run, worker, &started, err) != 0 ||
+	/* A target without the mark is not this job's to stop or to read. */
+	if (worker_installed(run, worker, &installed, err) != 0 ||
+	    worker_started(run, worker, &started, err) != 0 ||
 	    start_open(run, worker, &start, err) != 0)
 		return -1;
 	rc = worker_supervised(worker) ? stop_target(&start, err) : 0;

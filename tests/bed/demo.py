@@ -60,7 +60,8 @@ def main():
             archival=PASSAGES, stub_port=bed.stub_port)
         made = worker.make_worker(
             "sage", agent_id=agent_id, url=bed.source.url,
-            token="old-token", on=bed.src)
+            token="old-token", on=bed.src,
+            users=seed.Users(seed.Client(bed.source.url)))
         writer = Writer(bed.src, f"{made.home}/broca/sanctum.db", rate=100,
                         seconds=WRITER_SECONDS)
         job = write_job(folder, bed, made, agent_id)

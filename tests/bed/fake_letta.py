@@ -13,6 +13,7 @@ Letta.  The shapes are those of 0.16.2, as far as Broca reads them.
     GET   /v1/agents/{id}/core-memory/blocks
     GET, POST /v1/blocks/, GET /v1/blocks/{id}
     GET, POST, PUT /v1/identities/
+    GET   /v1/mcp-servers/, GET /v1/runs/                  (there are none)
 """
 
 import itertools
@@ -24,6 +25,7 @@ from datetime import datetime, timezone
 from urllib.parse import parse_qs, urlparse
 
 from bed.standin import Refuse, StandIn
+from bed.worker import USERS
 
 VERSION = "0.16.2"
 
@@ -57,8 +59,8 @@ class FakeLetta(StandIn):
 
     # What a test does
 
-    def make_agent(self, **secrets):
-        agent = new_id("agent")
+    def make_agent(self, agent=None, **secrets):
+        agent = agent or new_id("agent")
         self.agents[agent] = {"blocks": [], "secrets": [
             {"key": k, "value": v} for k, v in secrets.items()]}
         self.messages[agent] = []
@@ -71,6 +73,17 @@ class FakeLetta(StandIn):
             "name": name, "identity_type": "user"})["id"]
         return identity, self.post_block({"label": "human",
                                           "value": value})["id"]
+
+    def know_worker(self, *agents):
+        """Have these agents, and the users of bed.worker.fill_database()."""
+        for agent in agents:
+            self.make_agent(agent)
+        for identity, block in USERS:
+            self.post_identity({"id": identity, "identifier_key":
+                                f"broca_user_{identity[9:17]}",
+                                "name": "user", "identity_type": "user"})
+            self.post_block({"id": block, "label": "human",
+                             "value": "About me"})
 
     def hold(self):
         """Let turns wait from now on, until release()."""
@@ -188,6 +201,9 @@ class FakeLetta(StandIn):
             found = found[:[m["id"] for m in found].index(before)]
         return found[:int(query.get("limit", 100))]
 
+    def list_none(self, **_):
+        return []
+
     def get_block(self, block, **_):
         return self.find(self.blocks, block, "Block")
 
@@ -237,6 +253,8 @@ class FakeLetta(StandIn):
         r"GET agents/([^/]+)/core-memory/blocks": agent_blocks,
         r"PATCH agents/([^/]+)/core-memory/blocks/attach/([^/]+)": attach,
         r"PATCH agents/([^/]+)/core-memory/blocks/detach/([^/]+)": detach,
+        "GET mcp-servers": list_none,
+        "GET runs": list_none,
         "GET blocks": list_blocks,
         "POST blocks": post_block,
         r"GET blocks/([^/]+)": get_block,

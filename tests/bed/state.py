@@ -14,6 +14,7 @@ import re
 import sys
 from pathlib import Path
 
+from bed.database import dump
 from bed.paths import PYTHON
 from bed.seed import Client
 from bed.worker import manifest
@@ -106,9 +107,8 @@ def folder(host, top, agent_id=None):
 
 def content(host, top, name, what, agent_id):
     if Path(name).name == "sanctum.db":
-        dump = host.run(["sqlite3", "-readonly", f"{top}/{name}",
-                         ".dump"]).stdout
-        return [what[0], hashlib.sha256(dump.encode()).hexdigest()]
+        text = dump(f"{top}/{name}", host)
+        return [what[0], hashlib.sha256(text.encode()).hexdigest()]
     if Path(name).name == ".env":
         text = host.path(f"{top}/{name}").read_text()
         return [what[0], text.replace(agent_id or "\0", "THE-AGENT")]
