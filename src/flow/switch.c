@@ -99,6 +99,9 @@ switch_complete(struct run *run, struct err *err)
 	const struct conf *conf = run->conf;
 	int64_t started;
 
+	if (conf->n_workers == 0)
+		return err_set(err, ERR_USAGE, "job %s moves no worker: there "
+		    "is nothing to complete", conf->name);
 	for (size_t i = 0; i < conf->n_workers; i++) {
 		if (worker_started(run, &conf->workers[i], &started,
 		    err) != 0)

@@ -38,7 +38,7 @@ int switch_reverse(struct run *, const struct plan *,
 
 /*
  * Drop what reverse needs, for every worker.  ERR_STALE when one is not
- * switched.
+ * switched, ERR_USAGE when there is none.
  */
 int switch_complete(struct run *, struct err *) MUST_CHECK;
 

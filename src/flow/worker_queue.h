@@ -65,6 +65,13 @@ int worker_queue_thaw(struct run *, const struct conf_worker *,
     enum worker_way, struct host *, const char *db, struct err *) MUST_CHECK;
 
 /*
+ * Forget what was held and judged, where the database that it was in does
+ * not count any more.
+ */
+int worker_queue_forget(struct run *, const struct conf_worker *,
+    enum worker_way, struct err *) MUST_CHECK;
+
+/*
  * Rows in processing, and those that wait and may have been sent before
  * (queue_maybe_sent), are asked of the agent's messages:
  *
