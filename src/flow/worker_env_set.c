@@ -269,6 +269,31 @@ refuse_shared(struct env_set *set, struct host *host, struct err *err)
 	    set->worker->from_path, there[1] ? "here" : "one level above");
 }
 
+static bool
+is_new(const struct env_file *file, const char *value)
+{
+	return value && *value != '\0' && strstr(buf_cstr(&file->after), value) &&
+	    !strstr(buf_cstr(&file->before), value);
+}
+
+/* A script keeps its mode, unless we have put into it what may be secret. */
+static void
+close_script(struct env_set *set, struct env_file *file,
+    const struct worker_env *env)
+{
+	bool close = is_new(file, env->token ? secret_bytes(env->token) :
+	    NULL);
+
+	for (size_t i = 0; i < env->n_extras && !close; i++)
+		close = is_new(file, env->extras[i].value);
+	if (!close || (file->mode & 077) == 0)
+		return;
+	buf_printf(&set->remarks, "    %s: others could read (%04o) what is "
+	    "put into it; it becomes %04o\n", file->path,
+	    (unsigned int)file->mode, (unsigned int)file->mode & 0700);
+	file->mode &= 0700;
+}
+
 static int
 edit_file(struct env_set *set, struct env_file *file, const char *where,
     const struct worker_env *env, struct worker_env_result *result,
@@ -285,9 +310,11 @@ edit_file(struct env_set *set, struct env_file *file, const char *where,
 	free(shown);
 	if (rc != 0)
 		return -1;
-	if (file->script && one.changed > 0)
+	if (file->script && one.changed > 0) {
 		buf_printf(&set->remarks, "    %s: %zu assignments get "
 		    "another value\n", file->path, one.changed);
+		close_script(set, file, env);
+	}
 	for (enum env_reader r = ENV_SH; r < ENV_READERS; r++) {
 		if (one.disagree & (1u << r))
 			buf_printf(&set->remarks, "    %s: %s would read "

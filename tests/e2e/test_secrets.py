@@ -364,6 +364,9 @@ def test_a_switch_keeps_its_secrets(bed, src, dst, cron, make_live,
     script.write_text(script.read_text().replace(
         "#!/bin/sh\n", f"#!/bin/sh\nexport START_KEY={LIVE['START_KEY']}\n"))
     script.chmod(0o700)
+    keyed = live.path / "start-keyed.sh"
+    keyed.write_text("#!/bin/sh\nexport LETTA_API_KEY=none\n")
+    keyed.chmod(0o755)
     cron.set(f"CRON_KEY={LIVE['CRON_KEY']}", live.crontab_line)
     live.start()
     said = live.say(3)
@@ -374,10 +377,11 @@ def test_a_switch_keeps_its_secrets(bed, src, dst, cron, make_live,
     trial = Trial(sanctumctl, [src, dst], (LIVE["CRON_KEY"],
                                            LIVE["START_KEY"]))
     trial.run(4, "plan", job)
-    for command in ("apply", "verify", "reverse"):
+    for command in ("apply", "verify"):
         trial.run(0, command, job)
-    for host in (src, dst):
-        for top in WRITTEN:
-            for path, mode, canary in look.files_with(LIVE.values(),
-                                                      host.path(top)):
-                assert mode & 0o077 == 0, (path, canary)
+    found = [(path.name, mode) for host in (src, dst) for top in WRITTEN
+             for path, mode, _ in look.files_with(
+                 (*LIVE.values(), TARGET_PASSWORD), host.path(top))]
+    assert (keyed.name, 0o700) in found
+    assert not [one for one in found if one[1] & 0o077]
+    trial.run(0, "reverse", job)
