@@ -69,6 +69,9 @@ word_of(const struct procs_info *info, size_t n)
 static struct seen *
 find_seen(const struct look *look, pid_t pid)
 {
+	/* They come in order: one that is new is behind the last. */
+	if (look->n > 0 && look->list[look->n - 1].pid < pid && !look->tree)
+		return NULL;
 	for (size_t i = 0; i < look->n; i++) {
 		if (look->list[i].pid == pid)
 			return &look->list[i];

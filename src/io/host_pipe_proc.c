@@ -8,6 +8,7 @@
 #include "io/wire_data.h"
 
 #define RUN_GRACE_MS 30000
+#define PROCESSES_MAX (4u * 1024u * 1024u)	/* Linux' PID_MAX_LIMIT */
 
 int
 host_pipe_run(void *state, const struct proc_spec *spec,
@@ -64,17 +65,21 @@ host_pipe_connects(void *state, const char *address, unsigned int port,
 struct list {
 	procs_each *each;
 	void *ctx;
+	uint32_t n;
 };
 
 static int
 take_process(struct host_pipe *p, enum wire_type type, struct wire_reader *r,
     void *ctx, struct err *err)
 {
-	const struct list *list = ctx;
+	struct list *list = ctx;
 	struct procs_info info;
 
 	(void)type;
 	wire_data_get_process(r, &info);
+	/* A list without end would take all our memory. */
+	if (++list->n > PROCESSES_MAX)
+		r->bad = true;
 	if (host_pipe_check(p, r, "process", err) != 0)
 		return -1;
 	return list->each(list->ctx, &info, err);
