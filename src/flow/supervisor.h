@@ -122,6 +122,9 @@ int supervisor_home(struct host *, const struct supervisor *, char **home,
  *
  * from_home  of supervisor_home
  *
+ * On the host that it was found on, where the mark has put it out of use, a
+ * unit gets a second name, NAME-MARK.service; lines and sections need none.
+ *
  * ERR_USAGE: to_dir has a byte that would need quoting.  ERR_STALE: another
  * one of the name is there.
  */

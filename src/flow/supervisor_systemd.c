@@ -118,11 +118,10 @@ disable(struct host *host, const struct supervisor *s, const char *mark,
 	return rc;
 }
 
+/* Remove the drop-in of a mark from a unit's directory of drop-ins. */
 static int
-enable(struct host *host, const struct supervisor *s, const char *mark,
-    struct err *err)
+lift(struct host *host, const char *dir, const char *mark, struct err *err)
 {
-	char *dir = drop_in_dir(s);
 	char *path = mem_printf("%s/" OURS "%s.conf", dir, mark);
 	const char *const argv[] = { "rmdir", "--", dir, NULL };
 	int status, rc = host_remove(host, path, err);
@@ -131,20 +130,31 @@ enable(struct host *host, const struct supervisor *s, const char *mark,
 	if (rc == 0)
 		rc = supervisor_run(host, argv, NULL, 0, &status, NULL, NULL,
 		    err);
-	if (rc == 0) {
+	if (rc == 0)
 		fault_point("unit");
-		rc = reload(host, s->user, err);
-	}
-	free(dir);
 	free(path);
 	return rc;
 }
 
+static int
+enable(struct host *host, const struct supervisor *s, const char *mark,
+    struct err *err)
+{
+	char *dir = drop_in_dir(s);
+	int rc = lift(host, dir, mark, err);
+
+	if (rc == 0)
+		rc = reload(host, s->user, err);
+	free(dir);
+	return rc;
+}
+
 static char *
-goal_path(const struct supervisor *s, const struct supervisor_goal *goal)
+goal_path(const struct supervisor *s, const struct supervisor_goal *goal,
+    const char *name)
 {
 	return s->user ? mem_printf("%s/" USER_UNITS "/%s", goal->owner.home,
-	    s->name) : mem_printf(SYSTEM_UNITS "/%s", s->name);
+	    name) : mem_printf(SYSTEM_UNITS "/%s", name);
 }
 
 static const char *
@@ -171,6 +181,40 @@ look_at_goal(struct host *host, const char *path, const char *mark,
 		*err = failed;
 	buf_wipe(&text);
 	free(first);
+	return rc;
+}
+
+/*
+ * The second name, for the host that it was found on: the unit itself has to
+ * wait there, as it was, for `reverse'.
+ */
+static char *
+second_name(const struct supervisor *s, const char *mark)
+{
+	return mem_printf("%.*s-%s.service", (int)(strlen(s->name) -
+	    strlen(".service")), s->name, mark);
+}
+
+/*
+ * Its name there: the one that it has, or the second when the job's drop-in
+ * holds for a unit of the first that the job has not installed.
+ */
+static int
+goal_name(struct host *host, const struct supervisor *s,
+    const struct supervisor_goal *goal, char **name, struct err *err)
+{
+	char *unit = goal_path(s, goal, s->name);
+	char *drop_in = mem_printf("%s.d/" OURS "%s.conf", unit, goal->mark);
+	bool there = false, ours = false;
+	struct fs_meta meta;
+	int rc = host_stat(host, drop_in, &meta, err);
+
+	if (rc == 0)
+		rc = look_at_goal(host, unit, goal->mark, &there, &ours, err);
+	*name = rc == 0 && meta.type != FS_NONE && !(there && ours) ?
+	    second_name(s, goal->mark) : mem_strdup(s->name);
+	free(unit);
+	free(drop_in);
 	return rc;
 }
 
@@ -240,20 +284,17 @@ warn_of_linger(struct host *host, const char *user)
 	free(path);
 }
 
+/* Written, enabled, and free of a drop-in that a `reverse' has left. */
 static int
-install(struct host *host, const struct supervisor *s,
-    const struct supervisor_goal *goal, struct err *err)
+install_as(struct host *host, const struct supervisor *s,
+    const struct supervisor_goal *goal, const char *name, struct err *err)
 {
-	char *path = goal_path(s, goal);
+	char *path = goal_path(s, goal, name);
+	char *drop_ins = mem_printf("%s.d", path);
 	const char *user = goal_user(s, goal);
 	bool there, ours;
-	int rc;
+	int rc = look_at_goal(host, path, goal->mark, &there, &ours, err);
 
-	if (!s->user && host_facts(host)->uid != 0)
-		rc = err_set(err, ERR_AUTH, "%s: %s is a unit of the system, "
-		    "which root alone can install", host_name(host), s->name);
-	else
-		rc = look_at_goal(host, path, goal->mark, &there, &ours, err);
 	if (rc == 0 && !ours)
 		rc = err_set(err, ERR_STALE, "%s:%s: another unit of this "
 		    "name is there and was left alone; move it away, or set "
@@ -262,27 +303,52 @@ install(struct host *host, const struct supervisor *s,
 	if (rc == 0)
 		rc = write_unit(host, s, goal, path, err);
 	if (rc == 0)
+		rc = lift(host, drop_ins, goal->mark, err);
+	if (rc == 0)
 		rc = reload(host, user, err);
 	if (rc == 0 && is_installed_by_boot(s))
-		rc = systemctl(host, user, "enable", s->name, err);
+		rc = systemctl(host, user, "enable", name, err);
 	if (rc == 0 && user)
 		warn_of_linger(host, user);
 	free(path);
+	free(drop_ins);
 	return rc;
 }
 
 static int
-take_out(struct host *host, const struct supervisor *s,
+install(struct host *host, const struct supervisor *s,
     const struct supervisor_goal *goal, struct err *err)
 {
-	char *path = goal_path(s, goal);
+	char *name;
+	int rc;
+
+	if (!s->user && host_facts(host)->uid != 0)
+		return err_set(err, ERR_AUTH, "%s: %s is a unit of the "
+		    "system, which root alone can install", host_name(host),
+		    s->name);
+	rc = goal_name(host, s, goal, &name, err);
+	if (rc == 0)
+		rc = install_as(host, s, goal, name, err);
+	free(name);
+	return rc;
+}
+
+/* Only what begins with our mark is ours to remove. */
+static int
+take_out_as(struct host *host, const struct supervisor *s,
+    const struct supervisor_goal *goal, const char *name, struct err *err)
+{
+	char *path = goal_path(s, goal, name);
+	char *drop_ins = mem_printf("%s.d", path);
 	const char *user = goal_user(s, goal);
 	bool there, ours;
 	int rc = look_at_goal(host, path, goal->mark, &there, &ours, err);
 
 	if (rc == 0 && there && ours) {
 		if (is_installed_by_boot(s))
-			rc = systemctl(host, user, "disable", s->name, err);
+			rc = systemctl(host, user, "disable", name, err);
+		if (rc == 0)
+			rc = lift(host, drop_ins, goal->mark, err);
 		if (rc == 0)
 			rc = host_remove(host, path, err);
 		fault_point("unit");
@@ -290,6 +356,20 @@ take_out(struct host *host, const struct supervisor *s,
 			rc = reload(host, user, err);
 	}
 	free(path);
+	free(drop_ins);
+	return rc;
+}
+
+static int
+take_out(struct host *host, const struct supervisor *s,
+    const struct supervisor_goal *goal, struct err *err)
+{
+	char *second = second_name(s, goal->mark);
+	int rc = take_out_as(host, s, goal, s->name, err);
+
+	if (rc == 0)
+		rc = take_out_as(host, s, goal, second, err);
+	free(second);
 	return rc;
 }
 

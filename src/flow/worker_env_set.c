@@ -8,12 +8,14 @@
 #include "core/diff.h"
 #include "core/dotenv.h"
 #include "core/env_dialect.h"
+#include "core/shpath.h"
 #include "core/worker.h"
 #include "core/worker_env.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/worker.h"
 #include "flow/worker_env_set.h"
+#include "flow/worker_paths.h"
 #include "io/host.h"
 
 #define EXTRAS_MAX 128
@@ -404,6 +406,53 @@ fill_extras(struct run *run, const struct conf_worker *worker,
 	return true;
 }
 
+static void
+move_script(struct env_set *set, struct env_file *file,
+    const struct shpath_move *move)
+{
+	struct buf moved = BUF_INIT(2 * ENV_MAX);
+
+	shpath_rewrite(buf_cstr(&file->after), file->after.len, move, &moved);
+	if (moved.len != file->after.len ||
+	    memcmp(moved.data, file->after.data, moved.len) != 0) {
+		buf_wipe(&file->after);
+		buf_add(&file->after, moved.data, moved.len);
+		buf_printf(&set->remarks, "    %s: paths below %s become "
+		    "those below %s\n", file->path, move->from_dir,
+		    move->to_dir);
+	}
+	buf_wipe(&moved);
+}
+
+/*
+ * A start script goes where the worker was by its whole path: in another
+ * directory it would find nothing, or start the source.  A path that a shell
+ * would have to quote is left, and worker_paths_say tells of it.
+ */
+static int
+move_scripts(struct env_set *set, struct run *run, struct host *from,
+    struct err *err)
+{
+	const struct conf_worker *worker = set->worker;
+	struct shpath_move move = { .from_home = host_facts(from)->home };
+	struct host *to;
+	char *from_dir, *to_dir;
+
+	if (run_host(run, worker->to_host, &to, err) != 0)
+		return -1;
+	move.from_dir = from_dir = worker_paths_full(from, worker->from_path);
+	move.to_dir = to_dir = worker_paths_full(to, worker->to_path);
+	move.to_home = host_facts(to)->home;
+	for (size_t i = 0; i < set->n_files; i++) {
+		if (set->files[i].script && !str_eq(from_dir, to_dir) &&
+		    shpath_is_plain(to_dir))
+			move_script(set, &set->files[i], &move);
+	}
+	free(from_dir);
+	free(to_dir);
+	return 0;
+}
+
 int
 env_set_make(struct env_set *set, struct run *run, const char *id,
     struct err *err)
@@ -439,6 +488,8 @@ env_set_make(struct env_set *set, struct run *run, const char *id,
 		rc = read_above(set, from, err);
 	if (rc == 0)
 		rc = edit(set, where, &env, err);
+	if (rc == 0)
+		rc = move_scripts(set, run, from, err);
 	free(where);
 	free(url);
 	return rc;

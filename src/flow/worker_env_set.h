@@ -26,6 +26,9 @@ struct run;
  *     set->files[i].after
  *     env_set_free(set);
  *
+ * In another directory a start script names that one: every path in it that is
+ * the worker's directory or below (core/shpath.h).
+ *
  * A .env above the worker's directory that Broca would find (it takes the
  * nearest one from main.py upward) is carried as broca/.env: at the target
  * nothing lies above.

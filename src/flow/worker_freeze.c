@@ -16,6 +16,7 @@
 #include "flow/worker_queue.h"
 #include "flow/worker_stop.h"
 #include "flow/worker_switch.h"
+#include "flow/worker_twins.h"
 #include "io/host.h"
 #include "io/journal.h"
 
@@ -25,7 +26,7 @@
 struct freeze {
 	struct run *run;
 	const struct conf_worker *worker;
-	struct host *from;
+	struct host *from, *to;
 	char *db;			/* NULL: there is none */
 	struct supervisors supervisors;
 	struct worker_processes processes;
@@ -64,6 +65,8 @@ freeze_open(struct run *run, const struct conf_worker *worker,
 
 	*freeze = (struct freeze){ .run = run, .worker = worker };
 	rc = run_host(run, worker->from_host, &freeze->from, err);
+	if (rc == 0)
+		rc = run_host(run, worker->to_host, &freeze->to, err);
 	if (rc == 0)
 		rc = find_db(freeze, err);
 	if (rc == 0 && worker_supervised(worker))
@@ -114,6 +117,54 @@ check_supervisors(const struct freeze *freeze, struct err *err)
 	return 0;
 }
 
+/* It would start the new tree as soon as that is in its place. */
+static int
+check_target(const struct freeze *freeze, struct err *err)
+{
+	const struct conf_worker *worker = freeze->worker;
+	struct supervisors there;
+	const struct supervisor *one;
+	int rc;
+
+	if (!worker_supervised(worker))
+		return 0;
+	rc = supervisor_find(freeze->to, worker->to_path, &there, err);
+	for (size_t i = 0; i < there.n && rc == 0; i++) {
+		one = &there.list[i];
+		if (one->disabled)
+			continue;
+		rc = err_set(err, ERR_STALE, "%s: %s starts what is in %s, "
+		    "where the worker would come; take it out of use first",
+		    worker->to_host->name, one->where, worker->to_path);
+	}
+	supervisors_clear(&there);
+	return rc;
+}
+
+/*
+ * Two Brocas of one token or agent, now or once the staged one is started:
+ * said while nothing has been stopped.
+ */
+static int
+check_twins(const struct freeze *freeze, const char *staging,
+    struct err *err)
+{
+	const struct conf_worker *worker = freeze->worker;
+	struct buf why = BUF_INIT(4096);
+	bool found = false;
+	int rc = 0;
+
+	if (worker_has_broca(worker))
+		rc = worker_twins_before(freeze->from, worker->from_path,
+		    freeze->to, staging, &found, &why, err);
+	if (rc == 0 && found)
+		rc = err_set(err, ERR_STALE, "two Brocas would take each "
+		    "other's messages: %s; stop one of them first",
+		    buf_cstr(&why));
+	buf_clear(&why);
+	return rc;
+}
+
 static void
 show_supervisors(const struct freeze *freeze, struct plan_note *note)
 {
@@ -139,7 +190,9 @@ say_prediction(const struct freeze *freeze, struct plan_note *note,
 	const struct conf_worker *worker = freeze->worker;
 	uint64_t ms;
 
-	if (worker_freeze_predict(freeze->run, worker, &ms, err) != 0)
+	if (worker_freeze_predict(freeze->run, worker, &ms, err) != 0 ||
+	    worker_put_instant(freeze->run, worker, "predicted-ms",
+	    (int64_t)ms, err) != 0)
 		return -1;
 	if (freeze->processes.n > 0 && ms > (uint64_t)most * 1000)
 		return err_set(err, ERR_USAGE, "[worker %s] would stand for "
@@ -173,6 +226,10 @@ freeze_probe(struct run *run, const struct step *step, struct plan_note *note,
 	if (freeze_open(run, worker, &freeze, err) != 0)
 		return -1;
 	rc = check_supervisors(&freeze, err);
+	if (rc == 0)
+		rc = check_target(&freeze, err);
+	if (rc == 0)
+		rc = check_twins(&freeze, NULL, err);
 	if (rc == 0)
 		rc = say_prediction(&freeze, note, err);
 	if (rc == 0)
@@ -335,24 +392,44 @@ freeze_act(struct run *run, const struct step *step, struct plan_note *note,
     struct err *err)
 {
 	const struct conf_worker *worker = step->subject;
+	char *staging = worker_staging(run, worker);
 	struct freeze freeze;
 	size_t killed = 0;
 	int rc;
 
-	if (thaw_stale(run, worker, err) != 0 ||
-	    freeze_open(run, worker, &freeze, err) != 0)
+	rc = thaw_stale(run, worker, err);
+	if (rc == 0)
+		rc = freeze_open(run, worker, &freeze, err);
+	if (rc != 0) {
+		free(staging);
 		return -1;
+	}
 	rc = check_supervisors(&freeze, err);
+	if (rc == 0)
+		rc = check_twins(&freeze, staging, err);
 	if (rc == 0)
 		rc = stop_it(&freeze, &killed, err);
 	if (rc == 0)
 		rc = probe_lock(&freeze, err);
 	if (rc == 0)
+		rc = worker_freeze_check(run, worker, err);
+	if (rc == 0)
 		plan_say(note, '~', "%zu processes ended%s, %zu that start "
 		    "them turned off", freeze.processes.n,
 		    killed ? ", by SIGKILL" : "", freeze.supervisors.n);
 	freeze_close(&freeze);
+	free(staging);
 	return rc;
+}
+
+static bool
+is_alive(const struct freeze *freeze, const char *tree)
+{
+	for (size_t i = 0; i < freeze->processes.n; i++) {
+		if (str_eq(freeze->processes.list[i].tree, tree))
+			return true;
+	}
+	return false;
 }
 
 static int
@@ -366,7 +443,8 @@ start_those(struct freeze *freeze, const char *ran, struct err *err)
 	    err);
 	for (; rc == 0 && *tree; tree++) {
 		for (size_t i = 0; i < there.n && rc == 0; i++) {
-			if (strstr(ran, *tree) && !there.list[i].disabled &&
+			if (strstr(ran, *tree) && !is_alive(freeze, *tree) &&
+			    !there.list[i].disabled &&
 			    worker_starts_tree(&there.list[i], *tree))
 				rc = supervisor_start(freeze->from,
 				    &there.list[i], err);
@@ -404,27 +482,85 @@ start_again(struct freeze *freeze, struct err *err)
 	return rc;
 }
 
-/* The source as it was before: queue first, since Broca reads it at once. */
+/*
+ * A worker that has got a signal ends, sooner or later, so it ends now; one
+ * that has not goes on.  What it leaves in processing would be asked again by
+ * the next one, or never.
+ */
+static int
+finish_stop(struct freeze *freeze, struct plan_note *note, struct err *err)
+{
+	const struct conf_worker *worker = freeze->worker;
+	struct worker_queue_counts counts = { 0 };
+	size_t killed;
+	int64_t stood;
+
+	if (worker_stood_ms(freeze->run, worker, &stood, err) != 0)
+		return -1;
+	if (stood == 0)
+		return 0;
+	if (worker_stop(freeze->from, worker->from_path, worker->trees, true,
+	    &killed, err) != 0)
+		return -1;
+	worker_processes_clear(&freeze->processes);
+	if (freeze->db && worker_queue_counts(freeze->from, freeze->db,
+	    &counts, err) != 0)
+		return -1;
+	if (counts.processing > 0 && worker_queue_judge(freeze->run, worker,
+	    WORKER_MOVE, freeze->from, freeze->db, note, err) != 0)
+		return -1;
+	return worker_queue_forget(freeze->run, worker, WORKER_MOVE, err);
+}
+
+/* The queue first, since Broca reads it at once. */
+static int
+settle(struct freeze *freeze, struct plan_note *note, struct err *err)
+{
+	if (freeze->db && worker_queue_thaw(freeze->run, freeze->worker,
+	    WORKER_MOVE, freeze->from, freeze->db, err) != 0)
+		return -1;
+	fault_point("worker_released");
+	if (finish_stop(freeze, note, err) != 0)
+		return -1;
+	fault_point("worker_settled");
+	return 0;
+}
+
+/* The source as it was before. */
+static int
+thaw_open(struct freeze *freeze, struct plan_note *note, int64_t *stood,
+    struct err *err)
+{
+	const struct conf_worker *worker = freeze->worker;
+	struct run *run = freeze->run;
+	bool ours = worker_supervised(worker);
+
+	/* What a reverse held at the target is of no account any more. */
+	if (worker_queue_forget(run, worker, WORKER_REVERSE, err) != 0 ||
+	    (ours && settle(freeze, note, err) != 0) ||
+	    worker_note_stood(run, worker, stood, err) != 0 ||
+	    worker_put_instant(run, worker, "stood-from", 0, err) != 0 ||
+	    (ours && start_again(freeze, err) != 0))
+		return -1;
+	return worker_put_instant(run, worker, "reversing", 0, err);
+}
+
 static int
 thaw(struct run *run, const struct conf_worker *worker,
     struct plan_note *note, struct err *err)
 {
 	struct freeze freeze;
-	int rc = 0;
+	int64_t stood = 0;
+	int rc;
 
 	if (freeze_open(run, worker, &freeze, err) != 0)
 		return -1;
-	if (freeze.db && worker_supervised(worker))
-		rc = worker_queue_thaw(run, worker, WORKER_MOVE, freeze.from,
-		    freeze.db, err);
-	fault_point("worker_released");
+	rc = thaw_open(&freeze, note, &stood, err);
 	if (rc == 0)
-		rc = start_again(&freeze, err);
-	if (rc == 0)
-		rc = worker_put_instant(run, worker, "stood-from", 0, err);
-	if (rc == 0)
-		plan_say(note, '~', "%s:%s works as before",
-		    worker->from_host->name, worker->from_path);
+		plan_say(note, '~', "%s:%s %s; stood %" PRId64 ".%" PRId64
+		    " s", worker->from_host->name, worker->from_path,
+		    worker_supervised(worker) ? "works as before" :
+		    "is yours to start", stood / 1000, stood % 1000 / 100);
 	freeze_close(&freeze);
 	return rc;
 }

@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
+#include "core/shpath.h"
+#include "core/worker.h"
 #include "flow/plan.h"
 #include "flow/worker_paths.h"
 #include "io/host.h"
@@ -37,7 +39,7 @@ is_carried(const struct conf_worker *worker, const char *path)
 
 /* What grep -Zn printed: path, NUL, line, ":", text, line end. */
 static void
-say_lines(const struct conf_worker *worker, const char *root,
+say_lines(const struct conf_worker *worker, const char *root, bool scripts,
     const struct buf *out, struct plan_note *note)
 {
 	const char *at = buf_cstr(out), *end = at + out->len, *line, *last;
@@ -49,7 +51,8 @@ say_lines(const struct conf_worker *worker, const char *root,
 		    NULL;
 		if (!last || strlen(at) <= root_len)
 			break;
-		if (!is_carried(worker, at + root_len))
+		if (!is_carried(worker, at + root_len) ||
+		    (!scripts && worker_is_script(at + root_len)))
 			continue;
 		if (n == 0)
 			buf_printf(&note->diff, "    name %s, which is "
@@ -69,7 +72,7 @@ say_lines(const struct conf_worker *worker, const char *root,
 
 static int
 look(struct host *from, const struct conf_worker *worker, const char *root,
-    struct plan_note *note, struct err *err)
+    bool scripts, struct plan_note *note, struct err *err)
 {
 	const char *const argv[] = {
 		"find", root, "-maxdepth", "8",
@@ -88,7 +91,7 @@ look(struct host *from, const struct conf_worker *worker, const char *root,
 	proc_result_init(&result, OUT_MAX);
 	rc = host_ask(from, &spec, &result, err);
 	if (rc == 0)
-		say_lines(worker, root, &result.out, note);
+		say_lines(worker, root, scripts, &result.out, note);
 	proc_result_clear(&result);
 	return rc;
 }
@@ -103,7 +106,8 @@ worker_paths_say(struct host *from, struct host *to,
 	int rc = 0;
 
 	if (!str_eq(root, there))
-		rc = look(from, worker, root, note, err);
+		rc = look(from, worker, root, !shpath_is_plain(there), note,
+		    err);
 	free(root);
 	free(there);
 	return rc;

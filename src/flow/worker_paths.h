@@ -11,9 +11,11 @@ struct plan_note;
 
 /*
  * Text files of a worker that name its directory at the source by its whole
- * path, which is another one on the target: start scripts, settings.json,
- * units.  Said with file and line, never with what stands there; the first 40
- * of them.  Nothing is changed.  .env files have a step of their own.
+ * path, which is another one on the target: settings.json, profiles, notes.
+ * Said with file and line, never with what stands there; the first 40 of them.
+ * Nothing is changed.  .env files and start scripts have a step of their own
+ * (worker_env_set.h); a script is named here when the target's path would
+ * have to be quoted in it.
  */
 int worker_paths_say(struct host *from, struct host *to,
     const struct conf_worker *, struct plan_note *, struct err *) MUST_CHECK;

@@ -53,7 +53,8 @@ int worker_queue_mark(struct run *, const struct conf_worker *, struct host *,
     const char *db, struct err *) MUST_CHECK;
 
 /*
- * Bring back.  Both workers are stopped; only to_db is written.  fresh false:
+ * Bring back, from the target's database from_db into the source's, to_db.
+ * Both workers are stopped; only to_db is written.  fresh false:
  * no new row, the state of known ones alone, without which the source would
  * answer what the target has answered.
  *

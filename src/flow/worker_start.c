@@ -285,23 +285,6 @@ bring_up(struct start *start, struct plan_note *note, uint64_t *waiting,
 	return rc;
 }
 
-/* How long it stood, for the report; a resumed start does not count again. */
-static int
-note_stood(struct start *start, int64_t *stood, struct err *err)
-{
-	char *key = run_key("worker", start->worker->name, "stood-ms");
-	char *text;
-	int rc;
-
-	rc = worker_stood_ms(start->run, start->worker, stood, err);
-	text = mem_printf("%" PRId64, *stood);
-	if (rc == 0)
-		rc = journal_put(start->run->journal, key, text, err);
-	free(text);
-	free(key);
-	return rc;
-}
-
 /* Another live Broca with this token or agent: then no third one. */
 static int
 refuse_twins(struct start *start, struct err *err)
@@ -364,8 +347,13 @@ start_act(struct run *run, const struct step *step, struct plan_note *note,
 	rc = check_before(&start, again > 0, err);
 	if (rc == 0 && worker_supervised(worker))
 		rc = bring_up(&start, note, &waiting, err);
+	else if (rc == 0)
+		rc = worker_put_instant(run, worker, "started",
+		    clock_epoch_ms(), err);
 	if (rc == 0)
-		rc = note_stood(&start, &stood, err);
+		rc = worker_note_stood(run, worker, &stood, err);
+	if (rc == 0)
+		rc = worker_put_instant(run, worker, "stood-from", 0, err);
 	if (rc == 0)
 		drop_sums(run, worker);
 	if (rc == 0 && !worker_supervised(worker))
@@ -438,6 +426,30 @@ stop_target(struct start *start, struct err *err)
 	return rc;
 }
 
+/* With `supervisor = none' it is ended by somebody else, before. */
+static int
+refuse_running(struct start *start, struct err *err)
+{
+	const struct conf_worker *worker = start->worker;
+	struct worker_processes processes;
+	struct buf text = BUF_INIT(512);
+	int rc;
+
+	rc = worker_processes(start->to, start->to_dir, worker->trees,
+	    &processes, err);
+	if (rc == 0 && processes.n > 0) {
+		worker_processes_show(&processes, &text);
+		rc = err_set(err, ERR_STALE, "%s:%s: runs (%s), and "
+		    "`supervisor = none' in [worker %s] leaves it to you to "
+		    "stop it: do, then run the same command again",
+		    worker->to_host->name, worker->to_path, buf_cstr(&text),
+		    worker->name);
+	}
+	worker_processes_clear(&processes);
+	buf_clear(&text);
+	return rc;
+}
+
 /* What the target has queued and answered, into the source at rest. */
 static int
 bring_back(struct start *start, struct plan_note *note, struct err *err)
@@ -459,6 +471,36 @@ bring_back(struct start *start, struct plan_note *note, struct err *err)
 	return rc;
 }
 
+/* Behind what came back, if there is something. */
+static void
+say_stands(const struct conf_worker *worker, struct plan_note *note)
+{
+	char *back = note->summary.len > 0 ?
+	    mem_printf("; %s", buf_cstr(&note->summary)) : mem_strdup("");
+
+	plan_say(note, '-', "%s:%s stands%s", worker->to_host->name,
+	    worker->to_path, back);
+	free(back);
+}
+
+/* From here on the source is to be brought back, and nothing else. */
+static int
+begin_reverse(struct run *run, const struct conf_worker *worker,
+    struct err *err)
+{
+	bool begun;
+
+	if (worker_reversing(run, worker, &begun, err) != 0)
+		return -1;
+	if (begun)
+		return 0;
+	if (worker_put_instant(run, worker, "stood-from", clock_epoch_ms(),
+	    err) != 0)
+		return -1;
+	return worker_put_instant(run, worker, "reversing", clock_epoch_ms(),
+	    err);
+}
+
 /*
  * The target stops, as the source did, and what it has queued and answered
  * since goes back into the source's database, which is at rest.
@@ -478,7 +520,10 @@ start_undo(struct run *run, const struct step *step, struct plan_note *note,
 	    worker_started(run, worker, &started, err) != 0 ||
 	    start_open(run, worker, &start, err) != 0)
 		return -1;
-	rc = worker_supervised(worker) ? stop_target(&start, err) : 0;
+	rc = started > 0 ? begin_reverse(run, worker, err) : 0;
+	if (rc == 0)
+		rc = worker_supervised(worker) ? stop_target(&start, err) :
+		    refuse_running(&start, err);
 	if (rc == 0 && started > 0 && start.db)
 		rc = bring_back(&start, note, err);
 	if (rc == 0 && worker_supervised(worker))
@@ -486,8 +531,7 @@ start_undo(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = worker_put_instant(run, worker, "started", 0, err);
 	if (rc == 0)
-		plan_say(note, '-', "%s:%s stands", worker->to_host->name,
-		    worker->to_path);
+		say_stands(worker, note);
 	start_close(&start);
 	return rc;
 }
