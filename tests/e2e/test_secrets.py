@@ -16,8 +16,9 @@ from bed.site import TARGET_PASSWORD
 from bed.space import child_of
 from bed.wait import wait_for
 
+from conftest import OTHER_AGENT
+
 TARGET = "http://127.0.0.1:18283"
-AGENT = "agent-22222222-2222-4222-8222-222222222222"
 
 #: Never the value of anything else; none is part of another.
 SOURCE_TOKEN = "canary-source-4b1f6b0c"
@@ -205,11 +206,11 @@ def test_an_agent_job_keeps_its_secrets(source, second, source_letta,
 
 
 def test_a_workers_job_keeps_its_secrets(bed, src, dst, make_worker,
-                                         sanctumctl, tmp_path):
+                                         worker_letta, sanctumctl, tmp_path):
     made = make_worker(token=OLD_KEY)
     hide_canaries(made)
-    job = jobs.workers_job(tmp_path / "workers.conf", bed, made, AGENT,
-                           server_url=TARGET)
+    job = jobs.workers_job(tmp_path / "workers.conf", bed, made,
+                           OTHER_AGENT, server_url=worker_letta.url)
     trial = Trial(sanctumctl, [src, dst])
     trial.run_all(job)
     assert not list(look.files_with(CANARIES, tmp_path))
@@ -222,9 +223,9 @@ def test_a_workers_job_keeps_its_secrets(bed, src, dst, make_worker,
 
 def test_a_greenfield_job_keeps_its_secrets(bed, acme, source, source_letta,
                                             target_letta, src, dst, agent_id,
-                                            make_worker, sanctumctl,
+                                            users, make_worker, sanctumctl,
                                             tmp_path):
-    made = make_worker(agent_id=agent_id, token=OLD_KEY)
+    made = make_worker(agent_id=agent_id, token=OLD_KEY, users=users)
     hide_canaries(made)
     job = jobs.greenfield_job(tmp_path / "greenfield.conf", bed, made,
                               agent_id)
