@@ -46,6 +46,15 @@ def ancestors(pid):
         pid = parent_of(pid)
 
 
+def program_of(pid):
+    """Return what a process runs: a fork runs its parent's until its exec,
+    and has its environment so long."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return None
+
+
 def space_of(pid):
     """Return what tells the processes of one host from all others."""
     try:
@@ -93,7 +102,8 @@ class Watch:
                 if pid not in self.before and self._is_ours(pid):
                     self._note(pid, "cmdline")
                     self.started.add(read(f"/proc/{pid}/comm").strip())
-                    self._note(pid, "environ")
+                    if program_of(pid) != program_of(self.pid):
+                        self._note(pid, "environ")
 
     def _is_ours(self, pid):
         above = list(ancestors(pid))[1:]
