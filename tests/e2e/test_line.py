@@ -112,7 +112,7 @@ def finish(sanctumctl, job, dst, made):
     again = sanctumctl("apply", job)
     assert again.rc == 0, again.err
     there = worker.manifest(dst.path(made.home) / "smcp")
-    here = worker.manifest(made.smcp)
+    here = worker.unfenced(worker.manifest(made.smcp))
     for listing in (here, there):
         for name in list(listing):
             if name.startswith("logs") or name == ".env":
