@@ -81,15 +81,17 @@ static int
 is_within(struct run *run, const struct plan *plan, size_t last, bool *out,
     struct err *err)
 {
+	const struct conf_worker *worker = plan->steps[last].subject;
 	enum journal_state state;
+	bool reversing;
 	int64_t started;
 
 	if (journal_step_state(run->journal,
 	    plan->steps[first_of(plan, last)].name, &state, err) != 0 ||
-	    worker_started(run, plan->steps[last].subject, &started,
-	    err) != 0)
+	    worker_reversing(run, worker, &reversing, err) != 0 ||
+	    worker_started(run, worker, &started, err) != 0)
 		return -1;
-	*out = started == 0 &&
+	*out = started == 0 && !reversing &&
 	    (state == JOURNAL_BEGUN || state == JOURNAL_DONE);
 	return 0;
 }
@@ -114,12 +116,34 @@ switch_rescue(struct run *run, const struct plan *plan,
 	return -1;
 }
 
+/* A reverse that was killed has the rows of a target at its source. */
+static int
+refuse_reversing(struct run *run, struct err *err)
+{
+	const struct conf *conf = run->conf;
+	bool reversing;
+
+	for (size_t i = 0; i < conf->n_workers; i++) {
+		if (worker_reversing(run, &conf->workers[i], &reversing,
+		    err) != 0)
+			return -1;
+		if (reversing)
+			return err_set(err, ERR_STALE, "[worker %s] is on its "
+			    "way back to its source, and may stand: run "
+			    "`reverse' to its end first",
+			    conf->workers[i].name);
+	}
+	return 0;
+}
+
 int
 switch_apply(struct run *run, const struct plan *plan, bool early_only,
     const struct plan_watch *watch, size_t *acted, struct err *err)
 {
 	size_t end = early_only ? plan->n_early : plan->n_steps, at;
 
+	if (refuse_reversing(run, err) != 0)
+		return -1;
 	if (plan_apply_part(run, plan, 0, end, watch, acted, &at, err) == 0)
 		return 0;
 	if (at < plan->n_early)
@@ -145,10 +169,18 @@ int
 switch_reverse(struct run *run, const struct plan *plan,
     const struct plan_watch *watch, size_t *undone, struct err *err)
 {
+	struct err half = ERR_INIT;
+
 	if (switch_refuse_completed(run, err) != 0)
 		return -1;
-	return plan_cancel_part(run, plan, plan->n_early, plan->n_steps,
-	    watch, undone, err);
+	if (plan_cancel_part(run, plan, plan->n_early, plan->n_steps, watch,
+	    undone, err) == 0)
+		return 0;
+	if (refuse_reversing(run, &half) == 0)
+		return -1;
+	err_clear(&half);
+	return err_ctx(err, "the way back is not at its end, and a worker may "
+	    "stand: run the same command again");
 }
 
 int
@@ -160,6 +192,8 @@ switch_complete(struct run *run, struct err *err)
 	if (conf->n_workers == 0)
 		return err_set(err, ERR_USAGE, "job %s moves no worker: there "
 		    "is nothing to complete", conf->name);
+	if (refuse_reversing(run, err) != 0)
+		return -1;
 	for (size_t i = 0; i < conf->n_workers; i++) {
 		if (worker_started(run, &conf->workers[i], &started,
 		    err) != 0)

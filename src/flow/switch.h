@@ -18,7 +18,8 @@ struct run;
  * a signal, max_freeze) is followed at once by taking back what the switch
  * did, so that the source works as before; err says both. When even that
  * fails (the line is cut), err says that it stands, and what to do.  A kill
- * leaves it to the next run, which goes on.
+ * leaves it to the next run, which goes on.  A reverse that was begun is ended
+ * first: all but reverse and cancel are ERR_STALE until then.
  */
 
 /*

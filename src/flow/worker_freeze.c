@@ -546,42 +546,53 @@ finish_stop(struct freeze *freeze, struct plan_note *note, struct err *err)
 
 /* The queue first, since Broca reads it at once. */
 static int
-thaw_supervised(struct freeze *freeze, struct plan_note *note,
-    struct err *err)
+settle(struct freeze *freeze, struct plan_note *note, struct err *err)
 {
-	struct run *run = freeze->run;
-	const struct conf_worker *worker = freeze->worker;
-
-	if (freeze->db && worker_queue_thaw(run, worker, WORKER_MOVE,
-	    freeze->from, freeze->db, err) != 0)
+	if (freeze->db && worker_queue_thaw(freeze->run, freeze->worker,
+	    WORKER_MOVE, freeze->from, freeze->db, err) != 0)
 		return -1;
 	fault_point("worker_released");
 	if (finish_stop(freeze, note, err) != 0)
 		return -1;
 	fault_point("worker_settled");
-	if (worker_put_instant(run, worker, "stood-from", 0, err) != 0)
-		return -1;
-	return start_again(freeze, err);
+	return 0;
 }
 
 /* The source as it was before. */
+static int
+thaw_open(struct freeze *freeze, struct plan_note *note, int64_t *stood,
+    struct err *err)
+{
+	const struct conf_worker *worker = freeze->worker;
+	struct run *run = freeze->run;
+	bool ours = worker_supervised(worker);
+
+	/* What a reverse held at the target is of no account any more. */
+	if (worker_queue_forget(run, worker, WORKER_REVERSE, err) != 0 ||
+	    (ours && settle(freeze, note, err) != 0) ||
+	    worker_note_stood(run, worker, stood, err) != 0 ||
+	    worker_put_instant(run, worker, "stood-from", 0, err) != 0 ||
+	    (ours && start_again(freeze, err) != 0))
+		return -1;
+	return worker_put_instant(run, worker, "reversing", 0, err);
+}
+
 static int
 thaw(struct run *run, const struct conf_worker *worker,
     struct plan_note *note, struct err *err)
 {
 	struct freeze freeze;
+	int64_t stood = 0;
 	int rc;
 
 	if (freeze_open(run, worker, &freeze, err) != 0)
 		return -1;
-	/* What a reverse held at the target is of no account any more. */
-	rc = worker_queue_forget(run, worker, WORKER_REVERSE, err);
-	if (rc == 0 && worker_supervised(worker))
-		rc = thaw_supervised(&freeze, note, err);
+	rc = thaw_open(&freeze, note, &stood, err);
 	if (rc == 0)
-		plan_say(note, '~', "%s:%s %s", worker->from_host->name,
-		    worker->from_path, worker_supervised(worker) ?
-		    "works as before" : "is yours to start");
+		plan_say(note, '~', "%s:%s %s; stood %" PRId64 ".%" PRId64
+		    " s", worker->from_host->name, worker->from_path,
+		    worker_supervised(worker) ? "works as before" :
+		    "is yours to start", stood / 1000, stood % 1000 / 100);
 	freeze_close(&freeze);
 	return rc;
 }

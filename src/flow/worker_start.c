@@ -335,23 +335,6 @@ bring_up(struct start *start, bool again, struct plan_note *note,
 	return rc;
 }
 
-/* How long it stood, for the report; a resumed start does not count again. */
-static int
-note_stood(struct start *start, int64_t *stood, struct err *err)
-{
-	char *key = run_key("worker", start->worker->name, "stood-ms");
-	char *text;
-	int rc;
-
-	rc = worker_stood_ms(start->run, start->worker, stood, err);
-	text = mem_printf("%" PRId64, *stood);
-	if (rc == 0)
-		rc = journal_put(start->run->journal, key, text, err);
-	free(text);
-	free(key);
-	return rc;
-}
-
 /* Another live Broca with this token or agent: then no third one. */
 static int
 refuse_twins(struct start *start, struct err *err)
@@ -414,7 +397,9 @@ start_act(struct run *run, const struct step *step, struct plan_note *note,
 		rc = worker_put_instant(run, worker, "started",
 		    clock_epoch_ms(), err);
 	if (rc == 0)
-		rc = note_stood(&start, &stood, err);
+		rc = worker_note_stood(run, worker, &stood, err);
+	if (rc == 0)
+		rc = worker_put_instant(run, worker, "stood-from", 0, err);
 	if (rc == 0 && !worker_supervised(worker))
 		plan_say(note, '+', "%s:%s is yours to start",
 		    worker->to_host->name, worker->to_path);
@@ -542,6 +527,24 @@ say_stands(const struct conf_worker *worker, struct plan_note *note)
 	free(back);
 }
 
+/* From here on the source is to be brought back, and nothing else. */
+static int
+begin_reverse(struct run *run, const struct conf_worker *worker,
+    struct err *err)
+{
+	bool begun;
+
+	if (worker_reversing(run, worker, &begun, err) != 0)
+		return -1;
+	if (begun)
+		return 0;
+	if (worker_put_instant(run, worker, "stood-from", clock_epoch_ms(),
+	    err) != 0)
+		return -1;
+	return worker_put_instant(run, worker, "reversing", clock_epoch_ms(),
+	    err);
+}
+
 /*
  * The target stops, as the source did, and what it has queued and answered
  * since goes back into the source's database, which is at rest.
@@ -561,8 +564,10 @@ start_undo(struct run *run, const struct step *step, struct plan_note *note,
 	    worker_started(run, worker, &started, err) != 0 ||
 	    start_open(run, worker, &start, err) != 0)
 		return -1;
-	rc = worker_supervised(worker) ? stop_target(&start, err) :
-	    refuse_running(&start, err);
+	rc = started > 0 ? begin_reverse(run, worker, err) : 0;
+	if (rc == 0)
+		rc = worker_supervised(worker) ? stop_target(&start, err) :
+		    refuse_running(&start, err);
 	if (rc == 0 && started > 0 && start.db)
 		rc = bring_back(&start, note, err);
 	if (rc == 0 && worker_supervised(worker))

@@ -188,6 +188,43 @@ worker_freeze_predict(struct run *run, const struct conf_worker *worker,
 }
 
 int
+worker_note_stood(struct run *run, const struct conf_worker *worker,
+    int64_t *stood_ms, struct err *err)
+{
+	if (worker_stood_ms(run, worker, stood_ms, err) != 0)
+		return -1;
+	/* A run that was killed behind this has noted it. */
+	if (*stood_ms == 0)
+		return get_instant(run, worker, "stood-ms", stood_ms, err);
+	return worker_put_instant(run, worker, "stood-ms", *stood_ms, err);
+}
+
+int
+worker_freeze_figures(struct run *run, const struct conf_worker *worker,
+    struct worker_freeze_figures *out, struct err *err)
+{
+	*out = (struct worker_freeze_figures){ 0 };
+	if (get_instant(run, worker, "predicted-ms", &out->predicted_ms,
+	    err) != 0 ||
+	    get_instant(run, worker, "stood-ms", &out->stood_ms, err) != 0 ||
+	    worker_stood_ms(run, worker, &out->standing_ms, err) != 0)
+		return -1;
+	return 0;
+}
+
+int
+worker_reversing(struct run *run, const struct conf_worker *worker,
+    bool *out, struct err *err)
+{
+	int64_t since;
+
+	if (get_instant(run, worker, "reversing", &since, err) != 0)
+		return -1;
+	*out = since > 0;
+	return 0;
+}
+
+int
 worker_started(struct run *run, const struct conf_worker *worker,
     int64_t *out, struct err *err)
 {

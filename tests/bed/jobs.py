@@ -124,7 +124,7 @@ def live_job(path, bed, live, *, target=None, agent_id=None, keys=None,
     """
     options = host_options or {}
     sections = [
-        job("workers", f"{live.name}-worker", **(keys or {})),
+        job("workers", **{"name": f"{live.name}-worker", **(keys or {})}),
         host("old", bed.src, **options), host("node1", bed.dst, **options),
         letta("new", target or live.letta, TARGET_TOKEN)]
     if target is not None:
