@@ -26,7 +26,7 @@
 struct freeze {
 	struct run *run;
 	const struct conf_worker *worker;
-	struct host *from, *to;
+	struct host *from;
 	char *db;			/* NULL: there is none */
 	struct supervisors supervisors;
 	struct worker_processes processes;
@@ -65,8 +65,6 @@ freeze_open(struct run *run, const struct conf_worker *worker,
 
 	*freeze = (struct freeze){ .run = run, .worker = worker };
 	rc = run_host(run, worker->from_host, &freeze->from, err);
-	if (rc == 0)
-		rc = run_host(run, worker->to_host, &freeze->to, err);
 	if (rc == 0)
 		rc = find_db(freeze, err);
 	if (rc == 0 && worker_supervised(worker))
@@ -124,11 +122,15 @@ check_target(const struct freeze *freeze, struct err *err)
 	const struct conf_worker *worker = freeze->worker;
 	struct supervisors there;
 	const struct supervisor *one;
+	struct host *to;
 	int rc;
 
 	if (!worker_supervised(worker))
 		return 0;
-	rc = supervisor_find(freeze->to, worker->to_path, &there, err);
+	if (run_host(freeze->run, worker->to_host, &to, err) != 0 ||
+	    supervisor_find(to, worker->to_path, &there, err) != 0)
+		return -1;
+	rc = 0;
 	for (size_t i = 0; i < there.n && rc == 0; i++) {
 		one = &there.list[i];
 		if (one->disabled)
@@ -152,11 +154,13 @@ check_twins(const struct freeze *freeze, const char *staging,
 	const struct conf_worker *worker = freeze->worker;
 	struct buf why = BUF_INIT(4096);
 	bool found = false;
-	int rc = 0;
+	struct host *to;
+	int rc;
 
-	if (worker_has_broca(worker))
+	rc = run_host(freeze->run, worker->to_host, &to, err);
+	if (rc == 0 && worker_has_broca(worker))
 		rc = worker_twins_before(freeze->from, worker->from_path,
-		    freeze->to, staging, &found, &why, err);
+		    to, staging, &found, &why, err);
 	if (rc == 0 && found)
 		rc = err_set(err, ERR_STALE, "two Brocas would take each "
 		    "other's messages: %s; stop one of them first",
@@ -265,25 +269,32 @@ disable_those(struct freeze *freeze, bool that_stop, struct err *err)
 	return rc;
 }
 
-/* Which trees ran, so that these and no others are started later. */
+/*
+ * Which trees ran, so that these and no others are started later.  A run that
+ * was killed has noted them before it ended some, or all.
+ */
 static int
 note_running(struct freeze *freeze, struct err *err)
 {
 	char *key = run_key("worker", freeze->worker->name, "ran");
+	char *before = NULL;
 	struct buf text = BUF_INIT(256);
 	const char *tree;
-	int rc = 0;
+	int rc;
 
+	rc = journal_get(freeze->run->journal, key, &before, err);
+	if (before)
+		buf_str(&text, before);
 	for (size_t i = 0; i < freeze->processes.n; i++) {
 		tree = freeze->processes.list[i].tree;
 		if (!text.len || !strstr(buf_cstr(&text), tree))
 			buf_printf(&text, "%s%s", text.len ? " " : "", tree);
 	}
-	/* A run that was killed has ended them, and has noted them before. */
-	if (text.len > 0)
+	if (rc == 0 && text.len > 0)
 		rc = journal_put(freeze->run->journal, key, buf_cstr(&text),
 		    err);
 	buf_clear(&text);
+	free(before);
 	free(key);
 	return rc;
 }
@@ -297,6 +308,8 @@ begin_standing(struct freeze *freeze, struct err *err)
 		return -1;
 	if (stood > 0 || freeze->processes.n == 0)
 		return 0;
+	if (worker_note_stopper(freeze->run, freeze->worker, err) != 0)
+		return -1;
 	return worker_put_instant(freeze->run, freeze->worker, "stood-from",
 	    clock_epoch_ms(), err);
 }
@@ -483,6 +496,27 @@ start_again(struct freeze *freeze, struct err *err)
 }
 
 /*
+ * Whatever starts it again and again, behind our back, is then what keeps it
+ * running as before.
+ */
+static int
+stop_or_leave(struct freeze *freeze, struct err *err)
+{
+	const struct conf_worker *worker = freeze->worker;
+	size_t killed;
+
+	worker_processes_clear(&freeze->processes);
+	if (worker_stop(freeze->from, worker->from_path, worker->trees, true,
+	    &killed, err) == 0)
+		return 0;
+	if (err->kind != ERR_STALE)
+		return -1;
+	err_clear(err);
+	return worker_processes(freeze->from, worker->from_path,
+	    worker->trees, &freeze->processes, err);
+}
+
+/*
  * A worker that has got a signal ends, sooner or later, so it ends now; one
  * that has not goes on.  What it leaves in processing would be asked again by
  * the next one, or never.
@@ -492,19 +526,17 @@ finish_stop(struct freeze *freeze, struct plan_note *note, struct err *err)
 {
 	const struct conf_worker *worker = freeze->worker;
 	struct worker_queue_counts counts = { 0 };
-	size_t killed;
 	int64_t stood;
 
 	if (worker_stood_ms(freeze->run, worker, &stood, err) != 0)
 		return -1;
 	if (stood == 0)
 		return 0;
-	if (worker_stop(freeze->from, worker->from_path, worker->trees, true,
-	    &killed, err) != 0)
+	if (stop_or_leave(freeze, err) != 0)
 		return -1;
-	worker_processes_clear(&freeze->processes);
-	if (freeze->db && worker_queue_counts(freeze->from, freeze->db,
-	    &counts, err) != 0)
+	/* One that lives again may be at work on what is in processing. */
+	if (freeze->db && freeze->processes.n == 0 &&
+	    worker_queue_counts(freeze->from, freeze->db, &counts, err) != 0)
 		return -1;
 	if (counts.processing > 0 && worker_queue_judge(freeze->run, worker,
 	    WORKER_MOVE, freeze->from, freeze->db, note, err) != 0)

@@ -149,12 +149,26 @@ install_all(struct start *start, struct err *err)
 }
 
 static bool
-any_ran(const struct start *start, const struct supervisor *one)
+is_alive(const struct worker_processes *processes, const char *tree)
+{
+	for (size_t i = 0; i < processes->n; i++) {
+		if (str_eq(processes->list[i].tree, tree) &&
+		    !processes->list[i].wrapper)
+			return true;
+	}
+	return false;
+}
+
+/* Whether it starts something that ran, and is not there yet. */
+static bool
+is_wanted(const struct start *start, const struct supervisor *one,
+    const struct worker_processes *processes)
 {
 	const char *const *tree = start->worker->trees;
 
 	for (; *tree; tree++) {
-		if (did_run(start, *tree) && worker_starts_tree(one, *tree))
+		if (did_run(start, *tree) && worker_starts_tree(one, *tree) &&
+		    !is_alive(processes, *tree))
 			return true;
 	}
 	return false;
@@ -163,18 +177,24 @@ any_ran(const struct start *start, const struct supervisor *one)
 static int
 start_all(struct start *start, struct err *err)
 {
+	struct worker_processes processes = { 0 };
 	struct supervisors there = { 0 };
 	const struct supervisor *one;
 	int rc;
 
-	rc = supervisor_find(start->to, start->to_dir, &there, err);
+	/* A killed run, or cron's minute, may have been here before. */
+	rc = worker_processes(start->to, start->to_dir, start->worker->trees,
+	    &processes, err);
+	if (rc == 0)
+		rc = supervisor_find(start->to, start->to_dir, &there, err);
 	for (size_t i = 0; i < there.n && rc == 0; i++) {
 		one = &there.list[i];
-		if (!one->disabled && any_ran(start, one))
+		if (!one->disabled && is_wanted(start, one, &processes))
 			rc = supervisor_start(start->to, one, err);
 		fault_point("worker_supervisor_started");
 	}
 	supervisors_clear(&there);
+	worker_processes_clear(&processes);
 	return rc;
 }
 
@@ -184,14 +204,9 @@ missing_tree(const struct start *start,
     const struct worker_processes *processes)
 {
 	const char *const *tree = start->worker->trees;
-	bool alive;
 
 	for (; *tree; tree++) {
-		alive = false;
-		for (size_t i = 0; i < processes->n; i++)
-			alive |= str_eq(processes->list[i].tree, *tree) &&
-			    !processes->list[i].wrapper;
-		if (!alive && did_run(start, *tree))
+		if (did_run(start, *tree) && !is_alive(processes, *tree))
 			return *tree;
 	}
 	return NULL;
@@ -258,9 +273,48 @@ await_move(struct start *start, uint64_t before, struct err *err)
 	    MOVE_WAIT_MS / 1000);
 }
 
+static int forget_supervisors(struct start *, struct err *);
+
+/*
+ * Nothing was started after all, if that is certain: then the source can be.
+ */
+static void
+not_started(struct start *start)
+{
+	const struct conf_worker *worker = start->worker;
+	struct worker_processes processes = { 0 };
+	struct err ignored = ERR_INIT;
+
+	if (forget_supervisors(start, &ignored) != 0 ||
+	    worker_processes(start->to, start->to_dir, worker->trees,
+	    &processes, &ignored) != 0 || (processes.n == 0 &&
+	    worker_put_instant(start->run, worker, "started", 0,
+	    &ignored) != 0))
+		err_clear(&ignored);
+	worker_processes_clear(&processes);
+}
+
+/*
+ * What is installed may be started at once, by cron's minute, and what the
+ * target has answered then must not be asked again at the source: so the
+ * journal has it as started before.
+ */
 static int
-bring_up(struct start *start, struct plan_note *note, uint64_t *waiting,
-    struct err *err)
+install_started(struct start *start, bool again, struct err *err)
+{
+	if (worker_put_instant(start->run, start->worker, "started",
+	    clock_epoch_ms(), err) != 0)
+		return -1;
+	if (install_all(start, err) == 0)
+		return 0;
+	if (!again)
+		not_started(start);
+	return -1;
+}
+
+static int
+bring_up(struct start *start, bool again, struct plan_note *note,
+    uint64_t *waiting, struct err *err)
 {
 	struct worker_queue_counts counts = { 0 };
 	int rc = 0;
@@ -269,10 +323,7 @@ bring_up(struct start *start, struct plan_note *note, uint64_t *waiting,
 		rc = worker_queue_counts(start->to, start->db, &counts, err);
 	*waiting = counts.pending;
 	if (rc == 0)
-		rc = install_all(start, err);
-	if (rc == 0)
-		rc = worker_put_instant(start->run, start->worker, "started",
-		    clock_epoch_ms(), err);
+		rc = install_started(start, again, err);
 	if (rc == 0)
 		rc = start_all(start, err);
 	if (rc == 0)
@@ -308,6 +359,8 @@ check_before(struct start *start, bool again, struct err *err)
 {
 	const struct conf_worker *worker = start->worker;
 
+	bool stopper;
+
 	if (refuse_twins(start, err) != 0)
 		return -1;
 	if (again)
@@ -315,6 +368,11 @@ check_before(struct start *start, bool again, struct err *err)
 	if (start->db && worker_users_detach(start->run, worker, start->to,
 	    start->db, err) != 0)
 		return -1;
+	if (worker_is_stopper(start->run, worker, &stopper, err) != 0)
+		return -1;
+	/* Going back would let it stand for longer. */
+	if (!stopper)
+		return 0;
 	return worker_freeze_check(start->run, worker, err);
 }
 
@@ -346,7 +404,8 @@ start_act(struct run *run, const struct step *step, struct plan_note *note,
 		return -1;
 	rc = check_before(&start, again > 0, err);
 	if (rc == 0 && worker_supervised(worker))
-		rc = bring_up(&start, note, &waiting, err);
+		rc = bring_up(&start, again > 0, note, &waiting,
+		    err);
 	else if (rc == 0)
 		rc = worker_put_instant(run, worker, "started",
 		    clock_epoch_ms(), err);

@@ -139,6 +139,31 @@ worker_freeze_check(struct run *run, const struct conf_worker *worker,
 }
 
 int
+worker_note_stopper(struct run *run, const struct conf_worker *worker,
+    struct err *err)
+{
+	char *key = run_key("worker", worker->name, "stopper");
+	int rc = journal_put(run->journal, key, run->token, err);
+
+	free(key);
+	return rc;
+}
+
+int
+worker_is_stopper(struct run *run, const struct conf_worker *worker,
+    bool *out, struct err *err)
+{
+	char *key = run_key("worker", worker->name, "stopper");
+	char *text = NULL;
+	int rc = journal_get(run->journal, key, &text, err);
+
+	*out = text && str_eq(text, run->token);
+	free(text);
+	free(key);
+	return rc;
+}
+
+int
 worker_freeze_predict(struct run *run, const struct conf_worker *worker,
     uint64_t *ms, struct err *err)
 {

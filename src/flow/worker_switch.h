@@ -77,6 +77,15 @@ int worker_put_instant(struct run *, const struct conf_worker *,
 int worker_freeze_check(struct run *, const struct conf_worker *,
     struct err *) MUST_CHECK;
 
+/*
+ * Note that this process stops the worker, and ask whether it has: when a
+ * killed one did, going on is the shortest way once the target is in place.
+ */
+int worker_note_stopper(struct run *, const struct conf_worker *,
+    struct err *) MUST_CHECK;
+int worker_is_stopper(struct run *, const struct conf_worker *, bool *,
+    struct err *) MUST_CHECK;
+
 /* What the plan expects the worker to stand, in milliseconds. */
 int worker_freeze_predict(struct run *, const struct conf_worker *,
     uint64_t *ms, struct err *) MUST_CHECK;
