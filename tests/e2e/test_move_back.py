@@ -429,3 +429,25 @@ def test_back_to_another_server(live, job, sanctumctl, src, dst):
         live.check(first + after)
         assert len(live.letta.identities) == 4
         assert not dst.path(live.home).exists()
+
+
+def test_a_turn_that_a_vain_freeze_cuts_off(live, job, sanctumctl,
+                                            fake_letta):
+    """Its row is not asked again, and its user's block is off the agent."""
+    live.stop()
+    env = live.broca / ".env"
+    env.write_text(env.read_text().replace("BED_GRACE=2", "BED_GRACE=5"))
+    live.start()
+    fake_letta.hold()
+    cut = live.say(1)
+    wait_for("a turn", fake_letta.in_flight)
+    done = must(sanctumctl("apply", job({"max_freeze": 4}, stop_wait=1)), 75)
+    assert "1 unclear" in done.out, done.out
+    live.wait_up()
+    assert fake_letta.agents[live.agent]["blocks"] == []
+    fake_letta.release()
+    said = talk(live)
+    at_rest(live, said)
+    live.check(said)
+    assert live.asked()[cut[0]] == 1
+    assert live.rows()[cut[0]]["status"] == "held"
