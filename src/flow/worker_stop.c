@@ -192,6 +192,41 @@ worker_processes_show(const struct worker_processes *processes,
 		    (long)processes->list[i].pid, processes->list[i].tree);
 }
 
+bool
+worker_process_of(const struct worker_processes *processes, const char *tree)
+{
+	for (size_t i = 0; i < processes->n; i++) {
+		if (str_eq(processes->list[i].tree, tree) &&
+		    !processes->list[i].wrapper)
+			return true;
+	}
+	return false;
+}
+
+int
+worker_await(struct host *host, const char *dir, const char *const *trees,
+    const char *ran, uint64_t wait_ms, const char **missing, struct err *err)
+{
+	const uint64_t deadline_ms = clock_ms() + wait_ms;
+	struct worker_processes processes;
+
+	for (;;) {
+		*missing = NULL;
+		if (stop_check(err) != 0 || worker_processes(host, dir, trees,
+		    &processes, err) != 0)
+			return -1;
+		for (const char *const *tree = trees; *tree; tree++) {
+			if (!*missing && strstr(ran, *tree) &&
+			    !worker_process_of(&processes, *tree))
+				*missing = *tree;
+		}
+		worker_processes_clear(&processes);
+		if (!*missing || clock_left_ms(deadline_ms) == 0)
+			return 0;
+		clock_sleep_ms(POLL_MS);
+	}
+}
+
 /* Send each a signal; *left counts those that were there to take it. */
 static int
 signal_all(struct host *host, const struct worker_processes *processes,

@@ -49,6 +49,18 @@ void worker_processes_clear(struct worker_processes *);
 void worker_processes_show(const struct worker_processes *, struct buf *);
 
 /*
+ * Wait until each of trees whose name is in ran ("broca smcp") has a process
+ * below DIR, wait_ms at most.  *missing: the first that has none by then, or
+ * NULL.
+ */
+int worker_await(struct host *, const char *dir, const char *const *trees,
+    const char *ran, uint64_t wait_ms, const char **missing, struct err *)
+    MUST_CHECK;
+
+/* Whether one of them, no shell, is of that tree. */
+bool worker_process_of(const struct worker_processes *, const char *tree);
+
+/*
  * End them: TERM; TERM again, since Broca's first one may leave a process that
  * never exits and holds the database's lock; KILL, which is safe for the file.
  * busy: a message is being worked on, so Broca is given what its own waits may
