@@ -17,6 +17,7 @@
 #include "flow/worker_stop.h"
 #include "flow/worker_switch.h"
 #include "flow/worker_twins.h"
+#include "flow/worker_users.h"
 #include "io/host.h"
 #include "io/journal.h"
 
@@ -517,6 +518,27 @@ stop_or_leave(struct freeze *freeze, struct err *err)
 }
 
 /*
+ * A turn that was cut off has left a row and a block.  The source has to run
+ * again even if its server cannot be asked for the block.
+ */
+static int
+tidy_up(struct freeze *freeze, struct plan_note *note, struct err *err)
+{
+	struct err why = ERR_INIT;
+
+	if (worker_queue_judge(freeze->run, freeze->worker, WORKER_MOVE,
+	    freeze->from, freeze->db, note, err) != 0)
+		return -1;
+	if (worker_users_detach_source(freeze->run, freeze->worker,
+	    freeze->from, freeze->db, &why) != 0) {
+		log_warn("a user's block may be attached to the agent still: "
+		    "%s", why.text);
+		err_clear(&why);
+	}
+	return 0;
+}
+
+/*
  * A worker that has got a signal ends, sooner or later, so it ends now; one
  * that has not goes on.  What it leaves in processing would be asked again by
  * the next one, or never.
@@ -538,8 +560,7 @@ finish_stop(struct freeze *freeze, struct plan_note *note, struct err *err)
 	if (freeze->db && freeze->processes.n == 0 &&
 	    worker_queue_counts(freeze->from, freeze->db, &counts, err) != 0)
 		return -1;
-	if (counts.processing > 0 && worker_queue_judge(freeze->run, worker,
-	    WORKER_MOVE, freeze->from, freeze->db, note, err) != 0)
+	if (counts.processing > 0 && tidy_up(freeze, note, err) != 0)
 		return -1;
 	return worker_queue_forget(freeze->run, worker, WORKER_MOVE, err);
 }
@@ -583,16 +604,21 @@ thaw(struct run *run, const struct conf_worker *worker,
 {
 	struct freeze freeze;
 	int64_t stood = 0;
+	char *judged;
 	int rc;
 
 	if (freeze_open(run, worker, &freeze, err) != 0)
 		return -1;
 	rc = thaw_open(&freeze, note, &stood, err);
+	judged = note->summary.len > 0 ?
+	    mem_printf("; %s", buf_cstr(&note->summary)) : mem_strdup("");
 	if (rc == 0)
 		plan_say(note, '~', "%s:%s %s; stood %" PRId64 ".%" PRId64
-		    " s", worker->from_host->name, worker->from_path,
+		    " s%s", worker->from_host->name, worker->from_path,
 		    worker_supervised(worker) ? "works as before" :
-		    "is yours to start", stood / 1000, stood % 1000 / 100);
+		    "is yours to start", stood / 1000, stood % 1000 / 100,
+		    judged);
+	free(judged);
 	freeze_close(&freeze);
 	return rc;
 }

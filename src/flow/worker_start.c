@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/stop.h"
@@ -375,6 +376,18 @@ check_before(struct start *start, bool again, struct err *err)
 	return worker_freeze_check(start->run, worker, err);
 }
 
+/* They are of no more use; a later switch makes them anew. */
+static void
+drop_sums(struct run *run, const struct conf_worker *worker)
+{
+	struct err err = ERR_INIT;
+
+	if (worker_sums_remove(run, worker, &err) != 0)
+		log_warn("[worker %s] ~/.cache/sanctumctl/sums-* may be left "
+		    "on the hosts: %s", worker->name, err.text);
+	fault_point("worker_sums_dropped");
+}
+
 static int
 start_act(struct run *run, const struct step *step, struct plan_note *note,
     struct err *err)
@@ -400,6 +413,8 @@ start_act(struct run *run, const struct step *step, struct plan_note *note,
 		rc = worker_note_stood(run, worker, &stood, err);
 	if (rc == 0)
 		rc = worker_put_instant(run, worker, "stood-from", 0, err);
+	if (rc == 0)
+		drop_sums(run, worker);
 	if (rc == 0 && !worker_supervised(worker))
 		plan_say(note, '+', "%s:%s is yours to start",
 		    worker->to_host->name, worker->to_path);

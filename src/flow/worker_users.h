@@ -66,6 +66,13 @@ int worker_users_detach(struct run *, const struct conf_worker *,
     struct host *, const char *db, struct err *) MUST_CHECK;
 
 /*
+ * The same for the agent that the source uses, when the source is to go on:
+ * db is its own.
+ */
+int worker_users_detach_source(struct run *, const struct conf_worker *,
+    struct host *, const char *db, struct err *) MUST_CHECK;
+
+/*
  * The source's id of what was mapped to this id of the target's; *old NULL:
  * nothing was.  The caller frees it.
  */

@@ -5,15 +5,17 @@ fail, or whose answer gets lost.  What real Letta does is tested against real
 Letta.  The shapes are those of 0.16.2, as far as Broca reads them.
 
     GET   /v1/health/
-    GET   /v1/agents/{id}                                  (also ?include=)
+    GET, PATCH /v1/agents/{id}                  (its secrets; ?include=)
     GET   /v1/runs/                                        those in flight
     GET   /v1/agents/{id}/messages                         ?limit after order
     POST  /v1/agents/{id}/messages                         one turn
     PATCH /v1/agents/{id}/core-memory/blocks/attach/{block}
     PATCH /v1/agents/{id}/core-memory/blocks/detach/{block}
     GET   /v1/agents/{id}/core-memory/blocks
-    GET, POST /v1/blocks/, GET /v1/blocks/{id}
+    GET, POST /v1/blocks/
+    GET, PATCH, DELETE /v1/blocks/{id}, GET /v1/blocks/{id}/agents
     GET, POST, PUT /v1/identities/
+    GET, DELETE /v1/identities/{id}, GET /v1/identities/{id}/agents
     GET   /v1/mcp-servers/                                 there are none
 """
 
@@ -131,6 +133,12 @@ class FakeLetta(StandIn):
                 "tool_exec_environment_variables": [],
                 "memory": {"blocks": self.agent_blocks(agent)}}
 
+    def patch_agent(self, agent, body, **_):
+        kept = self.find(self.agents, agent, "Agent")
+        kept["secrets"] = [{"key": k, "value": v}
+                           for k, v in body["secrets"].items()]
+        return self.get_agent(agent)
+
     def list_agents(self, **_):
         return [self.get_agent(a) for a in self.agents]
 
@@ -228,6 +236,27 @@ class FakeLetta(StandIn):
         return [b for b in self.blocks.values()
                 if query.get("label", b["label"]) == b["label"]]
 
+    def patch_block(self, block, body, **_):
+        self.find(self.blocks, block, "Block").update(body)
+        return self.blocks[block]
+
+    def delete_block(self, block, **_):
+        self.find(self.blocks, block, "Block")
+        return self.blocks.pop(block)
+
+    def block_agents(self, block, **_):
+        self.find(self.blocks, block, "Block")
+        return [self.get_agent(agent) for agent, kept in self.agents.items()
+                if block in kept["blocks"]]
+
+    def delete_identity(self, identity, **_):
+        self.find(self.identities, identity, "Identity")
+        return self.identities.pop(identity)
+
+    def identity_agents(self, identity, **_):
+        self.find(self.identities, identity, "Identity")
+        return []
+
     def post_block(self, body, **_):
         block = {"id": new_id("block"), "limit": 20000, "metadata": {},
                  "description": None, "read_only": False, **body}
@@ -266,6 +295,7 @@ class FakeLetta(StandIn):
         "GET agents": list_agents,
         "GET runs": list_runs,
         r"GET agents/([^/]+)": get_agent,
+        r"PATCH agents/([^/]+)": patch_agent,
         r"GET agents/([^/]+)/messages": list_messages,
         r"POST agents/([^/]+)/messages": turn,
         r"GET agents/([^/]+)/core-memory/blocks": agent_blocks,
@@ -275,8 +305,13 @@ class FakeLetta(StandIn):
         "GET blocks": list_blocks,
         "POST blocks": post_block,
         r"GET blocks/([^/]+)": get_block,
+        r"PATCH blocks/([^/]+)": patch_block,
+        r"DELETE blocks/([^/]+)": delete_block,
+        r"GET blocks/([^/]+)/agents": block_agents,
         "GET identities": list_identities,
         "POST identities": post_identity,
         "PUT identities": put_identity,
         r"GET identities/([^/]+)": get_identity,
+        r"DELETE identities/([^/]+)": delete_identity,
+        r"GET identities/([^/]+)/agents": identity_agents,
     }
