@@ -56,8 +56,9 @@ void worker_processes_show(const struct worker_processes *, struct buf *);
  * meanwhile is ended, too.
  *
  * *killed counts those that had to be.  Succeeds when two last looks, a moment
- * apart, have found none: a start script may have been under way.  ERR_STALE: something starts them again and again; its words say what
- * is alive.
+ * apart, have found none: a start script may have been under way.
+ * ERR_STALE: something starts them again and again; its words say what is
+ * alive.
  */
 int worker_stop(struct host *, const char *dir, const char *const *trees,
     bool busy, size_t *killed, struct err *) MUST_CHECK;
