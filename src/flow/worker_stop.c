@@ -15,6 +15,9 @@
 
 #define POLL_MS 100
 
+/* What a start script that was begun before takes until its worker is seen. */
+#define SETTLE_MS 250
+
 /* How often a worker may be back after its end before we call it restarted. */
 #define ROUNDS 3
 
@@ -306,13 +309,21 @@ worker_stop(struct host *host, const char *dir, const char *const *trees,
     bool busy, size_t *killed, struct err *err)
 {
 	struct worker_processes processes;
+	bool settled = false;
 	int rc = 0;
 
 	*killed = 0;
 	for (int round = 0; rc == 0; round++) {
 		rc = worker_processes(host, dir, trees, &processes, err);
-		if (rc == 0 && processes.n == 0)
+		if (rc == 0 && processes.n == 0 && (round == 0 || settled))
 			break;
+		if (rc == 0 && processes.n == 0) {
+			settled = true;
+			round--;
+			clock_sleep_ms(SETTLE_MS);
+			continue;
+		}
+		settled = false;
 		if (rc == 0 && round == ROUNDS)
 			rc = refuse_living(host, dir, &processes, err);
 		else if (rc == 0)

@@ -67,9 +67,10 @@ bool worker_process_of(const struct worker_processes *, const char *tree);
  * take (15 s and 55 s more); else 10 s and 5 s.  A process that appears
  * meanwhile is ended, too.
  *
- * *killed counts those that had to be.  Succeeds when a last look has found
- * none.  ERR_STALE: something starts them again and again; its words say what
- * is alive.
+ * *killed counts those that had to be.  Succeeds when two last looks, a moment
+ * apart, have found none: a start script may have been under way.
+ * ERR_STALE: something starts them again and again; its words say what is
+ * alive.
  */
 int worker_stop(struct host *, const char *dir, const char *const *trees,
     bool busy, size_t *killed, struct err *) MUST_CHECK;
