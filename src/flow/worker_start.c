@@ -565,6 +565,8 @@ start_undo(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0 && worker_supervised(worker))
 		rc = forget_supervisors(&start, err);
 	if (rc == 0)
+		rc = worker_smcp_disconnect(run, worker, note, err);
+	if (rc == 0)
 		rc = worker_put_instant(run, worker, "started", 0, err);
 	if (rc == 0)
 		say_stands(worker, note);
