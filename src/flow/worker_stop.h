@@ -16,13 +16,15 @@ struct host;
 /*
  * The processes of a worker, and their end.
  *
- * A process is the worker's own when a word of its command line is main.py or
- * smcp.py and its working directory, program or an open file lies below that
- * tree; and so is a shell that runs a script and has started one of these,
- * since it may start another. A pid file says nothing: Broca removes it when
- * the signal comes, not when it ends, and a copied one names anybody.
+ * A process is the worker's own when it is a Python that runs main.py or
+ * smcp.py (worker_live_script) and that file, its working directory, program
+ * or an open file lies below that tree; and so is a shell that runs a script
+ * and has started one of these, since it may start another. A pid file says
+ * nothing: Broca removes it when the signal comes, not when it ends, and a
+ * copied one names anybody.
  *
- * Somebody else with a file below a tree (an editor, sqlite3) is not touched.
+ * Somebody else with a file below a tree (an editor of main.py, sqlite3) is
+ * not touched; nor is process 1, whose end is that of its whole container.
  */
 struct worker_process {
 	pid_t pid;
