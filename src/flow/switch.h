@@ -30,6 +30,14 @@ int switch_apply(struct run *, const struct plan *, bool early_only,
     const struct plan_watch *, size_t *acted, struct err *) MUST_CHECK;
 
 /*
+ * For what failed before switch_apply: a worker that a killed run has left in
+ * its switch is taken back, too, since the switch will not go on.  err says
+ * both; always fails.
+ */
+int switch_rescue(struct run *, const struct plan *,
+    const struct plan_watch *, struct err *) MUST_CHECK;
+
+/*
  * Go back: targets are stopped, what they have queued and answered since is
  * brought back (unless run->discard), sources work as before.  The trees stay
  * staged, so that `switch' can follow.  ERR_STALE after `complete'.

@@ -51,7 +51,8 @@ bool worker_starts_tree(const struct supervisor *, const char *tree);
 
 /*
  * Bring a running worker's queue to rest: what waits is held, what it works on
- * is waited for, as long as stop_wait says. *busy: a row is in processing
+ * is waited for, as long as stop_wait says (a row that has been in processing
+ * for longer is not: nobody works on it).  *busy: a row is in processing
  * still.  db: the worker's, at host.
  */
 int worker_drain(struct run *, const struct conf_worker *, enum worker_way,
@@ -75,6 +76,15 @@ int worker_put_instant(struct run *, const struct conf_worker *,
  * done something that may have taken long.
  */
 int worker_freeze_check(struct run *, const struct conf_worker *,
+    struct err *) MUST_CHECK;
+
+/*
+ * Note that this process stops the worker, and ask whether it has: when a
+ * killed one did, going on is the shortest way once the target is in place.
+ */
+int worker_note_stopper(struct run *, const struct conf_worker *,
+    struct err *) MUST_CHECK;
+int worker_is_stopper(struct run *, const struct conf_worker *, bool *,
     struct err *) MUST_CHECK;
 
 /* What the plan expects the worker to stand, in milliseconds. */

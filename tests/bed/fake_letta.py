@@ -6,6 +6,7 @@ Letta.  The shapes are those of 0.16.2, as far as Broca reads them.
 
     GET   /v1/health/
     GET, PATCH /v1/agents/{id}                  (its secrets; ?include=)
+    GET   /v1/runs/                                        those in flight
     GET   /v1/agents/{id}/messages                         ?limit after order
     POST  /v1/agents/{id}/messages                         one turn
     PATCH /v1/agents/{id}/core-memory/blocks/attach/{block}
@@ -15,7 +16,7 @@ Letta.  The shapes are those of 0.16.2, as far as Broca reads them.
     GET, PATCH, DELETE /v1/blocks/{id}, GET /v1/blocks/{id}/agents
     GET, POST, PUT /v1/identities/
     GET, DELETE /v1/identities/{id}, GET /v1/identities/{id}/agents
-    GET   /v1/mcp-servers/, GET /v1/runs/                  (there are none)
+    GET   /v1/mcp-servers/                                 there are none
 """
 
 import itertools
@@ -183,6 +184,12 @@ class FakeLetta(StandIn):
         with self._lock:
             self._waiting += change
 
+    def list_runs(self, **_):
+        """Those in flight; none has an agent, whatever is asked for."""
+        now = datetime.now(timezone.utc).isoformat()
+        return [{"id": new_id("run"), "status": "running", "created_at": now,
+                 "completed_at": None} for _ in range(self.in_flight())]
+
     def add(self, agent, kind, text, sender=None):
         with self._lock:
             # As with the real one, an answer comes after its question.
@@ -198,7 +205,9 @@ class FakeLetta(StandIn):
     def list_messages(self, agent, query, **_):
         with self._lock:
             found = list(self.find(self.messages, agent, "Agent"))
-        if query.get("order", "desc") == "desc":
+        if "order" not in query:
+            return self.newest(found, query)
+        if query["order"] == "desc":
             found.reverse()
         after = query.get("after")
         ids = [m["id"] for m in found]
@@ -208,6 +217,14 @@ class FakeLetta(StandIn):
         if before in ids:
             found = found[:[m["id"] for m in found].index(before)]
         return found[:int(query.get("limit", 100))]
+
+    @staticmethod
+    def newest(found, query):
+        """Those before a message, the last of them, in the order of time."""
+        ids = [m["id"] for m in found]
+        if query.get("before") in ids:
+            found = found[:ids.index(query["before"])]
+        return found[-int(query.get("limit", 100)):]
 
     def list_none(self, **_):
         return []
@@ -276,6 +293,7 @@ class FakeLetta(StandIn):
     ROUTES = {
         "GET health": health,
         "GET agents": list_agents,
+        "GET runs": list_runs,
         r"GET agents/([^/]+)": get_agent,
         r"PATCH agents/([^/]+)": patch_agent,
         r"GET agents/([^/]+)/messages": list_messages,
@@ -284,7 +302,6 @@ class FakeLetta(StandIn):
         r"PATCH agents/([^/]+)/core-memory/blocks/attach/([^/]+)": attach,
         r"PATCH agents/([^/]+)/core-memory/blocks/detach/([^/]+)": detach,
         "GET mcp-servers": list_none,
-        "GET runs": list_none,
         "GET blocks": list_blocks,
         "POST blocks": post_block,
         r"GET blocks/([^/]+)": get_block,

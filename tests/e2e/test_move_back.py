@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bed import jobs
+from bed.fake_letta import FakeLetta
 from bed.moved_worker import LiveWorker
 from bed.paths import TOP
 from bed.wait import wait_for
@@ -390,3 +391,63 @@ def test_another_agent_on_the_same_host(live, bed, fake_letta, tmp_path,
     finally:
         moved.signal(9)
         src.run(["rm", "-rf", there])
+
+
+def test_back_to_another_server(live, job, sanctumctl, src, dst):
+    """New users are made at the source's server, each once."""
+    before = crontab(src)
+    with FakeLetta([src, dst]) as second:
+        agent = second.make_agent()
+        path = job(target=second, agent_id=agent)
+        first = talk(live)
+        must(sanctumctl("apply", path))
+        moved = LiveWorker(live.name, live.home, dst, letta=second,
+                           channel=live.channel, agent=agent,
+                           token=live.token, senders=live.senders)
+        add_user(moved, NEWCOMER)
+        new = talk(moved) + talk(moved, 2, NEWCOMER)
+        assert all(moved.asked()[n] == 1 for n in new)
+        must(sanctumctl("reverse", path))
+        live.wait_up()
+        assert crontab(src) == before and not moved.processes()
+        for user in live.query("SELECT * FROM letta_users"):
+            assert user["letta_identity_id"] in live.letta.identities
+            assert user["letta_block_id"] in live.letta.blocks
+        assert len(live.letta.identities) == 4
+        after = talk(live, 1) + talk(live, 1, NEWCOMER)
+        at_rest(live, first + new + after)
+        live.check(first + after)
+        assert not any(live.asked()[n] for n in new)
+        # Once more, and all of it away.
+        must(sanctumctl("apply", path))
+        more = talk(moved, 1, NEWCOMER)
+        assert moved.asked()[more[0]] == 1
+        must(sanctumctl("cancel", path))
+        live.wait_up()
+        after += talk(live, 1, NEWCOMER)
+        at_rest(live, first + new + more + after)
+        live.check(first + after)
+        assert len(live.letta.identities) == 4
+        assert not dst.path(live.home).exists()
+
+
+def test_a_turn_that_a_vain_freeze_cuts_off(live, job, sanctumctl,
+                                            fake_letta):
+    """Its row is not asked again, and its user's block is off the agent."""
+    live.stop()
+    env = live.broca / ".env"
+    env.write_text(env.read_text().replace("BED_GRACE=2", "BED_GRACE=5"))
+    live.start()
+    fake_letta.hold()
+    cut = live.say(1)
+    wait_for("a turn", fake_letta.in_flight)
+    done = must(sanctumctl("apply", job({"max_freeze": 4}, stop_wait=1)), 75)
+    assert "1 unclear" in done.out, done.out
+    live.wait_up()
+    assert fake_letta.agents[live.agent]["blocks"] == []
+    fake_letta.release()
+    said = talk(live)
+    at_rest(live, said)
+    live.check(said)
+    assert live.asked()[cut[0]] == 1
+    assert live.rows()[cut[0]]["status"] == "held"

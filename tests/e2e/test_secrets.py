@@ -122,10 +122,15 @@ class Watch:
 
 
 class Trial:
-    """Runs every command of a job and keeps all that it says."""
+    """Runs every command of a job and keeps all that it says.
 
-    def __init__(self, sanctumctl, hosts):
+    exported   canaries that a worker gets in its environment from what
+               starts it
+    """
+
+    def __init__(self, sanctumctl, hosts, exported=()):
         self.sanctumctl, self.hosts = sanctumctl, hosts
+        self.exported = exported
         self.said, self.started = {}, set()
 
     def run(self, code, command, job, *options):
@@ -139,7 +144,8 @@ class Trial:
         finally:
             watch.stop()
         assert program.returncode == code, (command, err)
-        assert not watch.found
+        assert not {f for f in watch.found
+                    if f[0] != "environ" or f[2] not in self.exported}
         self.started |= watch.started
         for canary in CANARIES:
             assert canary not in out, (command, canary)
@@ -350,3 +356,39 @@ def child_that_runs(pid, name):
     child = child_of(pid)
     return child if child and read(f"/proc/{child}/comm") == f"{name}\n" \
         else None
+
+
+#: Of a worker that moves while it runs, and where each stands on a host.
+LIVE = {"AGENT_API_KEY": "canary-agent-key-b7704f1e",
+        "PLUGIN_KEY": "canary-plugin-3f6a2c90",
+        "CRON_KEY": "canary-cron-77e0a4d1",
+        "START_KEY": "canary-start-51d8b3e2"}
+
+
+def test_a_switch_keeps_its_secrets(bed, src, dst, cron, make_live,
+                                    sanctumctl, tmp_path, monkeypatch):
+    """What starts it and what it reads has secrets; all of it moves."""
+    live = make_live(api_key=LIVE["AGENT_API_KEY"], token=BOT_TOKEN)
+    env = live.broca / ".env"
+    env.write_text(env.read_text() + f"PLUGIN_KEY='{LIVE['PLUGIN_KEY']}'\n")
+    script = live.path / f"start-{live.name}-broca.sh"
+    script.write_text(script.read_text().replace(
+        "#!/bin/sh\n", f"#!/bin/sh\nexport START_KEY={LIVE['START_KEY']}\n"))
+    script.chmod(0o700)
+    cron.set(f"CRON_KEY={LIVE['CRON_KEY']}", live.crontab_line)
+    live.start()
+    said = live.say(3)
+    live.wait_answered(said)
+    monkeypatch.setattr("test_secrets.CANARIES", (
+        *LIVE.values(), BOT_TOKEN, TARGET_PASSWORD))
+    job = jobs.live_job(tmp_path / "move.conf", bed, live, trees="broca")
+    trial = Trial(sanctumctl, [src, dst], (LIVE["CRON_KEY"],
+                                           LIVE["START_KEY"]))
+    trial.run(4, "plan", job)
+    for command in ("apply", "verify", "reverse"):
+        trial.run(0, command, job)
+    for host in (src, dst):
+        for top in WRITTEN:
+            for path, mode, canary in look.files_with(LIVE.values(),
+                                                      host.path(top)):
+                assert mode & 0o077 == 0, (path, canary)
