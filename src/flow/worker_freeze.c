@@ -22,6 +22,8 @@
 #include "io/journal.h"
 
 #define LOCK_WAIT_MS 5000
+#define ALIVE_WAIT_MS 10000
+#define ALIVE_POLL_MS 100
 
 /* The source of a worker, and what there is alive or starts it. */
 struct freeze {
@@ -468,6 +470,38 @@ start_those(struct freeze *freeze, const char *ran, struct err *err)
 	return rc;
 }
 
+/*
+ * Until what was started is to be seen: the next freeze, a moment later, would
+ * take it for a worker that does not run, and leave the target's unstarted.
+ */
+static int
+await_alive(struct freeze *freeze, const char *ran, struct err *err)
+{
+	const uint64_t deadline_ms = clock_ms() + ALIVE_WAIT_MS;
+	const struct conf_worker *worker = freeze->worker;
+	const char *const *tree;
+
+	for (;;) {
+		worker_processes_clear(&freeze->processes);
+		if (worker_processes(freeze->from, worker->from_path,
+		    worker->trees, &freeze->processes, err) != 0)
+			return -1;
+		tree = worker->trees;
+		while (*tree && (!strstr(ran, *tree) ||
+		    is_alive(freeze, *tree)))
+			tree++;
+		if (!*tree)
+			return 0;
+		if (clock_left_ms(deadline_ms) == 0)
+			break;
+		clock_sleep_ms(ALIVE_POLL_MS);
+	}
+	log_warn("%s:%s/%s: started again, and no process of it is there "
+	    "after %d s: look at its log there", worker->from_host->name,
+	    worker->from_path, *tree, ALIVE_WAIT_MS / 1000);
+	return 0;
+}
+
 /* Start again what ran, and was not started by its supervisor meanwhile. */
 static int
 start_again(struct freeze *freeze, struct err *err)
@@ -489,6 +523,8 @@ start_again(struct freeze *freeze, struct err *err)
 	/* As found anew: one that is disabled cannot be started. */
 	if (rc == 0 && ran && *ran)
 		rc = start_those(freeze, ran, err);
+	if (rc == 0 && ran && *ran)
+		rc = await_alive(freeze, ran, err);
 	if (rc == 0 && ran)
 		rc = journal_put(freeze->run->journal, key, "", err);
 	free(ran);
