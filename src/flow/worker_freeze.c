@@ -22,8 +22,7 @@
 #include "io/journal.h"
 
 #define LOCK_WAIT_MS 5000
-#define ALIVE_WAIT_MS 10000
-#define ALIVE_POLL_MS 100
+#define LIVE_WAIT_MS 30000	/* for a process to be there */
 
 /* The source of a worker, and what there is alive or starts it. */
 struct freeze {
@@ -438,68 +437,47 @@ freeze_act(struct run *run, const struct step *step, struct plan_note *note,
 	return rc;
 }
 
+/* Whether it starts a tree that ran, and has no process. */
 static bool
-is_alive(const struct freeze *freeze, const char *tree)
+is_wanted(const struct freeze *freeze, const struct supervisor *one,
+    const char *ran)
 {
-	for (size_t i = 0; i < freeze->processes.n; i++) {
-		if (str_eq(freeze->processes.list[i].tree, tree))
+	const char *const *tree = freeze->worker->trees;
+
+	for (; *tree; tree++) {
+		if (strstr(ran, *tree) && worker_starts_tree(one, *tree) &&
+		    !worker_process_of(&freeze->processes, *tree))
 			return true;
 	}
 	return false;
 }
 
+/* One that starts several trees is asked once. */
 static int
 start_those(struct freeze *freeze, const char *ran, struct err *err)
 {
-	const char *const *tree = freeze->worker->trees;
+	const struct conf_worker *worker = freeze->worker;
 	struct supervisors there;
+	const char *missing;
 	int rc;
 
-	rc = supervisor_find(freeze->from, freeze->worker->from_path, &there,
-	    err);
-	for (; rc == 0 && *tree; tree++) {
-		for (size_t i = 0; i < there.n && rc == 0; i++) {
-			if (strstr(ran, *tree) && !is_alive(freeze, *tree) &&
-			    !there.list[i].disabled &&
-			    worker_starts_tree(&there.list[i], *tree))
-				rc = supervisor_start(freeze->from,
-				    &there.list[i], err);
-		}
+	rc = supervisor_find(freeze->from, worker->from_path, &there, err);
+	for (size_t i = 0; rc == 0 && i < there.n; i++) {
+		if (!there.list[i].disabled &&
+		    is_wanted(freeze, &there.list[i], ran))
+			rc = supervisor_start(freeze->from, &there.list[i],
+			    err);
 	}
 	supervisors_clear(&there);
+	if (rc == 0)
+		rc = worker_await(freeze->from, worker->from_path,
+		    worker->trees, ran, LIVE_WAIT_MS, &missing, err);
+	if (rc == 0 && missing)
+		rc = err_set(err, ERR_AGAIN, "%s:%s/%s: started again, and no "
+		    "process of it is there after %d s; look at its log "
+		    "there", worker->from_host->name, worker->from_path,
+		    missing, LIVE_WAIT_MS / 1000);
 	return rc;
-}
-
-/*
- * Until what was started is to be seen: the next freeze, a moment later, would
- * take it for a worker that does not run, and leave the target's unstarted.
- */
-static int
-await_alive(struct freeze *freeze, const char *ran, struct err *err)
-{
-	const uint64_t deadline_ms = clock_ms() + ALIVE_WAIT_MS;
-	const struct conf_worker *worker = freeze->worker;
-	const char *const *tree;
-
-	for (;;) {
-		worker_processes_clear(&freeze->processes);
-		if (worker_processes(freeze->from, worker->from_path,
-		    worker->trees, &freeze->processes, err) != 0)
-			return -1;
-		tree = worker->trees;
-		while (*tree && (!strstr(ran, *tree) ||
-		    is_alive(freeze, *tree)))
-			tree++;
-		if (!*tree)
-			return 0;
-		if (clock_left_ms(deadline_ms) == 0)
-			break;
-		clock_sleep_ms(ALIVE_POLL_MS);
-	}
-	log_warn("%s:%s/%s: started again, and no process of it is there "
-	    "after %d s: look at its log there", worker->from_host->name,
-	    worker->from_path, *tree, ALIVE_WAIT_MS / 1000);
-	return 0;
 }
 
 /* Start again what ran, and was not started by its supervisor meanwhile. */
@@ -523,8 +501,6 @@ start_again(struct freeze *freeze, struct err *err)
 	/* As found anew: one that is disabled cannot be started. */
 	if (rc == 0 && ran && *ran)
 		rc = start_those(freeze, ran, err);
-	if (rc == 0 && ran && *ran)
-		rc = await_alive(freeze, ran, err);
 	if (rc == 0 && ran)
 		rc = journal_put(freeze->run->journal, key, "", err);
 	free(ran);

@@ -48,7 +48,7 @@ worker_drain(struct run *run, const struct conf_worker *worker,
 {
 	const uint64_t deadline_ms = clock_ms() +
 	    (uint64_t)worker->stop_wait * 1000;
-	struct worker_queue_counts counts = { 0 };
+	uint64_t working = 0;
 	int rc;
 
 	progress_begin("wait for messages in processing", "messages", 0);
@@ -58,19 +58,20 @@ worker_drain(struct run *run, const struct conf_worker *worker,
 			rc = worker_queue_hold(run, worker, way, host, db,
 			    err);
 		if (rc == 0)
-			rc = worker_queue_counts(host, db, &counts, err);
-		if (rc != 0 || counts.processing == 0 ||
+			rc = worker_queue_working(host, db, worker->stop_wait,
+			    &working, err);
+		if (rc != 0 || working == 0 ||
 		    clock_left_ms(deadline_ms) == 0)
 			break;
-		progress_at(counts.processing);
+		progress_at(working);
 		clock_sleep_ms(DRAIN_POLL_MS);
 	}
 	progress_end();
-	*busy = counts.processing > 0;
+	*busy = working > 0;
 	if (rc == 0 && *busy)
 		log_warn("%" PRIu64 " messages are still in processing after "
 		    "%u s; they are judged by the agent's messages",
-		    counts.processing, worker->stop_wait);
+		    working, worker->stop_wait);
 	return rc;
 }
 

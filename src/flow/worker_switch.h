@@ -51,7 +51,8 @@ bool worker_starts_tree(const struct supervisor *, const char *tree);
 
 /*
  * Bring a running worker's queue to rest: what waits is held, what it works on
- * is waited for, as long as stop_wait says. *busy: a row is in processing
+ * is waited for, as long as stop_wait says (a row that has been in processing
+ * for longer is not: nobody works on it).  *busy: a row is in processing
  * still.  db: the worker's, at host.
  */
 int worker_drain(struct run *, const struct conf_worker *, enum worker_way,
