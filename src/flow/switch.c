@@ -136,13 +136,41 @@ refuse_reversing(struct run *run, struct err *err)
 	return 0;
 }
 
+/*
+ * A worker that a killed run has left standing goes before all first passes,
+ * its own too: they were done, and it would stand for as long as they take.
+ */
+static int
+standing_first(struct run *run, const struct plan *plan,
+    const struct plan_watch *watch, struct err *err)
+{
+	size_t acted, at;
+	int64_t stood;
+	bool within;
+
+	for (size_t i = plan->n_early; i < plan->n_steps; i++) {
+		if (i + 1 < plan->n_steps &&
+		    plan->steps[i + 1].subject == plan->steps[i].subject)
+			continue;
+		if (is_within(run, plan, i, &within, err) != 0 ||
+		    worker_stood_ms(run, plan->steps[i].subject, &stood,
+		    err) != 0)
+			return -1;
+		if (within && stood > 0 && plan_apply_part(run, plan,
+		    first_of(plan, i), i + 1, watch, &acted, &at, err) != 0)
+			return take_back(run, plan, at, watch, err);
+	}
+	return 0;
+}
+
 int
 switch_apply(struct run *run, const struct plan *plan, bool early_only,
     const struct plan_watch *watch, size_t *acted, struct err *err)
 {
 	size_t end = early_only ? plan->n_early : plan->n_steps, at;
 
-	if (refuse_reversing(run, err) != 0)
+	if (refuse_reversing(run, err) != 0 ||
+	    (!early_only && standing_first(run, plan, watch, err) != 0))
 		return -1;
 	if (plan_apply_part(run, plan, 0, end, watch, acted, &at, err) == 0)
 		return 0;

@@ -22,6 +22,7 @@
 #include "io/journal.h"
 
 #define LOCK_WAIT_MS 5000
+#define LIVE_WAIT_MS 30000	/* for a process to be there */
 
 /* The source of a worker, and what there is alive or starts it. */
 struct freeze {
@@ -436,35 +437,46 @@ freeze_act(struct run *run, const struct step *step, struct plan_note *note,
 	return rc;
 }
 
+/* Whether it starts a tree that ran, and has no process. */
 static bool
-is_alive(const struct freeze *freeze, const char *tree)
+is_wanted(const struct freeze *freeze, const struct supervisor *one,
+    const char *ran)
 {
-	for (size_t i = 0; i < freeze->processes.n; i++) {
-		if (str_eq(freeze->processes.list[i].tree, tree))
+	const char *const *tree = freeze->worker->trees;
+
+	for (; *tree; tree++) {
+		if (strstr(ran, *tree) && worker_starts_tree(one, *tree) &&
+		    !worker_process_of(&freeze->processes, *tree))
 			return true;
 	}
 	return false;
 }
 
+/* One that starts several trees is asked once. */
 static int
 start_those(struct freeze *freeze, const char *ran, struct err *err)
 {
-	const char *const *tree = freeze->worker->trees;
+	const struct conf_worker *worker = freeze->worker;
 	struct supervisors there;
+	const char *missing;
 	int rc;
 
-	rc = supervisor_find(freeze->from, freeze->worker->from_path, &there,
-	    err);
-	for (; rc == 0 && *tree; tree++) {
-		for (size_t i = 0; i < there.n && rc == 0; i++) {
-			if (strstr(ran, *tree) && !is_alive(freeze, *tree) &&
-			    !there.list[i].disabled &&
-			    worker_starts_tree(&there.list[i], *tree))
-				rc = supervisor_start(freeze->from,
-				    &there.list[i], err);
-		}
+	rc = supervisor_find(freeze->from, worker->from_path, &there, err);
+	for (size_t i = 0; rc == 0 && i < there.n; i++) {
+		if (!there.list[i].disabled &&
+		    is_wanted(freeze, &there.list[i], ran))
+			rc = supervisor_start(freeze->from, &there.list[i],
+			    err);
 	}
 	supervisors_clear(&there);
+	if (rc == 0)
+		rc = worker_await(freeze->from, worker->from_path,
+		    worker->trees, ran, LIVE_WAIT_MS, &missing, err);
+	if (rc == 0 && missing)
+		rc = err_set(err, ERR_AGAIN, "%s:%s/%s: started again, and no "
+		    "process of it is there after %d s; look at its log "
+		    "there", worker->from_host->name, worker->from_path,
+		    missing, LIVE_WAIT_MS / 1000);
 	return rc;
 }
 

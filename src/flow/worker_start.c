@@ -133,30 +133,22 @@ is_moved(const struct start *start, const struct supervisor *one)
 static int
 install_all(struct start *start, struct err *err)
 {
-	const char *home = host_facts(start->from)->home;
 	const struct supervisor *one;
+	char *home;
 	int rc = 0;
 
 	for (size_t i = 0; i < start->supervisors.n && rc == 0; i++) {
 		one = &start->supervisors.list[i];
 		if (!is_moved(start, one))
 			continue;
+		if (supervisor_home(start->from, one, &home, err) != 0)
+			return -1;
 		rc = supervisor_install(start->to, one, home,
 		    start->from_dir, start->to_dir, start->run->mark, err);
+		free(home);
 		fault_point("worker_supervisor_installed");
 	}
 	return rc;
-}
-
-static bool
-is_alive(const struct worker_processes *processes, const char *tree)
-{
-	for (size_t i = 0; i < processes->n; i++) {
-		if (str_eq(processes->list[i].tree, tree) &&
-		    !processes->list[i].wrapper)
-			return true;
-	}
-	return false;
 }
 
 /* Whether it starts something that ran, and is not there yet. */
@@ -168,7 +160,7 @@ is_wanted(const struct start *start, const struct supervisor *one,
 
 	for (; *tree; tree++) {
 		if (did_run(start, *tree) && worker_starts_tree(one, *tree) &&
-		    !is_alive(processes, *tree))
+		    !worker_process_of(processes, *tree))
 			return true;
 	}
 	return false;
@@ -198,41 +190,17 @@ start_all(struct start *start, struct err *err)
 	return rc;
 }
 
-/* The first tree that ran and has no process on the target; NULL: none. */
-static const char *
-missing_tree(const struct start *start,
-    const struct worker_processes *processes)
-{
-	const char *const *tree = start->worker->trees;
-
-	for (; *tree; tree++) {
-		if (did_run(start, *tree) && !is_alive(processes, *tree))
-			return *tree;
-	}
-	return NULL;
-}
-
 static int
 await_alive(struct start *start, struct err *err)
 {
-	const uint64_t deadline_ms = clock_ms() + LIVE_WAIT_MS;
 	const struct conf_worker *worker = start->worker;
-	struct worker_processes processes;
 	const char *missing;
 
-	for (;;) {
-		if (stop_check(err) != 0 ||
-		    worker_processes(start->to, start->to_dir, worker->trees,
-		    &processes, err) != 0)
-			return -1;
-		missing = missing_tree(start, &processes);
-		worker_processes_clear(&processes);
-		if (!missing)
-			return 0;
-		if (clock_left_ms(deadline_ms) == 0)
-			break;
-		clock_sleep_ms(POLL_MS);
-	}
+	if (worker_await(start->to, start->to_dir, worker->trees, start->ran ?
+	    start->ran : "", LIVE_WAIT_MS, &missing, err) != 0)
+		return -1;
+	if (!missing)
+		return 0;
 	return err_set(err, ERR_AGAIN, "%s:%s/%s: started, and no process of "
 	    "it is there after %d s; look at its log there, then run the "
 	    "same command again, or `reverse' to go back",
@@ -302,8 +270,8 @@ not_started(struct start *start)
 static int
 install_started(struct start *start, bool again, struct err *err)
 {
-	if (worker_put_instant(start->run, start->worker, "started",
-	    clock_epoch_ms(), err) != 0)
+	if (!again && worker_put_instant(start->run, start->worker,
+	    "started", clock_epoch_ms(), err) != 0)
 		return -1;
 	if (install_all(start, err) == 0)
 		return 0;
@@ -430,14 +398,17 @@ start_act(struct run *run, const struct step *step, struct plan_note *note,
 	return rc;
 }
 
+/* Those whose end ends the process, too, or the others. */
 static int
-remove_all(struct start *start, struct err *err)
+disable_those(struct start *start, bool that_stop, struct err *err)
 {
 	struct supervisors there = { 0 };
 	int rc;
 
 	rc = supervisor_find(start->to, start->to_dir, &there, err);
 	for (size_t i = 0; i < there.n && rc == 0; i++) {
+		if (supervisor_disable_stops(&there.list[i]) != that_stop)
+			continue;
 		rc = supervisor_disable(start->to, &there.list[i],
 		    start->run->mark, err);
 		fault_point("worker_target_disabled");
@@ -449,15 +420,19 @@ remove_all(struct start *start, struct err *err)
 static int
 forget_supervisors(struct start *start, struct err *err)
 {
+	const struct supervisor *one;
+	char *home;
 	int rc = 0;
 
 	for (size_t i = 0; i < start->supervisors.n && rc == 0; i++) {
-		if (!is_moved(start, &start->supervisors.list[i]))
+		one = &start->supervisors.list[i];
+		if (!is_moved(start, one))
 			continue;
-		rc = supervisor_remove(start->to,
-		    &start->supervisors.list[i],
-		    host_facts(start->from)->home, start->from_dir,
+		if (supervisor_home(start->from, one, &home, err) != 0)
+			return -1;
+		rc = supervisor_remove(start->to, one, home, start->from_dir,
 		    start->to_dir, start->run->mark, err);
+		free(home);
 		fault_point("worker_target_removed");
 	}
 	return rc;
@@ -472,13 +447,15 @@ stop_target(struct start *start, struct err *err)
 	size_t killed;
 	int rc;
 
-	if (remove_all(start, err) != 0 ||
+	if (disable_those(start, false, err) != 0 ||
 	    worker_processes(start->to, start->to_dir, worker->trees,
 	    &processes, err) != 0)
 		return -1;
 	rc = processes.n > 0 && start->db ? worker_drain(start->run, worker,
 	    WORKER_REVERSE, start->to, start->db, &busy, err) : 0;
 	worker_processes_clear(&processes);
+	if (rc == 0)
+		rc = disable_those(start, true, err);
 	if (rc == 0)
 		rc = worker_stop(start->to, start->to_dir, worker->trees,
 		    busy, &killed, err);
@@ -587,6 +564,8 @@ start_undo(struct run *run, const struct step *step, struct plan_note *note,
 		rc = bring_back(&start, note, err);
 	if (rc == 0 && worker_supervised(worker))
 		rc = forget_supervisors(&start, err);
+	if (rc == 0)
+		rc = worker_smcp_disconnect(run, worker, note, err);
 	if (rc == 0)
 		rc = worker_put_instant(run, worker, "started", 0, err);
 	if (rc == 0)

@@ -1,6 +1,8 @@
 #ifndef FLOW_WORKER_USERS_H
 #define FLOW_WORKER_USERS_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 
 struct conf_worker;
@@ -78,6 +80,13 @@ int worker_users_detach_source(struct run *, const struct conf_worker *,
  */
 int worker_users_old(struct run *, const struct conf_worker *,
     const char *id, char **old, struct err *) MUST_CHECK;
+
+/*
+ * The target's id of one of the source's; *now NULL: it was not mapped, and
+ * stays what it is.  The caller frees it.
+ */
+int worker_users_new(struct run *, const struct conf_worker *, bool block,
+    const char *id, char **now, struct err *) MUST_CHECK;
 
 /*
  * The step: act maps what the staged sanctum.db names; undo removes what was

@@ -63,6 +63,16 @@ class Disturbed:
         self.chatter = Chatter(live.channel, live.token, live.senders[0],
                                RATE)
         self.extra = []        # numbers that the chatter has not written
+        self._meddlers = []
+
+    def meddle(self, pause_s=0):
+        """Let files of the tree change; returns the Meddler."""
+        self._meddlers.append(Meddler(self.live.broca, pause_s))
+        return self._meddlers[-1]
+
+    def end_users(self):
+        for one in (self.chatter, *self._meddlers):
+            one.stop()
 
     def words(self, path, *words):
         return [path, "--state", self.folder / "state", *words, self.job]
