@@ -131,8 +131,8 @@ int worker_sums_remove(struct run *, const struct conf_worker *,
     struct err *) MUST_CHECK;
 
 /*
- * Drop what `reverse' needs: what was at the target before, and the sums of
- * database pages.  The source's directory stays, fenced.
+ * Drop what `reverse' needs, which is what was at the target before.  The
+ * source's directory stays, fenced.
  */
 int worker_complete(struct run *, const struct conf_worker *, struct err *)
     MUST_CHECK;

@@ -256,6 +256,9 @@ def make_live(src, dst, fake_letta, channel):
             place.wait_down()
             if place.path.exists():
                 place.remove()
+            # What stays staged after a reverse.
+            place.host.run(["sh", "-c",
+                            f"rm -rf {place.home}.sanctumctl-*"])
 
 
 @pytest.fixture

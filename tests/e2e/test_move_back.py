@@ -38,8 +38,6 @@ def live(make_live, cron, src, dst):
     dst.run(["crontab", "-"], input="# of the target\n")
     yield worker.start()
     dst.run(["crontab", "-r"], check=False)
-    for host in (src, dst):
-        host.run(["sh", "-c", f"rm -rf {worker.home}.sanctumctl-*"])
 
 
 @pytest.fixture
@@ -173,7 +171,7 @@ def test_after_complete_nothing_leads_back(live, job, sanctumctl, src, dst):
     early = sanctumctl("complete", path)
     assert early.rc == 15 and "not switched yet" in early.err, early.err
     must(sanctumctl("apply", path))
-    assert beside(dst, live) and sums(src, live)
+    assert beside(dst, live)
     must(sanctumctl("complete", path))
     assert not beside(dst, live)
     assert not sums(src, live) and not sums(dst, live)
