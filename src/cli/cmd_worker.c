@@ -3,7 +3,7 @@
 #include "cli/cmd.h"
 
 extern const struct cmd cmd_worker_env, cmd_worker_list, cmd_worker_repoint,
-    cmd_worker_whereis;
+    cmd_worker_snapshot, cmd_worker_whereis;
 
 /*
  * The worker path by hand, on hosts and files, without running a job.  One
@@ -13,6 +13,7 @@ static const struct cmd *const verbs[] = {
 	&cmd_worker_list,
 	&cmd_worker_whereis,
 	&cmd_worker_env,
+	&cmd_worker_snapshot,
 	&cmd_worker_repoint,
 	NULL
 };

@@ -116,7 +116,7 @@ static const struct conf_type types[CONF_TYPES] = {
 		{ "smcp_token", .set = conf_set_smcp_token },
 		{ "mcp_server", TEXT(conf_worker, mcp_server, mcp_server) },
 	} },
-	{ "env", CONF_TYPE_ENV, { { NULL } } },
+	{ "env", CONF_TYPE_ENV, { { .name = NULL } } },
 };
 
 int

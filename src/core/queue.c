@@ -38,12 +38,19 @@ static const char *const texts[] = {
 	    "LEFT JOIN platform_profiles p ON p.id = (SELECT min(id) FROM "
 	    "platform_profiles WHERE letta_user_id = q.letta_user_id) "
 	    "WHERE " OPEN " ORDER BY q.id",
+	/*
+	 * By the text of the few that wait: nothing is indexed, and by user
+	 * each would be met by all that the user ever wrote.  CROSS JOIN is
+	 * the order in which SQLite is to take them.
+	 */
 	[QUEUE_SQL_TWINS] =
-	    "SELECT q.id, o.status, coalesce(o.attempts, 0), o.timestamp, "
-	    "n.timestamp FROM queue q JOIN messages m ON m.id = q.message_id "
-	    "JOIN queue o ON o.letta_user_id = q.letta_user_id AND "
-	    "o.id <> q.id JOIN messages n ON n.id = o.message_id AND "
-	    "n.message = m.message WHERE " OPEN " ORDER BY q.id",
+	    "WITH w AS MATERIALIZED (SELECT q.id, q.letta_user_id, m.message "
+	    "FROM queue q JOIN messages m ON m.id = q.message_id WHERE " OPEN
+	    ") SELECT w.id, o.status, coalesce(o.attempts, 0), o.timestamp, "
+	    "n.timestamp FROM messages n CROSS JOIN w ON w.message = "
+	    "n.message CROSS JOIN queue o ON o.message_id = n.id WHERE "
+	    "o.letta_user_id = w.letta_user_id AND o.id <> w.id "
+	    "ORDER BY w.id",
 	[QUEUE_SQL_ANSWER] =
 	    "UPDATE messages SET agent_response = ?2, processed = 1 WHERE "
 	    "id = (SELECT message_id FROM queue WHERE id = ?1 AND " NOT_OVER

@@ -113,8 +113,8 @@ show_difference(const struct af_tool *tool, const struct jdoc *there,
 {
 	static const char *const ways[] = {
 		[CONF_TOOLS_STOP] = "stops the job",
-		[CONF_TOOLS_OVERRIDE] = "the agent's source replaces it, for "
-		    "every agent that has it",
+		[CONF_TOOLS_OVERRIDE] = ("the agent's source replaces it, for "
+		    "every agent that has it"),
 		[CONF_TOOLS_KEEP] = "the agent gets the target's",
 	};
 	struct buf diff = BUF_INIT(DIFF_TEXT_MAX);

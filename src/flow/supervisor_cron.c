@@ -61,8 +61,17 @@ drop_header(struct buf *text)
 	buf_drop(text, at < text->len ? at : text->len);
 }
 
-int
-supervisor_cron_read(struct host *host, const char *user, struct buf *out,
+/* What crontab(1) says of a user who has none: Debian's, and BusyBox's. */
+static bool
+says_none(const char *said)
+{
+	return strstr(said, "no crontab") ||
+	    strstr(said, "No such file or directory");
+}
+
+/* *known: out is what the user has, be it nothing. */
+static int
+read_tab(struct host *host, const char *user, struct buf *out, bool *known,
     struct err *err)
 {
 	struct buf said = BUF_INIT(SUPERVISOR_TEXT_MAX);
@@ -71,16 +80,45 @@ supervisor_cron_read(struct host *host, const char *user, struct buf *out,
 
 	(void)crontab_argv(host, user, "-l", argv);
 	rc = supervisor_run(host, argv, NULL, 0, &status, out, &said, err);
+	*known = rc == 0 && (status == 0 || status == 127 ||
+	    says_none(buf_cstr(&said)));
 	if (rc == 0 && status == 0) {
 		drop_header(out);
 		rc = buf_check(out, "the crontab", err);
-	} else if (rc == 0) {
+	} else if (rc == 0)
 		buf_wipe(out);
-		if (status != 127 && !strstr(buf_cstr(&said), "no crontab"))
-			log_warn("%s: the crontab of %s cannot be read and is "
-			    "taken for empty", host_name(host), user);
-	}
 	buf_clear(&said);
+	return rc;
+}
+
+int
+supervisor_cron_read(struct host *host, const char *user, struct buf *out,
+    struct err *err)
+{
+	bool known;
+	int rc = read_tab(host, user, out, &known, err);
+
+	if (rc == 0 && !known)
+		log_warn("%s: the crontab of %s cannot be read and is taken "
+		    "for empty", host_name(host), user);
+	return rc;
+}
+
+/* To be written again: one that is only taken for empty would be lost. */
+static int
+read_to_edit(struct host *host, const char *user, struct buf *out,
+    struct err *err)
+{
+	bool known;
+	int rc = read_tab(host, user, out, &known, err);
+
+	if (rc == 0 && !known)
+		rc = err_set(err, ERR_FAILED, "`crontab -l' fails there, so "
+		    "nothing was written; look why, then run the same command "
+		    "again");
+	if (rc == 0 && memchr(buf_cstr(out), '\0', out->len))
+		rc = err_set(err, ERR_DATA, "a NUL within it; nothing was "
+		    "written");
 	return rc;
 }
 
@@ -110,7 +148,7 @@ edit(struct host *host, const char *where, const char *user,
 	size_t changed = 0;
 	int rc;
 
-	rc = user ? supervisor_cron_read(host, user, &text, err) :
+	rc = user ? read_to_edit(host, user, &text, err) :
 	    host_read(host, where, &text, &meta, err);
 	if (rc == 0)
 		rc = change(&text, what, &changed, err);

@@ -26,14 +26,14 @@ struct look {
 static const char *
 get(void *ctx, const char *name)
 {
-	const struct buf *environ = ctx;
+	const struct buf *started = ctx;
 	size_t len = strlen(name);
 
-	for (size_t at = 0; at < environ->len;
-	    at += strlen(environ->data + at) + 1) {
-		if (strncmp(environ->data + at, name, len) == 0 &&
-		    environ->data[at + len] == '=')
-			return environ->data + at + len + 1;
+	for (size_t at = 0; at < started->len;
+	    at += strlen(started->data + at) + 1) {
+		if (strncmp(started->data + at, name, len) == 0 &&
+		    started->data[at + len] == '=')
+			return started->data + at + len + 1;
 	}
 	return NULL;
 }

@@ -96,11 +96,27 @@ is_interpreter(const struct procs_info *info)
 	    str_ends(word, ".py"));
 }
 
+const char *
+worker_live_script(const struct procs_info *info)
+{
+	const char *word = NULL;
+
+	if (!is_interpreter(info))
+		return NULL;
+	while ((word = next_word(info, word)) != NULL) {
+		if (str_eq(base_name(word), "main.py") ||
+		    str_eq(base_name(word), "smcp.py"))
+			return word;
+	}
+	return NULL;
+}
+
 static int
 each(void *ctx, const struct procs_info *info, struct err *err)
 {
 	struct listing *l = ctx;
 	struct worker_lives *out = l->out;
+	const char *script = worker_live_script(info);
 
 	(void)err;
 	l->kin = mem_grow(l->kin, l->n_kin + 1, sizeof(*l->kin));
@@ -108,16 +124,8 @@ each(void *ctx, const struct procs_info *info, struct err *err)
 	    session_of(info) };
 	out->pids = mem_grow(out->pids, out->n_pids + 1, sizeof(pid_t));
 	out->pids[out->n_pids++] = info->pid;
-	if (*info->cwd != '/' || !is_interpreter(info))
-		return 0;
-	for (const char *word = next_word(info, NULL); word;
-	    word = next_word(info, word)) {
-		if (str_eq(base_name(word), "main.py") ||
-		    str_eq(base_name(word), "smcp.py")) {
-			add(l, info, word);
-			break;
-		}
-	}
+	if (*info->cwd == '/' && script)
+		add(l, info, script);
 	return 0;
 }
 

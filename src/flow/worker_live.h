@@ -9,6 +9,7 @@
 
 struct err;
 struct host;
+struct procs_info;
 
 /*
  * The Brocas and SMCPs that run on a host, by /proc and not by pid files:
@@ -33,6 +34,13 @@ struct worker_lives {
 	pid_t *pids;		/* every process of the host, sorted */
 	size_t n_pids;
 };
+
+/*
+ * The word of a process' command line that names the main.py or smcp.py which
+ * it runs, or NULL: an editor or a pager of one, a shell or a screen that was
+ * told to start one, runs none.
+ */
+const char *worker_live_script(const struct procs_info *);
 
 int worker_live_list(struct host *, struct worker_lives *, struct err *)
     MUST_CHECK;

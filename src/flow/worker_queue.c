@@ -328,19 +328,26 @@ worker_queue_release(struct run *run, const struct conf_worker *worker,
 }
 
 int
-worker_queue_thaw(struct run *run, const struct conf_worker *worker,
-    enum worker_way way, struct host *host, const char *db, struct err *err)
+worker_queue_forget(struct run *run, const struct conf_worker *worker,
+    enum worker_way way, struct err *err)
 {
 	char *held = worker_queue_scope(worker, way, "held");
 	char *judged = worker_queue_scope(worker, way, "judged");
 	int rc;
 
-	rc = release(run, worker, way, true, host, db, err);
-	if (rc == 0)
-		rc = journal_scope_drop(run->journal, judged, err);
+	rc = journal_scope_drop(run->journal, judged, err);
 	if (rc == 0)
 		rc = journal_scope_drop(run->journal, held, err);
 	free(held);
 	free(judged);
 	return rc;
+}
+
+int
+worker_queue_thaw(struct run *run, const struct conf_worker *worker,
+    enum worker_way way, struct host *host, const char *db, struct err *err)
+{
+	if (release(run, worker, way, true, host, db, err) != 0)
+		return -1;
+	return worker_queue_forget(run, worker, way, err);
 }

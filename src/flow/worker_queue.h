@@ -65,6 +65,13 @@ int worker_queue_thaw(struct run *, const struct conf_worker *,
     enum worker_way, struct host *, const char *db, struct err *) MUST_CHECK;
 
 /*
+ * Forget what was held and judged, where the database that it was in does
+ * not count any more.
+ */
+int worker_queue_forget(struct run *, const struct conf_worker *,
+    enum worker_way, struct err *) MUST_CHECK;
+
+/*
  * Rows in processing, and those that wait and may have been sent before
  * (queue_maybe_sent), are asked of the agent's messages:
  *
@@ -97,15 +104,6 @@ struct worker_queue_result {
 int worker_queue_results(struct run *, const struct conf_worker *,
     enum worker_way, int (*each)(void *ctx,
     const struct worker_queue_result *, struct err *), void *ctx,
-    struct err *) MUST_CHECK;
-
-/*
- * The agent that the worker serves at its source: AGENT_ID of the .env that
- * its Broca reads, the nearest above broca/main.py.  Kept in the journal when
- * it is first asked for, since that file is moved aside later.  ERR_DATA when
- * there is none.  The caller frees it.
- */
-int worker_queue_agent(struct run *, const struct conf_worker *, char **id,
     struct err *) MUST_CHECK;
 
 #endif /* !FLOW_WORKER_QUEUE_H */

@@ -16,6 +16,7 @@
 #include "flow/worker_queue.h"
 #include "flow/worker_queue_back.h"
 #include "flow/worker_queue_part.h"
+#include "flow/worker_source.h"
 #include "io/journal.h"
 
 #define PAGE_ROWS 200		/* of a listing: most rows to judge are young */
@@ -183,7 +184,7 @@ find_agent(const struct judging *judging, struct server **server, char **id,
 	if (!letta)
 		return err_set(err, ERR_MISSING, "the job names no server of "
 		    "worker %s at its source (from_server)", worker->name);
-	rc = move ? worker_queue_agent(judging->run, worker, id, err) :
+	rc = move ? worker_source_agent(judging->run, worker, id, err) :
 	    worker_agent_id(judging->run, worker, id, err);
 	if (rc == 0 && !*id)
 		rc = err_set(err, ERR_MISSING, "the agent of worker %s is not "

@@ -54,19 +54,49 @@ get_from(struct host *host, const char *path, const char *key,
 	return rc == 0 ? 0 : err_ctx(err, "%s:%s", host_name(host), path);
 }
 
+/*
+ * The .env that a program in dir reads: the nearest, upwards.  A directory of
+ * that name is passed over, as python-dotenv does.  *path NULL: there is none.
+ */
+static int
+find_env(struct host *host, const char *from, char **path, struct err *err)
+{
+	char *dir = conf_expand_home(from, host_facts(host)->home), *slash;
+	struct fs_meta meta = { .type = FS_NONE };
+	int rc;
+
+	for (;;) {
+		*path = mem_printf("%s/.env", dir);
+		rc = host_stat(host, *path, &meta, err);
+		if (rc != 0 || meta.type == FS_FILE)
+			break;
+		free(*path);
+		*path = NULL;
+		slash = strrchr(dir, '/');
+		if (!slash)
+			break;
+		*slash = '\0';
+	}
+	if (rc != 0)
+		free(*path);
+	free(dir);
+	return rc;
+}
+
 int
 worker_env_value(struct host *host, const char *dir, const char *tree,
     const char *key, struct buf *value, bool *found, struct err *err)
 {
-	char *near = mem_printf("%s/%s/.env", dir, tree);
-	char *above = mem_printf("%s/.env", dir);
+	char *tree_dir = mem_printf("%s/%s", dir, tree), *path = NULL;
 	int rc;
 
-	rc = get_from(host, near, key, value, found, err);
-	if (rc == 0 && !*found)
-		rc = get_from(host, above, key, value, found, err);
-	free(near);
-	free(above);
+	*found = false;
+	rc = find_env(host, tree_dir, &path, err);
+	if (rc == 0 && path) {
+		rc = get_from(host, path, key, value, found, err);
+		free(path);
+	}
+	free(tree_dir);
 	return rc;
 }
 
@@ -111,19 +141,14 @@ int
 worker_source_agent(struct run *run, const struct conf_worker *worker,
     char **id, struct err *err)
 {
-	char *key;
+	char *key = run_key("worker", worker->name, "source-agent");
 	int rc;
 
-	*id = NULL;
-	if (worker->agent) {
-		if (worker->agent->from_id)
-			*id = mem_strdup(worker->agent->from_id);
-		return 0;
-	}
-	key = run_key("worker", worker->name, "source-agent");
 	rc = journal_get(run->journal, key, id, err);
 	if (rc == 0 && !*id)
 		rc = agent_of_env(run, worker, key, id, err);
+	if (rc == 0 && !*id && worker->agent && worker->agent->from_id)
+		*id = mem_strdup(worker->agent->from_id);
 	free(key);
 	return rc;
 }

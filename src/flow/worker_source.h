@@ -17,18 +17,20 @@ struct run;
 bool worker_same_server(const struct conf_worker *);
 
 /*
- * The agent that it serves: that of the job, else what its .env files say
- * (kept in the journal from then on, since the switch moves them aside).
- * *id is NULL, and that is a success, when neither tells: the agent comes
- * from a bundle, or no .env assigns AGENT_ID.  The caller frees it.
+ * The agent that it serves: what the .env says that its programs read (kept
+ * in the journal when it is first asked for: what the queue is judged by must
+ * not change), else that of the job.  *id is NULL, and that is a success,
+ * when neither tells: the agent comes from a bundle, or no .env assigns
+ * AGENT_ID.  The caller frees it.
  */
 int worker_source_agent(struct run *, const struct conf_worker *, char **id,
     struct err *) MUST_CHECK;
 
 /*
- * The value of a key in DIR/TREE/.env, else in DIR/.env, as python-dotenv
- * reads it.  *found false: neither assigns it.  The caller wipes
- * value.
+ * The value of a key in the .env that a program in DIR/TREE reads: the
+ * nearest one, from there upwards to the root, as python-dotenv has it.
+ * *found false: there is none, or it does not assign the key.  The caller
+ * wipes value.
  */
 int worker_env_value(struct host *, const char *dir, const char *tree,
     const char *key, struct buf *value, bool *found, struct err *)

@@ -10,10 +10,14 @@
 #include "base/stop.h"
 #include "base/str.h"
 #include "flow/worker.h"
+#include "flow/worker_live.h"
 #include "flow/worker_stop.h"
 #include "io/host.h"
 
 #define POLL_MS 100
+
+/* What a start script that was begun before takes until its worker is seen. */
+#define SETTLE_MS 250
 
 /* How often a worker may be back after its end before we call it restarted. */
 #define ROUNDS 3
@@ -65,19 +69,6 @@ word_of(const struct procs_info *info, size_t n)
 	return at < end && memchr(at, '\0', (size_t)(end - at)) ? at : NULL;
 }
 
-static bool
-runs_entry(const struct procs_info *info)
-{
-	const char *word;
-
-	for (size_t i = 0; i < 16 && (word = word_of(info, i)); i++) {
-		if (str_eq(base_name(word), "main.py") ||
-		    str_eq(base_name(word), "smcp.py"))
-			return true;
-	}
-	return false;
-}
-
 static struct seen *
 find_seen(const struct look *look, pid_t pid)
 {
@@ -105,7 +96,7 @@ note_process(void *ctx, const struct procs_info *info, struct err *err)
 	seen->ppid = info->ppid;
 	seen->start = info->start;
 	seen->shell = first && is_shell(first) && second && second[0] != '-';
-	if (look->tree && runs_entry(info)) {
+	if (look->tree && worker_live_script(info)) {
 		seen->entry = true;
 		seen->tree = look->tree;
 	}
@@ -125,7 +116,8 @@ claim_parents(struct look *look)
 			if (!look->list[i].tree)
 				continue;
 			parent = find_seen(look, look->list[i].ppid);
-			if (!parent || parent->tree || !parent->shell)
+			if (!parent || parent->tree || !parent->shell ||
+			    parent->pid == 1)
 				continue;
 			parent->tree = look->list[i].tree;
 			more = true;
@@ -190,6 +182,41 @@ worker_processes_show(const struct worker_processes *processes,
 	for (size_t i = 0; i < processes->n; i++)
 		buf_printf(out, "%spid %ld (%s)", i ? ", " : "",
 		    (long)processes->list[i].pid, processes->list[i].tree);
+}
+
+bool
+worker_process_of(const struct worker_processes *processes, const char *tree)
+{
+	for (size_t i = 0; i < processes->n; i++) {
+		if (str_eq(processes->list[i].tree, tree) &&
+		    !processes->list[i].wrapper)
+			return true;
+	}
+	return false;
+}
+
+int
+worker_await(struct host *host, const char *dir, const char *const *trees,
+    const char *ran, uint64_t wait_ms, const char **missing, struct err *err)
+{
+	const uint64_t deadline_ms = clock_ms() + wait_ms;
+	struct worker_processes processes;
+
+	for (;;) {
+		*missing = NULL;
+		if (stop_check(err) != 0 || worker_processes(host, dir, trees,
+		    &processes, err) != 0)
+			return -1;
+		for (const char *const *tree = trees; *tree; tree++) {
+			if (!*missing && strstr(ran, *tree) &&
+			    !worker_process_of(&processes, *tree))
+				*missing = *tree;
+		}
+		worker_processes_clear(&processes);
+		if (!*missing || clock_left_ms(deadline_ms) == 0)
+			return 0;
+		clock_sleep_ms(POLL_MS);
+	}
 }
 
 /* Send each a signal; *left counts those that were there to take it. */
@@ -271,13 +298,21 @@ worker_stop(struct host *host, const char *dir, const char *const *trees,
     bool busy, size_t *killed, struct err *err)
 {
 	struct worker_processes processes;
+	bool settled = false;
 	int rc = 0;
 
 	*killed = 0;
 	for (int round = 0; rc == 0; round++) {
 		rc = worker_processes(host, dir, trees, &processes, err);
-		if (rc == 0 && processes.n == 0)
+		if (rc == 0 && processes.n == 0 && (round == 0 || settled))
 			break;
+		if (rc == 0 && processes.n == 0) {
+			settled = true;
+			round--;
+			clock_sleep_ms(SETTLE_MS);
+			continue;
+		}
+		settled = false;
 		if (rc == 0 && round == ROUNDS)
 			rc = refuse_living(host, dir, &processes, err);
 		else if (rc == 0)

@@ -139,6 +139,31 @@ worker_freeze_check(struct run *run, const struct conf_worker *worker,
 }
 
 int
+worker_note_stopper(struct run *run, const struct conf_worker *worker,
+    struct err *err)
+{
+	char *key = run_key("worker", worker->name, "stopper");
+	int rc = journal_put(run->journal, key, run->token, err);
+
+	free(key);
+	return rc;
+}
+
+int
+worker_is_stopper(struct run *run, const struct conf_worker *worker,
+    bool *out, struct err *err)
+{
+	char *key = run_key("worker", worker->name, "stopper");
+	char *text = NULL;
+	int rc = journal_get(run->journal, key, &text, err);
+
+	*out = text && str_eq(text, run->token);
+	free(text);
+	free(key);
+	return rc;
+}
+
+int
 worker_freeze_predict(struct run *run, const struct conf_worker *worker,
     uint64_t *ms, struct err *err)
 {
@@ -160,6 +185,43 @@ worker_freeze_predict(struct run *run, const struct conf_worker *worker,
 	free(path);
 	free(scope);
 	return rc;
+}
+
+int
+worker_note_stood(struct run *run, const struct conf_worker *worker,
+    int64_t *stood_ms, struct err *err)
+{
+	if (worker_stood_ms(run, worker, stood_ms, err) != 0)
+		return -1;
+	/* A run that was killed behind this has noted it. */
+	if (*stood_ms == 0)
+		return get_instant(run, worker, "stood-ms", stood_ms, err);
+	return worker_put_instant(run, worker, "stood-ms", *stood_ms, err);
+}
+
+int
+worker_freeze_figures(struct run *run, const struct conf_worker *worker,
+    struct worker_freeze_figures *out, struct err *err)
+{
+	*out = (struct worker_freeze_figures){ 0 };
+	if (get_instant(run, worker, "predicted-ms", &out->predicted_ms,
+	    err) != 0 ||
+	    get_instant(run, worker, "stood-ms", &out->stood_ms, err) != 0 ||
+	    worker_stood_ms(run, worker, &out->standing_ms, err) != 0)
+		return -1;
+	return 0;
+}
+
+int
+worker_reversing(struct run *run, const struct conf_worker *worker,
+    bool *out, struct err *err)
+{
+	int64_t since;
+
+	if (get_instant(run, worker, "reversing", &since, err) != 0)
+		return -1;
+	*out = since > 0;
+	return 0;
 }
 
 int

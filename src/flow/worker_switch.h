@@ -77,9 +77,39 @@ int worker_put_instant(struct run *, const struct conf_worker *,
 int worker_freeze_check(struct run *, const struct conf_worker *,
     struct err *) MUST_CHECK;
 
+/*
+ * Note that this process stops the worker, and ask whether it has: when a
+ * killed one did, going on is the shortest way once the target is in place.
+ */
+int worker_note_stopper(struct run *, const struct conf_worker *,
+    struct err *) MUST_CHECK;
+int worker_is_stopper(struct run *, const struct conf_worker *, bool *,
+    struct err *) MUST_CHECK;
+
 /* What the plan expects the worker to stand, in milliseconds. */
 int worker_freeze_predict(struct run *, const struct conf_worker *,
     uint64_t *ms, struct err *) MUST_CHECK;
+
+/* How long the last freeze took, and how long it was expected to. */
+struct worker_freeze_figures {
+	int64_t predicted_ms;	/* 0: not planned yet; so the next */
+	int64_t stood_ms;	/* the last one, from signal to start */
+	int64_t standing_ms;	/* this one, until now; 0: it does not stand */
+};
+
+int worker_freeze_figures(struct run *, const struct conf_worker *,
+    struct worker_freeze_figures *, struct err *) MUST_CHECK;
+
+/* Write down that the freeze is over; *stood_ms: how long it was. */
+int worker_note_stood(struct run *, const struct conf_worker *,
+    int64_t *stood_ms, struct err *) MUST_CHECK;
+
+/*
+ * A reverse of this worker was begun and has not ended: the target's queue is
+ * held and may be at the source already, so that there is no way but back.
+ */
+int worker_reversing(struct run *, const struct conf_worker *, bool *,
+    struct err *) MUST_CHECK;
 
 /*
  * When the target was started, in milliseconds since 1970; from then on only

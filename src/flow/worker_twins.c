@@ -1,8 +1,10 @@
 #include "base/base.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/stop.h"
 #include "base/str.h"
 #include "core/conf.h"
 #include "core/shpath.h"
@@ -11,6 +13,9 @@
 #include "flow/worker_twins.h"
 #include "io/host.h"
 
+#define LOOKS 3
+#define LOOK_MS 500
+
 /* A Broca that is live, or is to be. */
 struct face {
 	const struct host *host;
@@ -18,6 +23,7 @@ struct face {
 	pid_t pid;		/* 0: not yet */
 	uint64_t start;
 	bool moved;		/* it is the worker's that moves */
+	bool ends;		/* before the one that is to be is started */
 	struct worker_identity who;
 };
 
@@ -131,13 +137,21 @@ is_one(const struct face *a, const struct face *b)
 	    host_facts(b->host)->hostname);
 }
 
+/* The source's is gone by the time when the target's comes. */
+static bool
+never_meet(const struct face *a, const struct face *b)
+{
+	return (a->ends && b->pid == 0) || (b->ends && a->pid == 0);
+}
+
 static bool
 compare(const struct face *a, const struct face *b, struct buf *why)
 {
 	bool token = worker_identity_same_token(&a->who, &b->who);
 	bool agent = worker_identity_same_agent(&a->who, &b->who);
 
-	if ((!a->moved && !b->moved) || (!token && !agent) || is_one(a, b))
+	if ((!a->moved && !b->moved) || (!token && !agent) || is_one(a, b) ||
+	    never_meet(a, b))
 		return false;
 	say(a, why);
 	buf_str(why, " and ");
@@ -158,13 +172,21 @@ absolute(struct host *host, const char *dir)
 	return normal;
 }
 
-int
-worker_twins(struct host *from, const char *from_dir, struct host *to,
-    const char *to_dir, bool if_started, bool *found, struct buf *why,
-    struct err *err)
+static void
+end_those_of(struct faces *all, const struct host *from, const char *dir)
 {
-	char *from_path = absolute(from, from_dir);
-	char *to_path = absolute(to, to_dir);
+	for (size_t i = 0; i < all->n; i++)
+		all->list[i].ends = all->list[i].host == from &&
+		    all->list[i].pid != 0 &&
+		    shpath_below(all->list[i].dir, dir);
+}
+
+/* to_path NULL: nothing is to be started, nor is the worker's there. */
+static int
+look_once(struct host *from, const char *from_path, struct host *to,
+    const char *to_path, bool if_started, bool from_ends, bool *found,
+    struct buf *why, struct err *err)
+{
 	struct faces all = { 0 };
 	int rc;
 
@@ -175,12 +197,68 @@ worker_twins(struct host *from, const char *from_dir, struct host *to,
 		rc = add_host(&all, to, to_path, NULL, err);
 	if (rc == 0 && if_started)
 		rc = add_coming(&all, to, to_path, err);
+	if (from_ends)
+		end_those_of(&all, from, from_path);
 	for (size_t i = 0; rc == 0 && i < all.n; i++) {
 		for (size_t j = i + 1; j < all.n; j++)
 			*found |= compare(&all.list[i], &all.list[j], why);
 	}
 	clear(&all);
+	return rc == 0 ? 0 : err_ctx(err, "look for a second live Broca");
+}
+
+/*
+ * What cron starts each minute sees the pid file and ends: a twin is what is
+ * there at the last look, too.
+ */
+static int
+find_twins(struct host *from, const char *from_path, struct host *to,
+    const char *to_path, bool if_started, bool from_ends, bool *found,
+    struct buf *why, struct err *err)
+{
+	const size_t before = why->len;
+
+	for (int looks = 1;; looks++) {
+		if (look_once(from, from_path, to, to_path, if_started,
+		    from_ends, found, why, err) != 0)
+			return -1;
+		if (!*found || looks == LOOKS)
+			return 0;
+		buf_truncate(why, before);
+		clock_sleep_ms(LOOK_MS);
+		if (stop_check(err) != 0)
+			return -1;
+	}
+}
+
+int
+worker_twins(struct host *from, const char *from_dir, struct host *to,
+    const char *to_dir, bool if_started, bool *found, struct buf *why,
+    struct err *err)
+{
+	char *from_path = absolute(from, from_dir);
+	char *to_path = absolute(to, to_dir);
+	int rc;
+
+	rc = find_twins(from, from_path, to, to_path, if_started, false,
+	    found, why, err);
 	free(from_path);
 	free(to_path);
-	return rc == 0 ? 0 : err_ctx(err, "look for a second live Broca");
+	return rc;
+}
+
+int
+worker_twins_before(struct host *from, const char *from_dir,
+    struct host *to, const char *staging, bool *found, struct buf *why,
+    struct err *err)
+{
+	char *from_path = absolute(from, from_dir);
+	char *path = staging ? absolute(to, staging) : NULL;
+	int rc;
+
+	rc = find_twins(from, from_path, to, path, staging != NULL, true,
+	    found, why, err);
+	free(from_path);
+	free(path);
+	return rc;
 }

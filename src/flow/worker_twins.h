@@ -29,4 +29,13 @@ int worker_twins(struct host *from, const char *from_dir, struct host *to,
     const char *to_dir, bool if_started, bool *found, struct buf *why,
     struct err *) MUST_CHECK;
 
+/*
+ * The same before the switch: what there is now, and what there would be with
+ * the Broca below staging (on to; NULL: not there yet) started and the one
+ * below from_dir ended.
+ */
+int worker_twins_before(struct host *from, const char *from_dir,
+    struct host *to, const char *staging, bool *found, struct buf *why,
+    struct err *) MUST_CHECK;
+
 #endif /* !FLOW_WORKER_TWINS_H */

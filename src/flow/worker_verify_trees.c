@@ -23,7 +23,7 @@
 struct tree_diff {
 	const struct conf_worker *worker;
 	struct host *from, *to;
-	int64_t started_ms;	/* the target; 0: was not */
+	int64_t started_ms;	/* the target; 0: nothing runs there */
 	uint64_t n;
 	char first[256];
 	uint64_t since;		/* paths that the target changed since then */
@@ -87,19 +87,41 @@ is_fenced(const struct tree_diff *diff, const char *path, bool *same,
 	return rc;
 }
 
-/* A worker that runs writes files: those are not what was moved any more. */
+/* A worker that was at rest is so on the target, and writes nothing. */
+static int
+find_started(struct run *run, struct tree_diff *diff, struct err *err)
+{
+	char *key = run_key("worker", diff->worker->name, "ran");
+	char *ran = NULL;
+	int rc;
+
+	rc = journal_get(run->journal, key, &ran, err);
+	if (rc == 0 && ran && *ran)
+		rc = worker_started(run, diff->worker, &diff->started_ms,
+		    err);
+	free(ran);
+	free(key);
+	return rc;
+}
+
+/*
+ * A worker that runs writes files: those are not what was moved any more.  Its
+ * programs it does not write.
+ */
 static int
 is_newer(const struct tree_diff *diff, const char *path, bool *newer,
     struct err *err)
 {
 	char *full = worker_path(diff->worker->to_path, path);
+	const bool may = diff->started_ms > 0 && *path &&
+	    !is_entry(diff->worker, path);
 	struct fs_meta meta;
 	int rc = 0;
 
 	*newer = false;
-	if (diff->started_ms > 0 && *path)
+	if (may)
 		rc = host_stat(diff->to, full, &meta, err);
-	if (rc == 0 && diff->started_ms > 0 && *path)
+	if (rc == 0 && may)
 		*newer = meta.type != FS_NONE &&
 		    meta.mtime_ns / 1000000 > diff->started_ms;
 	free(full);
@@ -155,7 +177,7 @@ worker_verify_trees(struct run *run, const struct conf_worker *worker,
 	worker_trees_rules(&rules, worker, true);
 	rc = worker_owner_find(from, to, worker, &owner, err);
 	if (rc == 0)
-		rc = worker_started(run, worker, &diff.started_ms, err);
+		rc = find_started(run, &diff, err);
 	theirs.map = &owner.owner;
 	theirs.compare = ours.compare = owner.compare;
 	if (rc == 0)

@@ -136,6 +136,8 @@ db_open(struct db_open *o, int flags, struct err *err)
 	    (int *)NULL);
 	(void)sqlite3_db_config(o->db, SQLITE_DBCONFIG_DEFENSIVE, 1,
 	    (int *)NULL);
+	(void)sqlite3_db_config(o->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0,
+	    (int *)NULL);
 	return 0;
 }
 

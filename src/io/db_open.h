@@ -12,8 +12,9 @@ struct err;
 
 /*
  * A connection to another program's SQLite file: what db, db_script and
- * db_pages share.  Its schema is not trusted; it waits wait_ms for a lock at
- * a time, and a stop signal ends any wait and any statement.
+ * db_pages share.  Its schema is not trusted, and none of its triggers runs:
+ * what a statement says is all that it changes.  It waits wait_ms for a lock
+ * at a time, and a stop signal ends any wait and any statement.
  *
  *     struct db_open o = { .path = path, .wait_ms = 30000 };
  *

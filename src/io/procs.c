@@ -19,6 +19,7 @@
 #define ENVIRON_MAX (8u * 1024u * 1024u)
 #define STAT_MAX 4096u
 #define LEVELS_MAX 64		/* from a working directory up to dir */
+#define SCRIPT_WORDS_MAX 16	/* an interpreter's options are few */
 #define HOLDERS_MAX 8
 #define DELETED " (deleted)"
 #define PF_KTHREAD 0x00200000u	/* include/linux/sched.h */
@@ -116,17 +117,14 @@ is_below(const struct below *b, const char *path)
 	    (path[len] == '\0' || path[len] == '/');
 }
 
-/* Whether a directory on the way up from the working directory is b. */
+/* Whether fd, or a directory on the way up from it, is b.  Closes fd. */
 static bool
-cwd_by_inode(int proc, const struct below *b)
+fd_by_inode(int fd, const struct below *b)
 {
 	bool found = false;
 	struct stat st;
-	int fd, up;
+	int up;
 
-	if (!b->known)
-		return false;
-	fd = openat(proc, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	for (int i = 0; fd >= 0 && i < LEVELS_MAX; i++) {
 		const ino_t ino = fstat(fd, &st) == 0 ? st.st_ino : 0;
 		const dev_t dev = st.st_dev;
@@ -144,6 +142,52 @@ cwd_by_inode(int proc, const struct below *b)
 	if (fd >= 0)
 		(void)close(fd);
 	return found;
+}
+
+/* Whether the working directory is b or below it. */
+static bool
+cwd_by_inode(int proc, const struct below *b)
+{
+	return b->known && fd_by_inode(openat(proc, "cwd", O_PATH |
+	    O_DIRECTORY | O_CLOEXEC), b);
+}
+
+/* Whether the directory of a path, as the process sees it, is likewise. */
+static bool
+word_by_inode(int proc, const char *word, const struct below *b)
+{
+	const char *slash = strrchr(word, '/');
+	char *dir = mem_printf(".%.*s", (int)(slash - word), word);
+	const int base = openat(proc, *word == '/' ? "root" : "cwd", O_PATH |
+	    O_DIRECTORY | O_CLOEXEC);
+	int fd = -1;
+
+	/* "./srv" below its root; below its working directory "srv". */
+	if (base >= 0) {
+		fd = openat(base, *word == '/' ? dir : dir + 1, O_PATH |
+		    O_DIRECTORY | O_CLOEXEC);
+		(void)close(base);
+	}
+	free(dir);
+	return fd >= 0 && fd_by_inode(fd, b);
+}
+
+static bool
+runs_below(int proc, const struct buf *argv, const struct below *b)
+{
+	const char *word = argv->data;
+	size_t left = argv->len, len;
+
+	for (int i = 0; b->known && left > 0 && i < SCRIPT_WORDS_MAX; i++) {
+		len = strlen(word);
+		if (strchr(word, '/') && str_ends(word, ".py") &&
+		    word_by_inode(proc, word, b))
+			return true;
+		len += len < left;
+		word += len;
+		left -= len;
+	}
+	return false;
 }
 
 /* Whether each says true of one of the files that the process holds open. */
@@ -225,8 +269,12 @@ look(pid_t pid, const struct below *b, procs_each *each, void *ctx,
 		info.why |= PROCS_EXE;
 	if (b && any_fd(proc, fd_below, b))
 		info.why |= PROCS_FD;
-	if ((b && info.why == 0) || slurp(proc, "cmdline", &argv) != 0 ||
+	if (slurp(proc, "cmdline", &argv) != 0 ||
 	    !read_stat(proc, &again) || is_gone(again.state))
+		goto out;
+	if (b && runs_below(proc, &argv, b))
+		info.why |= PROCS_SCRIPT;
+	if (b && info.why == 0)
 		goto out;
 	info.ppid = line.ppid;
 	info.start = line.start;

@@ -27,6 +27,7 @@ struct err;
 #define PROCS_CWD 1u	/* its working directory is */
 #define PROCS_EXE 2u	/* its program is */
 #define PROCS_FD 4u	/* a file that it holds open is */
+#define PROCS_SCRIPT 8u	/* a .py file among its first words is */
 
 struct procs_info {
 	pid_t pid;

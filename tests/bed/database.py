@@ -20,3 +20,8 @@ def query(sql, path, host=None):
         return [dict(row) for row in db.execute(sql)]
     finally:
         db.close()
+
+
+def dump(path, host):
+    """Return a database on a host as SQL."""
+    return host.run(["sqlite3", "-readonly", str(path), ".dump"]).stdout

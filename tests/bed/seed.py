@@ -113,6 +113,28 @@ def passages(count):
                "created_at": history.when(i * 100)}
 
 
+class Users(list):
+    """(identity id, block id) of users whom a server knows from now on.
+
+    What bed.worker.make_worker() takes for the worker's three.
+    """
+
+    def __init__(self, client, count=3):
+        super().__init__()
+        self._client = client
+        for i in range(1, count + 1):
+            identity = client("POST", "/v1/identities/", {
+                "identifier_key": f"broca_user_{os.urandom(4).hex()}",
+                "name": f"Üser {i}", "identity_type": "user"})["id"]
+            self.append((identity, client("POST", "/v1/blocks/", {
+                "label": "human", "value": f"About user {i}"})["id"]))
+
+    def remove(self):
+        for identity, block in self:
+            self._client("DELETE", f"/v1/identities/{identity}")
+            self._client("DELETE", f"/v1/blocks/{block}")
+
+
 class Client:
     """The few calls of Letta's API that the bed makes."""
 

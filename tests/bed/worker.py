@@ -15,7 +15,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from bed.database import query
+from bed.database import dump, query
 
 FILES = Path(__file__).with_name("worker_files")
 SCHEMA = Path(__file__).with_name("sanctum-schema.sql")
@@ -51,6 +51,10 @@ cd "{home}/broca" || exit 1
 exec /usr/bin/python3 main.py >>"{home}/broca.log" 2>&1
 """
 
+#: Identity and block of each user that a made worker has from the start.
+USERS = [(f"identity-{i:08d}-0000-4000-8000-000000000000",
+          f"block-{i:08d}-0000-4000-8000-000000000000") for i in (1, 2, 3)]
+
 #: What a move leaves behind; folders end with a slash.
 NOT_STATE = ("run/broca.pid", "__pycache__/", "venv/", "logs/")
 
@@ -77,16 +81,25 @@ class Worker:
         return {row["status"]: row["n"] for row in self.query(
             "SELECT status, count(*) AS n FROM queue GROUP BY status")}
 
+    def dump(self):
+        """Return its database as SQL, with any row in flight waiting.
+
+        So a move settles the row that a killed worker has left.
+        """
+        return dump(self.database, self.host).replace("'processing'",
+                                                      "'pending'")
+
     def remove(self):
         shutil.rmtree(self.path)
 
 
 def make_worker(name, *, agent_id, url, token="", home=None, on=None,
-                database_rows=40, random_bytes=1_000_000):
+                database_rows=40, random_bytes=1_000_000, users=USERS):
     """Write a worker and return it.
 
-    home   its folder on the host (/root/sanctum/agents/NAME by default)
-    on     a bed.hosts.Host, or None for this machine
+    home    its folder on the host (/root/sanctum/agents/NAME by default)
+    on      a bed.hosts.Host, or None for this machine
+    users   (identity, block) of its three users, ids of its server
     """
     home = Path(home or f"/root/sanctum/agents/{name}")
     worker = Worker(name, home, on)
@@ -97,7 +110,7 @@ def make_worker(name, *, agent_id, url, token="", home=None, on=None,
     write_smcp(worker, values)
     write(worker.path / f"start-{name}-broca.sh",
           START_SCRIPT.format(**values), 0o755)
-    make_database(worker.broca / "sanctum.db", database_rows)
+    make_database(worker.broca / "sanctum.db", database_rows, users)
     return worker
 
 
@@ -156,7 +169,7 @@ def write_smcp(worker, values):
     write(at / "logs/mcp_server.log", "old log\n")
 
 
-def make_database(path, rows):
+def make_database(path, rows, users=USERS):
     """Make a sanctum.db with users, messages and a queue in all states.
 
     The rows repeat every ten: eight completed, one pending, one failed; the
@@ -165,20 +178,18 @@ def make_database(path, rows):
     # Made elsewhere and copied: SQLite cannot reach a host's file from here.
     with tempfile.TemporaryDirectory(prefix="sanctum-bed-") as here:
         db = sqlite3.connect(f"{here}/sanctum.db")
-        fill_database(db, rows)
+        fill_database(db, rows, users)
         db.close()
         shutil.copyfile(f"{here}/sanctum.db", path)
     Path(path).chmod(0o600)
 
 
-def fill_database(db, rows):
+def fill_database(db, rows, users=USERS):
     """Make the tables and rows of make_database()."""
     db.executescript(SCHEMA.read_text())
-    for i in (1, 2, 3):
+    for i, user in enumerate(users, 1):
         db.execute("INSERT INTO letta_users (letta_identity_id,"
-                   " letta_block_id, is_active) VALUES (?, ?, 1)",
-                   (f"identity-{i:08d}-0000-4000-8000-000000000000",
-                    f"block-{i:08d}-0000-4000-8000-000000000000"))
+                   " letta_block_id, is_active) VALUES (?, ?, 1)", user)
         db.execute("INSERT INTO platform_profiles (letta_user_id, platform,"
                    " platform_user_id, username, display_name, metadata)"
                    " VALUES (?, ?, ?, ?, ?, ?)",
@@ -200,6 +211,12 @@ def fill_database(db, rows):
                    " attempts, timestamp) VALUES (?, ?, ?, ?, ?)",
                    (user, i, status, int(status != "pending"), when))
     db.commit()
+
+
+def unfenced(found):
+    """Return a manifest as it is without the fence of a switch."""
+    return {path.replace(".sanctumctl-fenced-", ""): what
+            for path, what in found.items()}
 
 
 def manifest(top):

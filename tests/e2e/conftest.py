@@ -26,6 +26,10 @@ from bed.site import TARGET_PASSWORD, Bed  # noqa: E402
 
 Result = namedtuple("Result", "rc out err")
 
+#: What a made worker serves, and what the tests' jobs give it instead.
+WORKER_AGENT = "agent-11111111-1111-4111-8111-111111111111"
+OTHER_AGENT = "agent-22222222-2222-4222-8222-222222222222"
+
 numbers = itertools.count(1)
 
 
@@ -117,12 +121,20 @@ def agent_id(make_agent):
 
 
 @pytest.fixture
+def users(source):
+    """Users of a worker, whom the source server knows."""
+    made = seed.Users(source)
+    yield made
+    made.remove()
+
+
+@pytest.fixture
 def make_worker(src):
     """Function that writes a worker's trees, by default on src."""
     made = []
 
-    def make(agent_id="agent-11111111-1111-4111-8111-111111111111",
-             url="http://127.0.0.1:8283", token="old-token", on=src, **more):
+    def make(agent_id=WORKER_AGENT, url="http://127.0.0.1:8283",
+             token="old-token", on=src, **more):
         made.append(worker.make_worker(
             f"sage{next(numbers)}", agent_id=agent_id, url=url, token=token,
             on=on, **more))
@@ -157,13 +169,13 @@ def program():
 
 def program_in(folder):
     """Return a function that runs the program with its state in a folder."""
-    def words(*arguments):
-        return [str(program()), "--state", str(folder / "state"),
+    def words(*arguments, other=None):
+        return [str(other or program()), "--state", str(folder / "state"),
                 *map(str, arguments)]
 
-    def run(*arguments, env=None, stdin="", timeout_s=300):
+    def run(*arguments, env=None, stdin="", timeout_s=300, program=None):
         done = subprocess.run(
-            words(*arguments), input=stdin, text=True, capture_output=True,
+            words(*arguments, other=program), input=stdin, text=True, capture_output=True,
             cwd=folder, env={**jobs.environment(), **(env or {})},
             timeout=timeout_s)
         return Result(done.returncode, done.stdout, done.stderr)
@@ -212,6 +224,13 @@ def fake_letta(src, dst):
     """The fake of Letta's routes, under one address everywhere."""
     with FakeLetta([src, dst]) as up:
         yield up
+
+
+@pytest.fixture
+def worker_letta(fake_letta):
+    """The same, with the users of any made worker and two agents."""
+    fake_letta.know_worker(WORKER_AGENT, OTHER_AGENT)
+    return fake_letta
 
 
 @pytest.fixture

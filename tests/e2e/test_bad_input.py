@@ -16,8 +16,9 @@ from bed.hosts import Host, make_client_key
 from bed.site import TARGET_PASSWORD
 from bed.wait import free_port, wait_for
 
+from conftest import OTHER_AGENT
+
 TARGET = "http://127.0.0.1:18283"
-AGENT = "agent-22222222-2222-4222-8222-222222222222"
 OTHER = "agent-33333333-3333-4333-8333-333333333333"
 
 #: What sshd logs once a client has tried to be let in.
@@ -72,10 +73,12 @@ def agent_job(source, second, source_letta, second_letta, agent_id,
 
 
 @pytest.fixture
-def workers_job(bed, src, dst, worker_tree, tmp_path, transport):
+def workers_job(bed, src, dst, worker_tree, worker_letta, tmp_path,
+                transport):
     """The job of a fresh worker."""
-    yield jobs.workers_job(tmp_path / "workers.conf", bed, worker_tree, AGENT,
-                           server_url=TARGET, transport=transport)
+    yield jobs.workers_job(tmp_path / "workers.conf", bed, worker_tree,
+                           OTHER_AGENT, server_url=worker_letta.url,
+                           transport=transport)
     dst.run(["sh", "-c",
              f"rm -rf {worker_tree.home} {worker_tree.home}.sanctumctl-*"])
 
@@ -86,10 +89,10 @@ def target(target_letta, dst):
 
 
 @pytest.fixture
-def greenfield_job(bed, acme, source, target, src, dst, agent_id, make_worker,
-                   sanctumctl, tmp_path):
+def greenfield_job(bed, acme, source, target, src, dst, agent_id, users,
+                   make_worker, sanctumctl, tmp_path):
     """The job of a fresh agent and worker; it is taken back."""
-    made = make_worker(agent_id=agent_id)
+    made = make_worker(agent_id=agent_id, users=users)
     job = jobs.greenfield_job(tmp_path / "greenfield.conf", bed, made,
                               agent_id)
     yield job
@@ -331,14 +334,6 @@ def test_a_host_whose_disk_fills_up_under_way(workers_job, refused, src, dst,
 # Trees of a worker
 
 
-def duplicate(made):
-    """Assign AGENT_ID in the third line again."""
-    env = made.broca / ".env"
-    lines = env.read_text().splitlines(keepends=True)
-    assert lines[1].startswith("AGENT_ID=")
-    env.write_text("".join([*lines[:3], "AGENT_ID=other\n", *lines[3:]]))
-
-
 def byte_order_mark(made):
     env = made.broca / ".env"
     env.write_bytes(b"\xef\xbb\xbf" + env.read_bytes())
@@ -360,7 +355,6 @@ def no_agent(made):
 
 
 @pytest.mark.parametrize("spoil, words", [
-    (duplicate, [".env:4: AGENT_ID", "line 2"]),
     (byte_order_mark, [".env:1: ", "byte order mark"]),
     (link, ["/broca/.env", "not a regular file"]),
     (folder, ["/broca/.env", "not a regular file"]),

@@ -15,9 +15,12 @@ from bed.paths import CACHE
 from bed.site import TARGET_PASSWORD
 from bed.wait import wait_for
 
+from conftest import OTHER_AGENT
+
 AGENT_STEPS = ["read", "import", "tools", "blocks", "identities",
                "archival", "compare", "promote"]
-WORKER_STEPS = ["copy", "snapshot", "env", "install"]
+WORKER_STEPS = ["copy", "snapshot", "env", "venv", "users", "smcp", "freeze",
+                "final", "install", "fence", "start"]
 EDGE_STEPS = ["backend", "http", "certificate", "tls"]
 
 #: What a copy of a worker is not expected to hold, below its directory.
@@ -286,18 +289,18 @@ def test_cancel_keeps_a_tool_that_was_there(agent_job, agent_id, sanctumctl,
 
 
 TARGET = "http://127.0.0.1:18283"
-AGENT = "agent-22222222-2222-4222-8222-222222222222"
 
 
 @pytest.fixture
-def workers_job(bed, src, dst, tmp_path):
+def workers_job(bed, src, dst, worker_letta, tmp_path):
     """Function that writes the job of a worker."""
     written = []
 
     def write(made, **more):
         written.append(made)
-        return jobs.workers_job(tmp_path / "workers.conf", bed, made, AGENT,
-                                server_url=TARGET, **more)
+        return jobs.workers_job(tmp_path / "workers.conf", bed, made,
+                                OTHER_AGENT, server_url=worker_letta.url,
+                                **more)
 
     yield write
     for made in written:
@@ -306,7 +309,8 @@ def workers_job(bed, src, dst, tmp_path):
 
 def expected_manifest(made):
     """What is to be on the target, but for what is rewritten there."""
-    return {path: what for path, what in worker.manifest(made.path).items()
+    there = worker.unfenced(worker.manifest(made.path))
+    return {path: what for path, what in there.items()
             if path not in REWRITTEN and not path.endswith(".pyc")
             and not path.startswith(LEFT_BEHIND)}
 
@@ -333,18 +337,23 @@ def check_env(dst, made, agent_id, url, token):
         assert dotenv_values(after) == {**dotenv_values(before), **values}
 
 
+def worker_steps(name, users="~"):
+    """What a plan has to do for a worker without an environment to make."""
+    return {f"worker.{name}.{step}": glyph for step, glyph in (
+        ("copy", "+"), ("snapshot", "+"), ("env", "~"), ("users", users),
+        ("smcp", "+"), ("freeze", "~"), ("final", "~"), ("install", "+"),
+        ("fence", "~"), ("start", "+"))}
+
+
 def test_plan_of_a_worker_changes_nothing(workers_job, worker_tree, src, dst,
-                                          sanctumctl):
+                                          worker_letta, sanctumctl):
     job = workers_job(worker_tree)
     before = look.tree(src, "/root/sanctum"), look.tree(dst, "/root/sanctum")
     planned = sanctumctl("plan", job)
     assert planned.rc == 4, planned.err
-    name = f"worker.{worker_tree.name}"
-    assert step_lines(planned) == {
-        f"{name}.copy": "+", f"{name}.snapshot": "+", f"{name}.env": "~",
-        f"{name}.install": "+"}
-    assert f"+AGENT_ID={AGENT}" in planned.out
-    assert f'+AGENT_ENDPOINT="{TARGET}"' in planned.out
+    assert step_lines(planned) == worker_steps(worker_tree.name)
+    assert f"+AGENT_ID={OTHER_AGENT}" in planned.out
+    assert f'+AGENT_ENDPOINT="{worker_letta.url}"' in planned.out
     for secret in (TARGET_PASSWORD, "old-token", "123456:not-a-real-token"):
         assert secret not in planned.out + planned.err
     assert before == (look.tree(src, "/root/sanctum"),
@@ -352,7 +361,7 @@ def test_plan_of_a_worker_changes_nothing(workers_job, worker_tree, src, dst,
 
 
 def test_apply_brings_a_worker(workers_job, worker_tree, src, dst,
-                               sanctumctl):
+                               worker_letta, sanctumctl):
     job = workers_job(worker_tree)
     busy = writer.Writer(src, worker_tree.database, rate=200, seconds=300)
     try:
@@ -371,7 +380,8 @@ def test_apply_brings_a_worker(workers_job, worker_tree, src, dst,
     spool = dst.path(f"{worker_tree.home}/broca/run/otto_bridge")
     assert len(list((spool / "inbox").iterdir())) == 3
     assert len(list((spool / "outbox").iterdir())) == 1
-    check_env(dst, worker_tree, AGENT, TARGET, TARGET_PASSWORD)
+    check_env(dst, worker_tree, OTHER_AGENT, worker_letta.url,
+              TARGET_PASSWORD)
 
     there = worker.Worker(worker_tree.name, worker_tree.home, dst)
     assert there.query("PRAGMA integrity_check") == [
@@ -421,15 +431,23 @@ def test_verify_of_a_worker(workers_job, worker_tree, dst, sanctumctl):
     assert "broca/main.py" in differs.out
 
 
+def source_tree(src, made):
+    """All of a source; its database by content, as a way back writes it."""
+    found = look.tree(src, "/root/sanctum")["/root/sanctum"]
+    name = f"agents/{made.name}/broca/sanctum.db"
+    return {**found, name: (found[name][0], made.dump())}
+
+
 def test_cancel_removes_a_worker(workers_job, worker_tree, src, dst,
                                  sanctumctl):
     job = workers_job(worker_tree)
-    before = look.tree(src, "/root/sanctum")
+    before = source_tree(src, worker_tree)
     assert sanctumctl("apply", job).rc == 0
+    assert source_tree(src, worker_tree) != before
     cancelled = sanctumctl("cancel", job)
     assert cancelled.rc == 0, cancelled.err
     assert list(dst.path(worker_tree.home).parent.iterdir()) == []
-    assert look.tree(src, "/root/sanctum") == before
+    assert source_tree(src, worker_tree) == before
     assert sanctumctl("apply", job).rc == 0
     assert found_manifest(dst, worker_tree) == expected_manifest(worker_tree)
 
@@ -508,9 +526,10 @@ class Greenfield:
         self.source = seed.Client(bed.source.url)
         self.target = look.HostClient(bed.dst, TARGET, TARGET_PASSWORD)
         self.agent_id = seed_agent(bed)
+        self.users = seed.Users(self.source)
         self.made = worker.make_worker("sage", agent_id=self.agent_id,
                                        url=bed.source.url, token="old-token",
-                                       on=bed.src)
+                                       on=bed.src, users=self.users)
         self.job = jobs.greenfield_job(folder / "greenfield.conf", bed,
                                        self.made, self.agent_id)
         self.conf = f"/etc/nginx/conf.d/sanctumctl-{bed.site}.conf"
@@ -522,11 +541,12 @@ class Greenfield:
 
     def source_state(self):
         return {"server": look.server(self.source),
-                **look.tree(self.bed.src, "/root/sanctum")}
+                "tree": source_tree(self.bed.src, self.made)}
 
     def close(self):
         self.run("cancel", self.job)
         self.source.delete_agent(self.agent_id)
+        self.users.remove()
         self.made.remove()
 
 
@@ -552,9 +572,8 @@ def test_plan_of_a_new_host_changes_nothing(green):
         "edge.node1.tls": "+", "agent.sage.import": "+",
         "agent.sage.tools": "+", "agent.sage.blocks": "~",
         "agent.sage.archival": "+", "agent.sage.compare": "+",
-        "agent.sage.promote": "~", "worker.sage.copy": "+",
-        "worker.sage.snapshot": "+", "worker.sage.env": "~",
-        "worker.sage.install": "+"}
+        "agent.sage.promote": "~",
+        **worker_steps("sage", users="+")}
     assert not look.differences(green.before, green.after_plan)
 
 
@@ -586,7 +605,10 @@ def test_apply_brings_up_a_new_host(green):
               f"https://{green.bed.site}", TARGET_PASSWORD)
     assert found_manifest(green.dst, green.made) == expected_manifest(
         green.made)
-    assert not look.differences(green.source_before, green.source_state())
+    source = green.source_state()
+    assert source["tree"] != green.source_before["tree"]
+    source["tree"] = worker.unfenced(source["tree"])
+    assert not look.differences(green.source_before, source)
 
 
 def test_second_apply_of_a_new_host_does_nothing(green):

@@ -33,12 +33,15 @@ def greenfield(bed, acme, source_letta, target_letta, src, tmp_path):
     """A small greenfield job on fresh parts."""
     agent_id = seed.seed(bed.source.url, messages=40, archival=2,
                          name="memory", stub_port=bed.stub_port)
+    users = seed.Users(seed.Client(bed.source.url))
     made = worker.make_worker("memory", agent_id=agent_id,
-                              url=bed.source.url, token="old", on=bed.src)
+                              url=bed.source.url, token="old", on=bed.src,
+                              users=users)
     yield jobs.greenfield_job(tmp_path / "greenfield.conf", bed, made,
                               agent_id)
     made.remove()
     seed.Client(bed.source.url).delete_agent(agent_id)
+    users.remove()
 
 
 def run_all(words, job, folder, **env):

@@ -1,15 +1,15 @@
 """A worker that runs moves to another host, with its queue and its users."""
 
 import json
-import os
 
 import pytest
 
 from bed import jobs
 from bed.channel import Chatter
-from bed.wait import wait_for
+from bed.database import query
 
 KEY = "SANCTUM_BED_KEY"
+AGENT = "agent-22222222-2222-4222-8222-222222222222"
 
 
 def write_job(path, bed, live, **more):
@@ -65,3 +65,21 @@ def test_a_running_worker_moves(live, bed, run, tmp_path, dst):
     assert seen.rc == 0, seen.out + seen.err
     again = run("apply", job)
     assert again.rc == 0 and "nothing to do" in again.out, again.err
+
+
+def test_a_snapshot_by_hand(bed, make_worker, src, sanctumctl, tmp_path):
+    worker = make_worker()
+    job = jobs.write(tmp_path / "hosts.conf", [
+        jobs.job("workers", "hosts"), jobs.host("old", src),
+        ("letta home", {"url": "http://127.0.0.1:8283"}),
+        jobs.worker("sage", worker, agent=AGENT, server="home", to="old",
+                    to_path="/srv/elsewhere")])
+    copy = f"{worker.home}/copy.db"
+    done = sanctumctl("worker", "snapshot", "--json",
+                      f"{job}#old:{worker.database}", copy)
+    assert done.rc == 0, done.err
+    assert json.loads(done.out)["rows"]["messages"] == 40
+    assert query("SELECT count(*) AS n FROM queue", copy, src)[0]["n"] == 40
+    again = sanctumctl("worker", "snapshot", f"{job}#old:{worker.database}",
+                       copy)
+    assert again.rc == 2 and "replaces nothing" in again.err

@@ -16,8 +16,9 @@ from bed.site import TARGET_PASSWORD
 from bed.space import child_of
 from bed.wait import wait_for
 
+from conftest import OTHER_AGENT
+
 TARGET = "http://127.0.0.1:18283"
-AGENT = "agent-22222222-2222-4222-8222-222222222222"
 
 #: Never the value of anything else; none is part of another.
 SOURCE_TOKEN = "canary-source-4b1f6b0c"
@@ -43,6 +44,15 @@ def ancestors(pid):
     while pid > 1:
         yield pid
         pid = parent_of(pid)
+
+
+def program_of(pid):
+    """Return what a process runs: a fork runs its parent's until its exec,
+    and has its environment so long."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return None
 
 
 def space_of(pid):
@@ -92,7 +102,8 @@ class Watch:
                 if pid not in self.before and self._is_ours(pid):
                     self._note(pid, "cmdline")
                     self.started.add(read(f"/proc/{pid}/comm").strip())
-                    self._note(pid, "environ")
+                    if program_of(pid) != program_of(self.pid):
+                        self._note(pid, "environ")
 
     def _is_ours(self, pid):
         above = list(ancestors(pid))[1:]
@@ -111,10 +122,15 @@ class Watch:
 
 
 class Trial:
-    """Runs every command of a job and keeps all that it says."""
+    """Runs every command of a job and keeps all that it says.
 
-    def __init__(self, sanctumctl, hosts):
+    exported   canaries that a worker gets in its environment from what
+               starts it
+    """
+
+    def __init__(self, sanctumctl, hosts, exported=()):
         self.sanctumctl, self.hosts = sanctumctl, hosts
+        self.exported = exported
         self.said, self.started = {}, set()
 
     def run(self, code, command, job, *options):
@@ -128,7 +144,8 @@ class Trial:
         finally:
             watch.stop()
         assert program.returncode == code, (command, err)
-        assert not watch.found
+        assert not {f for f in watch.found
+                    if f[0] != "environ" or f[2] not in self.exported}
         self.started |= watch.started
         for canary in CANARIES:
             assert canary not in out, (command, canary)
@@ -205,11 +222,11 @@ def test_an_agent_job_keeps_its_secrets(source, second, source_letta,
 
 
 def test_a_workers_job_keeps_its_secrets(bed, src, dst, make_worker,
-                                         sanctumctl, tmp_path):
+                                         worker_letta, sanctumctl, tmp_path):
     made = make_worker(token=OLD_KEY)
     hide_canaries(made)
-    job = jobs.workers_job(tmp_path / "workers.conf", bed, made, AGENT,
-                           server_url=TARGET)
+    job = jobs.workers_job(tmp_path / "workers.conf", bed, made,
+                           OTHER_AGENT, server_url=worker_letta.url)
     trial = Trial(sanctumctl, [src, dst])
     trial.run_all(job)
     assert not list(look.files_with(CANARIES, tmp_path))
@@ -222,9 +239,9 @@ def test_a_workers_job_keeps_its_secrets(bed, src, dst, make_worker,
 
 def test_a_greenfield_job_keeps_its_secrets(bed, acme, source, source_letta,
                                             target_letta, src, dst, agent_id,
-                                            make_worker, sanctumctl,
+                                            users, make_worker, sanctumctl,
                                             tmp_path):
-    made = make_worker(agent_id=agent_id, token=OLD_KEY)
+    made = make_worker(agent_id=agent_id, token=OLD_KEY, users=users)
     hide_canaries(made)
     job = jobs.greenfield_job(tmp_path / "greenfield.conf", bed, made,
                               agent_id)
@@ -339,3 +356,39 @@ def child_that_runs(pid, name):
     child = child_of(pid)
     return child if child and read(f"/proc/{child}/comm") == f"{name}\n" \
         else None
+
+
+#: Of a worker that moves while it runs, and where each stands on a host.
+LIVE = {"AGENT_API_KEY": "canary-agent-key-b7704f1e",
+        "PLUGIN_KEY": "canary-plugin-3f6a2c90",
+        "CRON_KEY": "canary-cron-77e0a4d1",
+        "START_KEY": "canary-start-51d8b3e2"}
+
+
+def test_a_switch_keeps_its_secrets(bed, src, dst, cron, make_live,
+                                    sanctumctl, tmp_path, monkeypatch):
+    """What starts it and what it reads has secrets; all of it moves."""
+    live = make_live(api_key=LIVE["AGENT_API_KEY"], token=BOT_TOKEN)
+    env = live.broca / ".env"
+    env.write_text(env.read_text() + f"PLUGIN_KEY='{LIVE['PLUGIN_KEY']}'\n")
+    script = live.path / f"start-{live.name}-broca.sh"
+    script.write_text(script.read_text().replace(
+        "#!/bin/sh\n", f"#!/bin/sh\nexport START_KEY={LIVE['START_KEY']}\n"))
+    script.chmod(0o700)
+    cron.set(f"CRON_KEY={LIVE['CRON_KEY']}", live.crontab_line)
+    live.start()
+    said = live.say(3)
+    live.wait_answered(said)
+    monkeypatch.setattr("test_secrets.CANARIES", (
+        *LIVE.values(), BOT_TOKEN, TARGET_PASSWORD))
+    job = jobs.live_job(tmp_path / "move.conf", bed, live, trees="broca")
+    trial = Trial(sanctumctl, [src, dst], (LIVE["CRON_KEY"],
+                                           LIVE["START_KEY"]))
+    trial.run(4, "plan", job)
+    for command in ("apply", "verify", "reverse"):
+        trial.run(0, command, job)
+    for host in (src, dst):
+        for top in WRITTEN:
+            for path, mode, canary in look.files_with(LIVE.values(),
+                                                      host.path(top)):
+                assert mode & 0o077 == 0, (path, canary)

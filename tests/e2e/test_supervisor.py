@@ -96,6 +96,35 @@ def test_a_cron_line_moves(make_live, cron, hand, src):
     src.run(["rm", "-rf", to])
 
 
+FAILING = """\
+#!/bin/sh
+# What it lists once, it cannot list again: a full disk, a quota, a lock.
+case "$*" in *-l) mkdir /root/listed || exit 1 ;; esac
+exec /usr/bin/crontab "$@"
+"""
+
+
+def test_a_crontab_that_cannot_be_read_stays(make_live, cron, hand, src):
+    """Taken for empty, it would be replaced by our lines alone."""
+    worker = make_live()
+    cron.set("# theirs", worker.crontab_line)
+    text = cron.text()
+    profile, program = src.path("/root/.bashrc"), src.path("/root/crontab")
+    program.write_text(FAILING)
+    program.chmod(0o755)
+    profile.write_text("PATH=/root:$PATH\n")
+    src.run(["mkdir", "/srv/x"])
+    try:
+        said = hand(src, "install", "/root", worker.home, "/srv/x", MARK,
+                    rc=1)
+    finally:
+        profile.unlink()
+        program.unlink()
+        src.run(["rmdir", "/root/listed", "/srv/x"])
+    assert "nothing was written" in said
+    assert cron.text() == text
+
+
 def test_a_cron_line_is_run_once_as_cron_would(worker_tree, hand, src):
     """In the account's home, with cron's environment and input alone."""
     home = Path(worker_tree.home)

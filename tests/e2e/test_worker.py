@@ -8,23 +8,23 @@ import pytest
 
 from bed import jobs, worker
 
-TARGET = "http://127.0.0.1:18283"
-AGENT = "agent-22222222-2222-4222-8222-222222222222"
+from conftest import OTHER_AGENT
 
 
 @pytest.fixture
-def write_job(bed, src, dst, tmp_path):
+def write_job(bed, src, dst, worker_letta, tmp_path):
     """Function that writes the job of a worker, with other keys of it."""
     written = []
 
     def write(made, *, token=jobs.TARGET_TOKEN, **more):
         written.append(made)
-        server = {"url": TARGET, "token": token and f"env:{token}"}
+        server = {"url": worker_letta.url, "token": token and f"env:{token}"}
         return jobs.write(tmp_path / "worker.conf", [
             jobs.job("workers", f"{made.name}-worker"),
             jobs.host("old", bed.src), jobs.host("node1", bed.dst),
             ("letta new", server),
-            jobs.worker(made.name, made, agent=AGENT, server="new", **more)])
+            jobs.worker(made.name, made, agent=OTHER_AGENT, server="new",
+                        **more)])
 
     yield write
     for made in written:
@@ -133,12 +133,12 @@ def test_the_old_servers_token_does_not_go_to_the_new_one(
 
 
 def test_verify_sees_another_byte_of_an_env(write_job, worker_tree, dst,
-                                            sanctumctl):
+                                            worker_letta, sanctumctl):
     job = write_job(worker_tree)
     assert sanctumctl("apply", job).rc == 0
     env = dst.path(f"{worker_tree.home}/broca/.env")
     text = env.read_text()
-    env.write_text(text.replace(TARGET, "http://127.0.0.1:9"))
+    env.write_text(text.replace(worker_letta.url, "http://127.0.0.1:9"))
     differs = sanctumctl("verify", job)
     assert differs.rc == 14
     assert "broca/.env is not what this job would write" in differs.out
@@ -194,3 +194,28 @@ def test_what_is_put_in_place_was_listed_at_the_source(
     assert sanctumctl("verify", job).rc == 0
     sign, = dst.path(worker_tree.home).glob(".sanctumctl-*")
     assert sign.stat().st_mode & 0o7777 == 0o600
+
+
+def test_cancel_brings_back_what_came_since(write_job, worker_tree, dst,
+                                            sanctumctl):
+    """The row that a killed worker left is settled on the way."""
+    job = write_job(worker_tree)
+    before = worker_tree.queue_states()
+    assert sanctumctl("apply", job).rc == 0
+    dst.run(["sqlite3", worker_tree.database,
+             "INSERT INTO messages (letta_user_id,"
+             " platform_profile_id, role, message, timestamp)"
+             " VALUES (1, 1, 'user', 'since', CURRENT_TIMESTAMP);"
+             "INSERT INTO queue (letta_user_id, message_id, status,"
+             " attempts) VALUES (1, last_insert_rowid(), 'pending',"
+             " 0); UPDATE queue SET status = 'completed'"
+             " WHERE id = 10;"])
+    cancelled = sanctumctl("cancel", job)
+    assert cancelled.rc == 0, cancelled.err
+    assert worker_tree.queue_states() == {
+        "completed": before["completed"] + 1, "failed": before["failed"],
+        "pending": before["pending"] + before["processing"]}
+    assert worker_tree.query("SELECT message FROM messages"
+                             " ORDER BY id DESC LIMIT 1") == [
+        {"message": "since"}]
+    assert not dst.path(worker_tree.home).exists()

@@ -147,6 +147,35 @@ test_read_and_write(void **state)
 	}
 }
 
+/* What a trigger of that database does would be done by us. */
+static void
+test_triggers(void **state)
+{
+	const struct db_statement write[] = {
+		{ .sql = "UPDATE queue SET status = 'held'" },
+		{ .sql = "SELECT count(*) FROM queue" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < BED_HOSTS; i++) {
+		char *path = make_db(i, "trigger.db");
+		sqlite3 *db = open_db(path);
+		struct buf out = BUF_INIT(4096);
+		struct err err = ERR_INIT;
+
+		sql(db, "CREATE TRIGGER t AFTER UPDATE ON queue BEGIN "
+		    "DELETE FROM queue WHERE id = 3; END;"
+		    "CREATE TRIGGER u BEFORE UPDATE ON queue BEGIN "
+		    "SELECT raise(ABORT, 'not today'); END");
+		(void)sqlite3_close(db);
+		ok(run(i, path, write, COUNT(write), true, &out, NULL, &err),
+		    &err);
+		assert_string_equal(buf_cstr(&out), "1:3;");
+		buf_clear(&out);
+		free(path);
+	}
+}
+
 /* A message that is longer than one frame. */
 static void
 test_long_text(void **state)
@@ -386,6 +415,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_read_and_write),
+		cmocka_unit_test(test_triggers),
 		cmocka_unit_test(test_long_text),
 		cmocka_unit_test(test_all_or_none),
 		cmocka_unit_test(test_read_only),

@@ -77,12 +77,12 @@ listing(size_t i, const char *root)
 	return buf_take(&text);
 }
 
-/* 20 MB in few big and many small files, with links and an odd name. */
+/* 9 MB in few big and many small files, with links and an odd name. */
 static char *
 make_tree(void)
 {
 	static const char script[] = "mkdir -p $0/d/e $0/many && cd $0 && "
-	    "head -c 16000000 /dev/urandom >big && "
+	    "head -c 5000000 /dev/urandom >big && "
 	    "head -c 3000000 /dev/urandom >d/e/mid && : >empty && "
 	    "ln -s ../big d/link && i=0 && while [ $i -lt 300 ]; do "
 	    "head -c 4000 /dev/urandom >many/$i; i=$((i+1)); done && "
@@ -178,9 +178,9 @@ test_copy(void **state)
 			    (const char *const *)names.paths, names.n,
 			    bed.hosts[k], to, (uid_t)-1, (gid_t)-1, at,
 			    &stats, &err), &err);
-			assert_true(last_at > 19 * 1000 * 1000);
+			assert_true(last_at > 8 * 1000 * 1000);
 			assert_int_equal(stats.entries, names.n);
-			assert_true(stats.bytes > 19 * 1000 * 1000);
+			assert_true(stats.bytes > 8 * 1000 * 1000);
 			got = listing(k, to);
 			assert_string_equal(got, want);
 			free(got);

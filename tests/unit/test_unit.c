@@ -87,7 +87,7 @@ test_change(void **state)
 	struct buf out = BUF_INIT(4096);
 
 	(void)state;
-	unit_set_user("[Service]\nUser = ann\nGroup=x\nUserX=1\n", 39, "bob",
+	unit_set_user("[Service]\nUser = ann\nGroup=x\nUserX=1\n", 37, "bob",
 	    &out);
 	assert_string_equal(buf_cstr(&out),
 	    "[Service]\nUser=bob\nUserX=1\n");

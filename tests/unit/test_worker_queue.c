@@ -12,6 +12,7 @@
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/worker_queue.h"
+#include "flow/worker_source.h"
 #include "fake_http.h"
 #undef OK
 #undef FAILS
@@ -223,11 +224,11 @@ test_agent(void **state)
 
 	queue_bed_open(&bed, *state, NO_URL, NO_URL);
 	env = mem_printf("%s/old/broca/.env", bed.files->root);
-	OK(worker_queue_agent(bed.run, bed.worker, &id, &err));
+	OK(worker_source_agent(bed.run, bed.worker, &id, &err));
 	assert_string_equal(id, QUEUE_BED_AGENT);
 	free(id);
 	assert_int_equal(unlink(env), 0);
-	OK(worker_queue_agent(bed.run, bed.worker, &id, &err));
+	OK(worker_source_agent(bed.run, bed.worker, &id, &err));
 	assert_string_equal(id, QUEUE_BED_AGENT);
 	free(id);
 	free(env);
