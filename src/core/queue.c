@@ -16,7 +16,8 @@
 static const char *const texts[] = {
 	[QUEUE_SQL_SCHEMA] =
 	    "SELECT t.name, c.name FROM sqlite_master t, "
-	    "pragma_table_info(t.name) c WHERE t.type = 'table'",
+	    "pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name IN "
+	    "('letta_users', 'platform_profiles', 'messages', 'queue')",
 	[QUEUE_SQL_COUNTS] =
 	    "SELECT status, coalesce(attempts, 0) > 0, count(*) FROM queue "
 	    "GROUP BY 1, 2",

@@ -94,21 +94,35 @@ find_all(struct host *from, const struct conf_worker *worker,
 	return rc;
 }
 
-/* By its own python: version, then what pip says.  *runs: it does. */
+/*
+ * By its own python: version, then what pip says.  *runs: it does.  Whoever
+ * owns the environment decides what that is, so root asks as its owner.
+ */
 static int
 ask(struct host *from, const char *dir, struct worker_venv *venv,
     struct err *err)
 {
 	char *python = worker_path(dir, "bin/python");
-	const char *const argv[] = { python, "-IBc", ask_python, NULL };
-	const struct proc_spec spec = { .argv = argv, .timeout_ms = ASK_MS };
+	char uid[48], gid[48];
+	const char *const argv[] = { "setpriv", uid, gid, "--clear-groups",
+	    "--no-new-privs", "--", python, "-IBc", ask_python, NULL };
+	struct proc_spec spec = { .argv = argv, .timeout_ms = ASK_MS };
 	struct proc_result result;
+	struct fs_meta owner;
 	const char *text;
 	size_t len;
 	int rc;
 
 	proc_result_init(&result, OUT_MAX);
-	rc = host_ask(from, &spec, &result, err);
+	rc = host_stat(from, dir, &owner, err);
+	(void)snprintf(uid, sizeof(uid), "--reuid=%" PRIu32,
+	    (uint32_t)owner.uid);
+	(void)snprintf(gid, sizeof(gid), "--regid=%" PRIu32,
+	    (uint32_t)owner.gid);
+	if (host_facts(from)->uid != 0 || owner.uid == 0)
+		spec.argv += 6;
+	if (rc == 0)
+		rc = host_ask(from, &spec, &result, err);
 	if (rc != 0 && err->kind == ERR_MISSING) {
 		err_clear(err);
 		rc = 0;

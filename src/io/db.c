@@ -115,8 +115,10 @@ list_tables(const struct db_open *o, struct db_report *report, struct err *err)
 	const unsigned char *name;
 	int code, len;
 
+	/* A virtual one needs its module; what it keeps is in tables, too. */
 	code = sqlite3_prepare_v2(o->db, "SELECT name FROM sqlite_schema WHERE "
-	    "type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' "
+	    "type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' AND "
+	    "rootpage > 0 "
 	    "ORDER BY name COLLATE BINARY", -1, &stmt, NULL);
 	while (code == SQLITE_OK || code == SQLITE_ROW) {
 		code = sqlite3_step(stmt);

@@ -184,3 +184,22 @@ def test_venv_is_made_anew(trees, wheels, write_job, src, dst, sanctumctl):
     again = sanctumctl("apply", job)
     assert again.rc == 0 and again.out.startswith("nothing to do")
     assert sanctumctl("verify", job).rc == 0
+
+
+def test_venv_is_asked_as_its_owner(src, write_job, sanctumctl):
+    """Its owner decides what its python does; root must not do that."""
+    home = "/srv/agents/sage"
+    binary = src.path(f"{home}/otto/venv/bin")
+    binary.mkdir(parents=True)
+    (binary.parent / "pyvenv.cfg").write_text("version = 3.11.2\n")
+    (binary / "python").write_text("#!/bin/sh\nid -u >>/tmp/asked-by\n"
+                                   "echo 3.11.2\necho greeter==1.2\n")
+    (binary / "python").chmod(0o755)
+    src.run(["chown", "-R", "nobody", home])
+    planned = sanctumctl("plan", write_job(
+        trees="otto", **{"from": f"old:{home}"}))
+    said = src.run(["sh", "-c", f"cat /tmp/asked-by; rm -rf {home}"
+                    " /tmp/asked-by"]).stdout
+    assert planned.rc == 4, planned.err
+    assert "greeter==1.2" in planned.out
+    assert set(said.split()) == {"65534"}

@@ -19,6 +19,7 @@ test_only_what_installs_elsewhere_is_kept(void **state)
 	    "local @ file:///srv/wheels/local-1.0.whl\n"
 	    "odd==1.0 --index-url=http://evil\n"
 	    "open @ https://host.example/open-1.0.whl#sha256=00\n"
+	    "signed @ https://host.example/signed-1.whl?sig=topsecret\n"
 	    "secret @ git+https://user:token@host/secret.git@abc\n"
 	    "torch==2.1.0+cpu";
 	struct buf kept = BUF_INIT(4096), left = BUF_INIT(4096);
@@ -30,9 +31,10 @@ test_only_what_installs_elsewhere_is_kept(void **state)
 	    "open @ https://host.example/open-1.0.whl#sha256=00\n"
 	    "torch==2.1.0+cpu\n");
 	assert_string_equal(buf_cstr(&left),
-	    "(an editable one), own_tool, local, odd, secret");
+	    "(an editable one), own_tool, local, odd, signed, "
+	    "secret");
 	assert_int_equal(count.kept, 3);
-	assert_int_equal(count.left, 5);
+	assert_int_equal(count.left, 6);
 	buf_clear(&kept);
 	buf_clear(&left);
 }

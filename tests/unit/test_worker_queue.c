@@ -13,6 +13,7 @@
 #include "flow/run.h"
 #include "flow/worker_queue.h"
 #include "flow/worker_source.h"
+#include "io/host.h"
 #include "fake_http.h"
 #undef OK
 #undef FAILS
@@ -28,6 +29,7 @@ test_counts(void **state)
 {
 	struct queue_bed bed;
 	struct worker_queue_counts counts;
+	struct db_report report;
 	struct err err = ERR_INIT;
 
 	queue_bed_open(&bed, *state, NO_URL, NO_URL);
@@ -42,6 +44,15 @@ test_counts(void **state)
 	assert_int_equal(counts.processing, 1);
 	assert_int_equal(counts.retried, 2);
 	assert_int_equal(counts.other, 1);
+
+	/* A plugin's table, of a module that is not ours to have. */
+	queue_bed_sql(bed.old_db, "PRAGMA writable_schema = 1; INSERT INTO "
+	    "sqlite_schema VALUES ('table', 'vec', 'vec', 0, "
+	    "'CREATE VIRTUAL TABLE vec USING vec0(a)')");
+	OK(worker_queue_counts(bed.from, bed.old_db, &counts, &err));
+	OK(host_db_check(bed.from, bed.old_db, &report, &err));
+	queue_bed_sql(bed.old_db, "PRAGMA writable_schema = 1; DELETE FROM "
+	    "sqlite_schema WHERE name = 'vec'");
 	queue_bed_sql(bed.old_db, "ALTER TABLE queue RENAME attempts TO n");
 	FAILS(worker_queue_counts(bed.from, bed.old_db, &counts, &err),
 	    ERR_DATA, "it has no queue.attempts");
