@@ -21,7 +21,8 @@ fault_point(const char *name)
 			(void)fclose(out);
 		}
 	}
-	if (stop && str_u64(stop, UINT64_MAX, &stop_at) && passed == stop_at)
+	if (stop && (str_eq(stop, name) ||
+	    (str_u64(stop, UINT64_MAX, &stop_at) && passed == stop_at)))
 		_exit(FAULT_EXIT);
 }
 #else

@@ -8,6 +8,7 @@
  *
  *     SANCTUMCTL_FAULT_STOP=7      ends the process, without any clean-up,
  *                                  at the seventh point (exit code 99)
+ *     SANCTUMCTL_FAULT_STOP=NAME   the same at the first one of that name
  *     SANCTUMCTL_FAULT_COUNT=FILE  appends the name of each point to FILE
  *
  * so that a test can learn how many there are, and stop at each in turn.

@@ -71,8 +71,9 @@ look_and_apply(const struct job_cmd *cmd, struct err *err)
 	static const struct plan_watch quiet = { 0 };
 	size_t todo, acted;
 
-	if (plan_look(cmd->run, cmd->plan, &quiet, &todo, err) != 0 ||
-	    switch_apply(cmd->run, cmd->plan, cmd->run->conf->manual_switch,
+	if (plan_look(cmd->run, cmd->plan, &quiet, &todo, err) != 0)
+		return switch_rescue(cmd->run, cmd->plan, cmd->watch, err);
+	if (switch_apply(cmd->run, cmd->plan, cmd->run->conf->manual_switch,
 	    cmd->watch, &acted, err) != 0)
 		return -1;
 	conclude(cmd, acted);

@@ -7,6 +7,7 @@
 #include "core/jdoc.h"
 #include "flow/job.h"
 #include "flow/run.h"
+#include "flow/worker_switch.h"
 #include "io/journal.h"
 
 static const char *
@@ -63,6 +64,58 @@ show_window(void *ctx, const struct conf_agent *agent)
 		    agent->from_id);
 }
 
+/* Tenths of a second are what is measured. */
+static void
+print_seconds(const char *before, int64_t ms, const char *after)
+{
+	(void)printf("%s%" PRId64 ".%" PRId64 " s%s", before, ms / 1000,
+	    ms % 1000 / 100, after);
+}
+
+static void
+show_freeze(const struct opt *opt, const struct conf_worker *worker,
+    const struct worker_freeze_figures *figures, unsigned int most)
+{
+	struct jdoc *object;
+
+	if (opt->json) {
+		object = show_new("freeze");
+		jdoc_set_str(object, "worker", worker->name);
+		jdoc_set(object, "predicted_ms",
+		    jdoc_new_int(figures->predicted_ms));
+		jdoc_set(object, "max_ms", jdoc_new_int(most * INT64_C(1000)));
+		jdoc_set(object, "stood_ms", jdoc_new_int(figures->stood_ms));
+		jdoc_set(object, "standing_ms",
+		    jdoc_new_int(figures->standing_ms));
+		show_object(object);
+		return;
+	}
+	(void)printf("worker %s: ", worker->name);
+	if (figures->standing_ms > 0)
+		print_seconds("stands for ", figures->standing_ms, "; ");
+	else if (figures->stood_ms > 0)
+		print_seconds("stood ", figures->stood_ms, "; ");
+	print_seconds("expected ", figures->predicted_ms, "");
+	(void)printf(", at most %u s\n", most);
+}
+
+static int
+show_freezes(const struct opt *opt, struct run *job, struct err *err)
+{
+	const struct conf *conf = job->conf;
+	struct worker_freeze_figures figures;
+
+	for (size_t i = 0; i < conf->n_workers; i++) {
+		if (worker_freeze_figures(job, &conf->workers[i], &figures,
+		    err) != 0)
+			return -1;
+		if (figures.predicted_ms > 0)
+			show_freeze(opt, &conf->workers[i], &figures,
+			    conf->max_freeze);
+	}
+	return 0;
+}
+
 static int
 run(const struct opt *opt, struct err *err)
 {
@@ -77,6 +130,8 @@ run(const struct opt *opt, struct err *err)
 		    journal_path(job->journal));
 	rc = journal_steps(job->journal, show_step, (void *)(uintptr_t)opt,
 	    err);
+	if (rc == 0)
+		rc = show_freezes(opt, job, err);
 	if (rc == 0)
 		rc = job_open_windows(job, show_window,
 		    (void *)(uintptr_t)opt, err);

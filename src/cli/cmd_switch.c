@@ -31,8 +31,9 @@ go_through(const struct job_cmd *cmd, struct err *err)
 	static const struct plan_watch quiet = { 0 };
 	size_t todo, acted;
 
-	if (plan_look(cmd->run, cmd->plan, &quiet, &todo, err) != 0 ||
-	    switch_apply(cmd->run, cmd->plan, false, cmd->watch, &acted,
+	if (plan_look(cmd->run, cmd->plan, &quiet, &todo, err) != 0)
+		return switch_rescue(cmd->run, cmd->plan, cmd->watch, err);
+	if (switch_apply(cmd->run, cmd->plan, false, cmd->watch, &acted,
 	    err) != 0)
 		return -1;
 	conclude(cmd, "switch", "acted", acted, "steps acted; the workers "

@@ -122,6 +122,8 @@ event_text(const struct plan_event *event)
 			(void)printf("  %c %s: %s (%.1f s)\n", note->glyph,
 			    event->step, buf_cstr(&note->summary),
 			    (double)event->took_ms / 1000);
+		if (event->acted && note->diff.len > 0)
+			indented(buf_cstr(&note->diff));
 		break;
 	}
 	(void)fflush(stdout);

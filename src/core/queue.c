@@ -21,6 +21,11 @@ static const char *const texts[] = {
 	[QUEUE_SQL_COUNTS] =
 	    "SELECT status, coalesce(attempts, 0) > 0, count(*) FROM queue "
 	    "GROUP BY 1, 2",
+	/* A time that is none is an old one, as Broca has it. */
+	[QUEUE_SQL_WORKING] =
+	    "SELECT count(*) FROM queue WHERE status = 'processing' AND "
+	    "(julianday('now') - julianday(replace(timestamp, ' UTC', ''))) * "
+	    "86400 < CAST(?1 AS INTEGER)",
 	[QUEUE_SQL_PENDING] =
 	    "SELECT id FROM queue WHERE status = 'pending' ORDER BY id",
 	[QUEUE_SQL_HOLD] =

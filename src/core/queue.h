@@ -29,6 +29,7 @@ struct err;
 enum queue_sql {
 	QUEUE_SQL_SCHEMA,	/* table, column: for queue_schema_see */
 	QUEUE_SQL_COUNTS,	/* status, attempts > 0, rows */
+	QUEUE_SQL_WORKING,	/* ?1 seconds: rows in processing for less */
 	QUEUE_SQL_PENDING,	/* id: of the rows that wait */
 	QUEUE_SQL_HOLD,		/* ?1 a list of ids; pending -> held */
 	QUEUE_SQL_RELEASE,	/* ?1 a list of ids; held -> pending */

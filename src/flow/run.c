@@ -385,8 +385,8 @@ run_close(struct run *run)
 	if (!run)
 		return;
 	conf = (struct conf *)run->conf;
-	for (size_t i = 0; run->peers && i < conf->n_hosts; i++)
-		host_close(run->peers->hosts[i]);
+	if (run->peers)
+		run_disconnect(run);
 	for (size_t i = 0; run->peers && i < conf->n_lettas; i++)
 		server_close(run->peers->servers[i]);
 	for (size_t i = 0; run->peers && i < run->peers->n_secrets; i++)
@@ -439,6 +439,15 @@ run_host(struct run *run, const struct conf_host *host, struct host **out,
 		return -1;
 	*out = *slot;
 	return 0;
+}
+
+void
+run_disconnect(struct run *run)
+{
+	for (size_t i = 0; i < run->conf->n_hosts; i++) {
+		host_close(run->peers->hosts[i]);
+		run->peers->hosts[i] = NULL;
+	}
 }
 
 const struct secret *

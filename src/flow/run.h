@@ -80,6 +80,12 @@ int run_check(const char *path, struct conf **out, struct err *) MUST_CHECK;
 int run_host(struct run *, const struct conf_host *, struct host **out,
     struct err *) MUST_CHECK;
 
+/*
+ * Close every host; each is connected to anew when it is asked for.  What
+ * run_host has given before is not valid any more.
+ */
+void run_disconnect(struct run *);
+
 /* A [host] section's machine without a run; the caller closes it. */
 int run_host_open(const struct conf_host *, struct host **out, struct err *)
     MUST_CHECK;

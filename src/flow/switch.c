@@ -25,6 +25,28 @@ first_of(const struct plan *plan, size_t at)
 }
 
 /*
+ * Undo the switch up to step number at.  A line that was cut fails the first
+ * call on it, whatever that is: then all once more, over new ones.
+ */
+static int
+undo(struct run *run, const struct plan *plan, size_t at,
+    const struct plan_watch *watch, struct err *err)
+{
+	const size_t first = first_of(plan, at);
+	size_t undone;
+
+	if (plan_cancel_part(run, plan, first, at + 1, watch, &undone,
+	    err) == 0)
+		return 0;
+	if (err->kind != ERR_UNREACHABLE)
+		return -1;
+	err_clear(err);
+	run_disconnect(run);
+	return plan_cancel_part(run, plan, first, at + 1, watch, &undone,
+	    err);
+}
+
+/*
  * Back to a source that works.  A signal must not stop this half way; err is
  * why the switch ended and gets what became of it.
  */
@@ -35,14 +57,12 @@ take_back(struct run *run, const struct plan *plan, size_t at,
 	const struct conf_worker *worker = plan->steps[at].subject;
 	struct err why = ERR_INIT;
 	int64_t started = 0;
-	size_t undone;
 	int rc;
 
 	stop_hold();
 	rc = worker_started(run, worker, &started, &why);
 	if (rc == 0 && started == 0)
-		rc = plan_cancel_part(run, plan, first_of(plan, at), at + 1,
-		    watch, &undone, &why);
+		rc = undo(run, plan, at, watch, &why);
 	stop_release();
 	if (rc != 0)
 		return err_ctx(err, "[worker %s] stands, and could not be "
@@ -56,16 +76,106 @@ take_back(struct run *run, const struct plan *plan, size_t at,
 	    "switch ended because", worker->name);
 }
 
+/* Whether the switch that ends with step number last was begun, and broke. */
+static int
+is_within(struct run *run, const struct plan *plan, size_t last, bool *out,
+    struct err *err)
+{
+	const struct conf_worker *worker = plan->steps[last].subject;
+	enum journal_state state;
+	bool reversing;
+	int64_t started;
+
+	if (journal_step_state(run->journal,
+	    plan->steps[first_of(plan, last)].name, &state, err) != 0 ||
+	    worker_reversing(run, worker, &reversing, err) != 0 ||
+	    worker_started(run, worker, &started, err) != 0)
+		return -1;
+	*out = started == 0 && !reversing &&
+	    (state == JOURNAL_BEGUN || state == JOURNAL_DONE);
+	return 0;
+}
+
+int
+switch_rescue(struct run *run, const struct plan *plan,
+    const struct plan_watch *watch, struct err *err)
+{
+	const struct step *steps = plan->steps;
+	struct err ignored = ERR_INIT;
+	bool within;
+
+	for (size_t i = plan->n_early; i < plan->n_steps; i++) {
+		if (i + 1 < plan->n_steps &&
+		    steps[i + 1].subject == steps[i].subject)
+			continue;
+		if (is_within(run, plan, i, &within, &ignored) != 0)
+			err_clear(&ignored);
+		else if (within && take_back(run, plan, i, watch, err) == 0)
+			break;
+	}
+	return -1;
+}
+
+/* A reverse that was killed has the rows of a target at its source. */
+static int
+refuse_reversing(struct run *run, struct err *err)
+{
+	const struct conf *conf = run->conf;
+	bool reversing;
+
+	for (size_t i = 0; i < conf->n_workers; i++) {
+		if (worker_reversing(run, &conf->workers[i], &reversing,
+		    err) != 0)
+			return -1;
+		if (reversing)
+			return err_set(err, ERR_STALE, "[worker %s] is on its "
+			    "way back to its source, and may stand: run "
+			    "`reverse' to its end first",
+			    conf->workers[i].name);
+	}
+	return 0;
+}
+
+/*
+ * A worker that a killed run has left standing goes before all first passes,
+ * its own too: they were done, and it would stand for as long as they take.
+ */
+static int
+standing_first(struct run *run, const struct plan *plan,
+    const struct plan_watch *watch, struct err *err)
+{
+	size_t acted, at;
+	int64_t stood;
+	bool within;
+
+	for (size_t i = plan->n_early; i < plan->n_steps; i++) {
+		if (i + 1 < plan->n_steps &&
+		    plan->steps[i + 1].subject == plan->steps[i].subject)
+			continue;
+		if (is_within(run, plan, i, &within, err) != 0 ||
+		    worker_stood_ms(run, plan->steps[i].subject, &stood,
+		    err) != 0)
+			return -1;
+		if (within && stood > 0 && plan_apply_part(run, plan,
+		    first_of(plan, i), i + 1, watch, &acted, &at, err) != 0)
+			return take_back(run, plan, at, watch, err);
+	}
+	return 0;
+}
+
 int
 switch_apply(struct run *run, const struct plan *plan, bool early_only,
     const struct plan_watch *watch, size_t *acted, struct err *err)
 {
 	size_t end = early_only ? plan->n_early : plan->n_steps, at;
 
+	if (refuse_reversing(run, err) != 0 ||
+	    (!early_only && standing_first(run, plan, watch, err) != 0))
+		return -1;
 	if (plan_apply_part(run, plan, 0, end, watch, acted, &at, err) == 0)
 		return 0;
 	if (at < plan->n_early)
-		return -1;
+		return switch_rescue(run, plan, watch, err);
 	return take_back(run, plan, at, watch, err);
 }
 
@@ -87,10 +197,18 @@ int
 switch_reverse(struct run *run, const struct plan *plan,
     const struct plan_watch *watch, size_t *undone, struct err *err)
 {
+	struct err half = ERR_INIT;
+
 	if (switch_refuse_completed(run, err) != 0)
 		return -1;
-	return plan_cancel_part(run, plan, plan->n_early, plan->n_steps,
-	    watch, undone, err);
+	if (plan_cancel_part(run, plan, plan->n_early, plan->n_steps, watch,
+	    undone, err) == 0)
+		return 0;
+	if (refuse_reversing(run, &half) == 0)
+		return -1;
+	err_clear(&half);
+	return err_ctx(err, "the way back is not at its end, and a worker may "
+	    "stand: run the same command again");
 }
 
 int
@@ -102,6 +220,8 @@ switch_complete(struct run *run, struct err *err)
 	if (conf->n_workers == 0)
 		return err_set(err, ERR_USAGE, "job %s moves no worker: there "
 		    "is nothing to complete", conf->name);
+	if (refuse_reversing(run, err) != 0)
+		return -1;
 	for (size_t i = 0; i < conf->n_workers; i++) {
 		if (worker_started(run, &conf->workers[i], &started,
 		    err) != 0)

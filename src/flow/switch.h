@@ -18,7 +18,8 @@ struct run;
  * a signal, max_freeze) is followed at once by taking back what the switch
  * did, so that the source works as before; err says both. When even that
  * fails (the line is cut), err says that it stands, and what to do.  A kill
- * leaves it to the next run, which goes on.
+ * leaves it to the next run, which goes on.  A reverse that was begun is ended
+ * first: all but reverse and cancel are ERR_STALE until then.
  */
 
 /*
@@ -27,6 +28,14 @@ struct run;
  */
 int switch_apply(struct run *, const struct plan *, bool early_only,
     const struct plan_watch *, size_t *acted, struct err *) MUST_CHECK;
+
+/*
+ * For what failed before switch_apply: a worker that a killed run has left in
+ * its switch is taken back, too, since the switch will not go on.  err says
+ * both; always fails.
+ */
+int switch_rescue(struct run *, const struct plan *,
+    const struct plan_watch *, struct err *) MUST_CHECK;
 
 /*
  * Go back: targets are stopped, what they have queued and answered since is

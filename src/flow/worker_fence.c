@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
@@ -102,10 +103,18 @@ static int
 open_entry(struct fence *fence, const char *open, const char *shut,
     struct err *err)
 {
-	bool is_shut;
+	bool is_open, is_shut;
 
-	if (is_there(fence->from, shut, &is_shut, err) != 0)
+	if (is_there(fence->from, open, &is_open, err) != 0 ||
+	    is_there(fence->from, shut, &is_shut, err) != 0)
 		return -1;
+	/* The source has to work again, whatever somebody has put there. */
+	if (is_open && is_shut) {
+		log_warn("%s:%s: somebody has put it back while it was %s, "
+		    "which is left there", fence->worker->from_host->name,
+		    open, shut);
+		return 0;
+	}
 	if (is_shut && host_rename(fence->from, shut, open, 0, err) != 0)
 		return -1;
 	fence->open += is_shut;

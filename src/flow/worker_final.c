@@ -46,6 +46,7 @@ struct final {
 	struct host *from, *to;
 	char *from_db, *to_db;	/* NULL: there is none */
 	struct plan_note *note;
+	struct buf judged;	/* what the queue's judgement said, or "" */
 };
 
 static int
@@ -115,6 +116,9 @@ settle_queue(struct final *final, struct err *err)
 	if (worker_queue_judge(run, worker, WORKER_MOVE, final->to,
 	    final->to_db, final->note, err) != 0)
 		return -1;
+	if (final->note->summary.len > 0)
+		buf_printf(&final->judged, "; %s",
+		    buf_cstr(&final->note->summary));
 	fault_point("worker_judged");
 	if (worker_users_map(run, worker, final->to, final->to_db,
 	    final->note, err) != 0 ||
@@ -208,11 +212,14 @@ final_act(struct run *run, const struct step *step, struct plan_note *note,
 	struct buf files = BUF_INIT(16 * 1024);
 	int rc;
 
+	buf_init(&final.judged, 16 * 1024);
 	rc = run_host(run, worker->from_host, &final.from, err);
 	if (rc == 0)
 		rc = run_host(run, worker->to_host, &final.to, err);
 	if (rc == 0)
 		rc = files_again(run, worker, &files, err);
+	if (rc == 0)
+		rc = worker_freeze_check(run, worker, err);
 	if (rc == 0)
 		rc = find_db(&final, staging, err);
 	if (rc == 0)
@@ -223,8 +230,10 @@ final_act(struct run *run, const struct step *step, struct plan_note *note,
 		rc = worker_freeze_check(run, worker, err);
 	if (rc == 0)
 		plan_say(note, '~', "%s%" PRIu64 " of %" PRIu64 " pages of "
-		    WORKER_DB, buf_cstr(&files), delta.changed, delta.pages);
+		    WORKER_DB "%s", buf_cstr(&files), delta.changed,
+		    delta.pages, buf_cstr(&final.judged));
 	buf_clear(&files);
+	buf_clear(&final.judged);
 	free(final.from_db);
 	free(final.to_db);
 	free(staging);

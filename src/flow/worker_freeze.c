@@ -17,16 +17,18 @@
 #include "flow/worker_stop.h"
 #include "flow/worker_switch.h"
 #include "flow/worker_twins.h"
+#include "flow/worker_users.h"
 #include "io/host.h"
 #include "io/journal.h"
 
 #define LOCK_WAIT_MS 5000
+#define LIVE_WAIT_MS 30000	/* for a process to be there */
 
 /* The source of a worker, and what there is alive or starts it. */
 struct freeze {
 	struct run *run;
 	const struct conf_worker *worker;
-	struct host *from, *to;
+	struct host *from;
 	char *db;			/* NULL: there is none */
 	struct supervisors supervisors;
 	struct worker_processes processes;
@@ -65,8 +67,6 @@ freeze_open(struct run *run, const struct conf_worker *worker,
 
 	*freeze = (struct freeze){ .run = run, .worker = worker };
 	rc = run_host(run, worker->from_host, &freeze->from, err);
-	if (rc == 0)
-		rc = run_host(run, worker->to_host, &freeze->to, err);
 	if (rc == 0)
 		rc = find_db(freeze, err);
 	if (rc == 0 && worker_supervised(worker))
@@ -124,11 +124,15 @@ check_target(const struct freeze *freeze, struct err *err)
 	const struct conf_worker *worker = freeze->worker;
 	struct supervisors there;
 	const struct supervisor *one;
+	struct host *to;
 	int rc;
 
 	if (!worker_supervised(worker))
 		return 0;
-	rc = supervisor_find(freeze->to, worker->to_path, &there, err);
+	if (run_host(freeze->run, worker->to_host, &to, err) != 0 ||
+	    supervisor_find(to, worker->to_path, &there, err) != 0)
+		return -1;
+	rc = 0;
 	for (size_t i = 0; i < there.n && rc == 0; i++) {
 		one = &there.list[i];
 		if (one->disabled)
@@ -152,11 +156,13 @@ check_twins(const struct freeze *freeze, const char *staging,
 	const struct conf_worker *worker = freeze->worker;
 	struct buf why = BUF_INIT(4096);
 	bool found = false;
-	int rc = 0;
+	struct host *to;
+	int rc;
 
-	if (worker_has_broca(worker))
+	rc = run_host(freeze->run, worker->to_host, &to, err);
+	if (rc == 0 && worker_has_broca(worker))
 		rc = worker_twins_before(freeze->from, worker->from_path,
-		    freeze->to, staging, &found, &why, err);
+		    to, staging, &found, &why, err);
 	if (rc == 0 && found)
 		rc = err_set(err, ERR_STALE, "two Brocas would take each "
 		    "other's messages: %s; stop one of them first",
@@ -265,25 +271,32 @@ disable_those(struct freeze *freeze, bool that_stop, struct err *err)
 	return rc;
 }
 
-/* Which trees ran, so that these and no others are started later. */
+/*
+ * Which trees ran, so that these and no others are started later.  A run that
+ * was killed has noted them before it ended some, or all.
+ */
 static int
 note_running(struct freeze *freeze, struct err *err)
 {
 	char *key = run_key("worker", freeze->worker->name, "ran");
+	char *before = NULL;
 	struct buf text = BUF_INIT(256);
 	const char *tree;
-	int rc = 0;
+	int rc;
 
+	rc = journal_get(freeze->run->journal, key, &before, err);
+	if (before)
+		buf_str(&text, before);
 	for (size_t i = 0; i < freeze->processes.n; i++) {
 		tree = freeze->processes.list[i].tree;
 		if (!text.len || !strstr(buf_cstr(&text), tree))
 			buf_printf(&text, "%s%s", text.len ? " " : "", tree);
 	}
-	/* A run that was killed has ended them, and has noted them before. */
-	if (text.len > 0)
+	if (rc == 0 && text.len > 0)
 		rc = journal_put(freeze->run->journal, key, buf_cstr(&text),
 		    err);
 	buf_clear(&text);
+	free(before);
 	free(key);
 	return rc;
 }
@@ -297,6 +310,8 @@ begin_standing(struct freeze *freeze, struct err *err)
 		return -1;
 	if (stood > 0 || freeze->processes.n == 0)
 		return 0;
+	if (worker_note_stopper(freeze->run, freeze->worker, err) != 0)
+		return -1;
 	return worker_put_instant(freeze->run, freeze->worker, "stood-from",
 	    clock_epoch_ms(), err);
 }
@@ -422,35 +437,46 @@ freeze_act(struct run *run, const struct step *step, struct plan_note *note,
 	return rc;
 }
 
+/* Whether it starts a tree that ran, and has no process. */
 static bool
-is_alive(const struct freeze *freeze, const char *tree)
+is_wanted(const struct freeze *freeze, const struct supervisor *one,
+    const char *ran)
 {
-	for (size_t i = 0; i < freeze->processes.n; i++) {
-		if (str_eq(freeze->processes.list[i].tree, tree))
+	const char *const *tree = freeze->worker->trees;
+
+	for (; *tree; tree++) {
+		if (strstr(ran, *tree) && worker_starts_tree(one, *tree) &&
+		    !worker_process_of(&freeze->processes, *tree))
 			return true;
 	}
 	return false;
 }
 
+/* One that starts several trees is asked once. */
 static int
 start_those(struct freeze *freeze, const char *ran, struct err *err)
 {
-	const char *const *tree = freeze->worker->trees;
+	const struct conf_worker *worker = freeze->worker;
 	struct supervisors there;
+	const char *missing;
 	int rc;
 
-	rc = supervisor_find(freeze->from, freeze->worker->from_path, &there,
-	    err);
-	for (; rc == 0 && *tree; tree++) {
-		for (size_t i = 0; i < there.n && rc == 0; i++) {
-			if (strstr(ran, *tree) && !is_alive(freeze, *tree) &&
-			    !there.list[i].disabled &&
-			    worker_starts_tree(&there.list[i], *tree))
-				rc = supervisor_start(freeze->from,
-				    &there.list[i], err);
-		}
+	rc = supervisor_find(freeze->from, worker->from_path, &there, err);
+	for (size_t i = 0; rc == 0 && i < there.n; i++) {
+		if (!there.list[i].disabled &&
+		    is_wanted(freeze, &there.list[i], ran))
+			rc = supervisor_start(freeze->from, &there.list[i],
+			    err);
 	}
 	supervisors_clear(&there);
+	if (rc == 0)
+		rc = worker_await(freeze->from, worker->from_path,
+		    worker->trees, ran, LIVE_WAIT_MS, &missing, err);
+	if (rc == 0 && missing)
+		rc = err_set(err, ERR_AGAIN, "%s:%s/%s: started again, and no "
+		    "process of it is there after %d s; look at its log "
+		    "there", worker->from_host->name, worker->from_path,
+		    missing, LIVE_WAIT_MS / 1000);
 	return rc;
 }
 
@@ -483,6 +509,48 @@ start_again(struct freeze *freeze, struct err *err)
 }
 
 /*
+ * Whatever starts it again and again, behind our back, is then what keeps it
+ * running as before.
+ */
+static int
+stop_or_leave(struct freeze *freeze, struct err *err)
+{
+	const struct conf_worker *worker = freeze->worker;
+	size_t killed;
+
+	worker_processes_clear(&freeze->processes);
+	if (worker_stop(freeze->from, worker->from_path, worker->trees, true,
+	    &killed, err) == 0)
+		return 0;
+	if (err->kind != ERR_STALE)
+		return -1;
+	err_clear(err);
+	return worker_processes(freeze->from, worker->from_path,
+	    worker->trees, &freeze->processes, err);
+}
+
+/*
+ * A turn that was cut off has left a row and a block.  The source has to run
+ * again even if its server cannot be asked for the block.
+ */
+static int
+tidy_up(struct freeze *freeze, struct plan_note *note, struct err *err)
+{
+	struct err why = ERR_INIT;
+
+	if (worker_queue_judge(freeze->run, freeze->worker, WORKER_MOVE,
+	    freeze->from, freeze->db, note, err) != 0)
+		return -1;
+	if (worker_users_detach_source(freeze->run, freeze->worker,
+	    freeze->from, freeze->db, &why) != 0) {
+		log_warn("a user's block may be attached to the agent still: "
+		    "%s", why.text);
+		err_clear(&why);
+	}
+	return 0;
+}
+
+/*
  * A worker that has got a signal ends, sooner or later, so it ends now; one
  * that has not goes on.  What it leaves in processing would be asked again by
  * the next one, or never.
@@ -492,64 +560,77 @@ finish_stop(struct freeze *freeze, struct plan_note *note, struct err *err)
 {
 	const struct conf_worker *worker = freeze->worker;
 	struct worker_queue_counts counts = { 0 };
-	size_t killed;
 	int64_t stood;
 
 	if (worker_stood_ms(freeze->run, worker, &stood, err) != 0)
 		return -1;
 	if (stood == 0)
 		return 0;
-	if (worker_stop(freeze->from, worker->from_path, worker->trees, true,
-	    &killed, err) != 0)
+	if (stop_or_leave(freeze, err) != 0)
 		return -1;
-	worker_processes_clear(&freeze->processes);
-	if (freeze->db && worker_queue_counts(freeze->from, freeze->db,
-	    &counts, err) != 0)
+	/* One that lives again may be at work on what is in processing. */
+	if (freeze->db && freeze->processes.n == 0 &&
+	    worker_queue_counts(freeze->from, freeze->db, &counts, err) != 0)
 		return -1;
-	if (counts.processing > 0 && worker_queue_judge(freeze->run, worker,
-	    WORKER_MOVE, freeze->from, freeze->db, note, err) != 0)
+	if (counts.processing > 0 && tidy_up(freeze, note, err) != 0)
 		return -1;
 	return worker_queue_forget(freeze->run, worker, WORKER_MOVE, err);
 }
 
 /* The queue first, since Broca reads it at once. */
 static int
-thaw_supervised(struct freeze *freeze, struct plan_note *note,
-    struct err *err)
+settle(struct freeze *freeze, struct plan_note *note, struct err *err)
 {
-	struct run *run = freeze->run;
-	const struct conf_worker *worker = freeze->worker;
-
-	if (freeze->db && worker_queue_thaw(run, worker, WORKER_MOVE,
-	    freeze->from, freeze->db, err) != 0)
+	if (freeze->db && worker_queue_thaw(freeze->run, freeze->worker,
+	    WORKER_MOVE, freeze->from, freeze->db, err) != 0)
 		return -1;
 	fault_point("worker_released");
 	if (finish_stop(freeze, note, err) != 0)
 		return -1;
 	fault_point("worker_settled");
-	if (worker_put_instant(run, worker, "stood-from", 0, err) != 0)
-		return -1;
-	return start_again(freeze, err);
+	return 0;
 }
 
 /* The source as it was before. */
+static int
+thaw_open(struct freeze *freeze, struct plan_note *note, int64_t *stood,
+    struct err *err)
+{
+	const struct conf_worker *worker = freeze->worker;
+	struct run *run = freeze->run;
+	bool ours = worker_supervised(worker);
+
+	/* What a reverse held at the target is of no account any more. */
+	if (worker_queue_forget(run, worker, WORKER_REVERSE, err) != 0 ||
+	    (ours && settle(freeze, note, err) != 0) ||
+	    worker_note_stood(run, worker, stood, err) != 0 ||
+	    worker_put_instant(run, worker, "stood-from", 0, err) != 0 ||
+	    (ours && start_again(freeze, err) != 0))
+		return -1;
+	return worker_put_instant(run, worker, "reversing", 0, err);
+}
+
 static int
 thaw(struct run *run, const struct conf_worker *worker,
     struct plan_note *note, struct err *err)
 {
 	struct freeze freeze;
+	int64_t stood = 0;
+	char *judged;
 	int rc;
 
 	if (freeze_open(run, worker, &freeze, err) != 0)
 		return -1;
-	/* What a reverse held at the target is of no account any more. */
-	rc = worker_queue_forget(run, worker, WORKER_REVERSE, err);
-	if (rc == 0 && worker_supervised(worker))
-		rc = thaw_supervised(&freeze, note, err);
+	rc = thaw_open(&freeze, note, &stood, err);
+	judged = note->summary.len > 0 ?
+	    mem_printf("; %s", buf_cstr(&note->summary)) : mem_strdup("");
 	if (rc == 0)
-		plan_say(note, '~', "%s:%s %s", worker->from_host->name,
-		    worker->from_path, worker_supervised(worker) ?
-		    "works as before" : "is yours to start");
+		plan_say(note, '~', "%s:%s %s; stood %" PRId64 ".%" PRId64
+		    " s%s", worker->from_host->name, worker->from_path,
+		    worker_supervised(worker) ? "works as before" :
+		    "is yours to start", stood / 1000, stood % 1000 / 100,
+		    judged);
+	free(judged);
 	freeze_close(&freeze);
 	return rc;
 }

@@ -183,6 +183,38 @@ worker_queue_counts(struct host *host, const char *db,
 	    &counting, err);
 }
 
+static int
+take_number(void *ctx, size_t statement, const char *const *columns, size_t n,
+    struct err *err)
+{
+	uint64_t *number = ctx;
+
+	(void)statement;
+	(void)n;
+	if (columns[0] && str_u64(columns[0], INT64_MAX, number))
+		return 0;
+	return err_set(err, ERR_DATA, "a count is no number");
+}
+
+int
+worker_queue_working(struct host *host, const char *db, unsigned int seconds,
+    uint64_t *n, struct err *err)
+{
+	char *most = mem_printf("%u", seconds);
+	const char *const params[] = { most };
+	const struct db_statement working = {
+		.sql = queue_sql(QUEUE_SQL_WORKING),
+		.params = params, .n_params = 1
+	};
+	int rc;
+
+	*n = 0;
+	rc = worker_queue_script(host, db, false, &working, 1, take_number, n,
+	    err);
+	free(most);
+	return rc;
+}
+
 /* Hold and release. */
 
 static int

@@ -49,6 +49,14 @@ int worker_queue_counts(struct host *, const char *db,
     struct worker_queue_counts *, struct err *) MUST_CHECK;
 
 /*
+ * Rows that have been in processing for less than so many seconds.  An older
+ * one is what a worker left that was ended: Broca takes it up again at its
+ * next start alone.
+ */
+int worker_queue_working(struct host *, const char *db, unsigned int seconds,
+    uint64_t *n, struct err *) MUST_CHECK;
+
+/*
  * Until no row waits: pending -> held.  What somebody else holds already
  * stays his, since the journal names ours.  The worker may be running; a row
  * that it takes at the same moment is in processing then.

@@ -47,7 +47,8 @@ struct run;
 
 /*
  * What the copy that the target starts with ends with, for worker_queue_back:
- * into the journal, once.  worker_queue_judge does it (WORKER_MOVE).
+ * into the journal, in the place of an earlier one.  worker_queue_judge does
+ * it (WORKER_MOVE).
  */
 int worker_queue_mark(struct run *, const struct conf_worker *, struct host *,
     const char *db, struct err *) MUST_CHECK;
@@ -61,9 +62,9 @@ int worker_queue_mark(struct run *, const struct conf_worker *, struct host *,
  * Again after a kill: what is there is passed over.  note: how many rows.
  *
  * Fails with ERR_STALE when the source ran since, ERR_FAILED when a row of
- * the target is in processing (judge first), ERR_DATA when a new user's
- * identity or block is not at the target's server, or more than 64 MiB of
- * rows came; the source's database is then as it was.
+ * the target is in processing (judge first), ERR_MISSING when a new user's
+ * identity or block is not at the target's server, ERR_DATA when more than
+ * 64 MiB of rows came; the source's database is then as it was.
  */
 int worker_queue_back(struct run *, const struct conf_worker *,
     struct host *from, const char *from_db, struct host *to,

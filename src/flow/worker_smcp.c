@@ -345,6 +345,25 @@ const struct step_kind worker_smcp_kind = {
 	.undo = smcp_undo,
 };
 
+int
+worker_smcp_disconnect(struct run *run, const struct conf_worker *worker,
+    struct plan_note *note, struct err *err)
+{
+	struct server *to;
+
+	if (!has_smcp(worker))
+		return 0;
+	if (run_server(run, worker->server, &to, err) == 0 &&
+	    worker_smcp_entry_restore(run, worker, to, note, err) == 0)
+		return 0;
+	if (err->kind == ERR_INTERRUPTED)
+		return -1;
+	log_warn("worker %s: the MCP server of its SMCP may still name the "
+	    "target: %s", worker->name, err->text);
+	err_clear(err);
+	return 0;
+}
+
 /* MCP_API_KEY, or the first of MCP_API_KEYS; NULL: none. */
 static int
 find_key(struct host *host, const char *dir, struct secret **out,

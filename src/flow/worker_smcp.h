@@ -45,6 +45,14 @@ int worker_smcp_connect(struct run *, const struct conf_worker *,
     struct plan_note *, struct err *) MUST_CHECK;
 
 /*
+ * The entry as it was before, for a source that is to work again: nothing
+ * without smcp among the trees.  What the server refuses is a warning, and the
+ * step's undo tries it once more: a worker must not stand for it.
+ */
+int worker_smcp_disconnect(struct run *, const struct conf_worker *,
+    struct plan_note *, struct err *) MUST_CHECK;
+
+/*
  * Ask SMCP itself, from its host's loopback, at its MCP_PORT with its
  * MCP_API_KEY (flow/worker_mcp.h).  target: the one at to, whose tools must be
  * those that the source had; else the source's.  seen->names is the caller's.

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/stop.h"
@@ -132,28 +133,34 @@ is_moved(const struct start *start, const struct supervisor *one)
 static int
 install_all(struct start *start, struct err *err)
 {
-	const char *home = host_facts(start->from)->home;
 	const struct supervisor *one;
+	char *home;
 	int rc = 0;
 
 	for (size_t i = 0; i < start->supervisors.n && rc == 0; i++) {
 		one = &start->supervisors.list[i];
 		if (!is_moved(start, one))
 			continue;
+		if (supervisor_home(start->from, one, &home, err) != 0)
+			return -1;
 		rc = supervisor_install(start->to, one, home,
 		    start->from_dir, start->to_dir, start->run->mark, err);
+		free(home);
 		fault_point("worker_supervisor_installed");
 	}
 	return rc;
 }
 
+/* Whether it starts something that ran, and is not there yet. */
 static bool
-any_ran(const struct start *start, const struct supervisor *one)
+is_wanted(const struct start *start, const struct supervisor *one,
+    const struct worker_processes *processes)
 {
 	const char *const *tree = start->worker->trees;
 
 	for (; *tree; tree++) {
-		if (did_run(start, *tree) && worker_starts_tree(one, *tree))
+		if (did_run(start, *tree) && worker_starts_tree(one, *tree) &&
+		    !worker_process_of(processes, *tree))
 			return true;
 	}
 	return false;
@@ -162,61 +169,38 @@ any_ran(const struct start *start, const struct supervisor *one)
 static int
 start_all(struct start *start, struct err *err)
 {
+	struct worker_processes processes = { 0 };
 	struct supervisors there = { 0 };
 	const struct supervisor *one;
 	int rc;
 
-	rc = supervisor_find(start->to, start->to_dir, &there, err);
+	/* A killed run, or cron's minute, may have been here before. */
+	rc = worker_processes(start->to, start->to_dir, start->worker->trees,
+	    &processes, err);
+	if (rc == 0)
+		rc = supervisor_find(start->to, start->to_dir, &there, err);
 	for (size_t i = 0; i < there.n && rc == 0; i++) {
 		one = &there.list[i];
-		if (!one->disabled && any_ran(start, one))
+		if (!one->disabled && is_wanted(start, one, &processes))
 			rc = supervisor_start(start->to, one, err);
 		fault_point("worker_supervisor_started");
 	}
 	supervisors_clear(&there);
+	worker_processes_clear(&processes);
 	return rc;
-}
-
-/* The first tree that ran and has no process on the target; NULL: none. */
-static const char *
-missing_tree(const struct start *start,
-    const struct worker_processes *processes)
-{
-	const char *const *tree = start->worker->trees;
-	bool alive;
-
-	for (; *tree; tree++) {
-		alive = false;
-		for (size_t i = 0; i < processes->n; i++)
-			alive |= str_eq(processes->list[i].tree, *tree) &&
-			    !processes->list[i].wrapper;
-		if (!alive && did_run(start, *tree))
-			return *tree;
-	}
-	return NULL;
 }
 
 static int
 await_alive(struct start *start, struct err *err)
 {
-	const uint64_t deadline_ms = clock_ms() + LIVE_WAIT_MS;
 	const struct conf_worker *worker = start->worker;
-	struct worker_processes processes;
 	const char *missing;
 
-	for (;;) {
-		if (stop_check(err) != 0 ||
-		    worker_processes(start->to, start->to_dir, worker->trees,
-		    &processes, err) != 0)
-			return -1;
-		missing = missing_tree(start, &processes);
-		worker_processes_clear(&processes);
-		if (!missing)
-			return 0;
-		if (clock_left_ms(deadline_ms) == 0)
-			break;
-		clock_sleep_ms(POLL_MS);
-	}
+	if (worker_await(start->to, start->to_dir, worker->trees, start->ran ?
+	    start->ran : "", LIVE_WAIT_MS, &missing, err) != 0)
+		return -1;
+	if (!missing)
+		return 0;
 	return err_set(err, ERR_AGAIN, "%s:%s/%s: started, and no process of "
 	    "it is there after %d s; look at its log there, then run the "
 	    "same command again, or `reverse' to go back",
@@ -257,9 +241,48 @@ await_move(struct start *start, uint64_t before, struct err *err)
 	    MOVE_WAIT_MS / 1000);
 }
 
+static int forget_supervisors(struct start *, struct err *);
+
+/*
+ * Nothing was started after all, if that is certain: then the source can be.
+ */
+static void
+not_started(struct start *start)
+{
+	const struct conf_worker *worker = start->worker;
+	struct worker_processes processes = { 0 };
+	struct err ignored = ERR_INIT;
+
+	if (forget_supervisors(start, &ignored) != 0 ||
+	    worker_processes(start->to, start->to_dir, worker->trees,
+	    &processes, &ignored) != 0 || (processes.n == 0 &&
+	    worker_put_instant(start->run, worker, "started", 0,
+	    &ignored) != 0))
+		err_clear(&ignored);
+	worker_processes_clear(&processes);
+}
+
+/*
+ * What is installed may be started at once, by cron's minute, and what the
+ * target has answered then must not be asked again at the source: so the
+ * journal has it as started before.
+ */
 static int
-bring_up(struct start *start, struct plan_note *note, uint64_t *waiting,
-    struct err *err)
+install_started(struct start *start, bool again, struct err *err)
+{
+	if (!again && worker_put_instant(start->run, start->worker,
+	    "started", clock_epoch_ms(), err) != 0)
+		return -1;
+	if (install_all(start, err) == 0)
+		return 0;
+	if (!again)
+		not_started(start);
+	return -1;
+}
+
+static int
+bring_up(struct start *start, bool again, struct plan_note *note,
+    uint64_t *waiting, struct err *err)
 {
 	struct worker_queue_counts counts = { 0 };
 	int rc = 0;
@@ -268,10 +291,7 @@ bring_up(struct start *start, struct plan_note *note, uint64_t *waiting,
 		rc = worker_queue_counts(start->to, start->db, &counts, err);
 	*waiting = counts.pending;
 	if (rc == 0)
-		rc = install_all(start, err);
-	if (rc == 0)
-		rc = worker_put_instant(start->run, start->worker, "started",
-		    clock_epoch_ms(), err);
+		rc = install_started(start, again, err);
 	if (rc == 0)
 		rc = start_all(start, err);
 	if (rc == 0)
@@ -281,23 +301,6 @@ bring_up(struct start *start, struct plan_note *note, uint64_t *waiting,
 	if (rc == 0 && did_run(start, "smcp"))
 		rc = worker_smcp_connect(start->run, start->worker, note,
 		    err);
-	return rc;
-}
-
-/* How long it stood, for the report; a resumed start does not count again. */
-static int
-note_stood(struct start *start, int64_t *stood, struct err *err)
-{
-	char *key = run_key("worker", start->worker->name, "stood-ms");
-	char *text;
-	int rc;
-
-	rc = worker_stood_ms(start->run, start->worker, stood, err);
-	text = mem_printf("%" PRId64, *stood);
-	if (rc == 0)
-		rc = journal_put(start->run->journal, key, text, err);
-	free(text);
-	free(key);
 	return rc;
 }
 
@@ -324,6 +327,8 @@ check_before(struct start *start, bool again, struct err *err)
 {
 	const struct conf_worker *worker = start->worker;
 
+	bool stopper;
+
 	if (refuse_twins(start, err) != 0)
 		return -1;
 	if (again)
@@ -331,7 +336,24 @@ check_before(struct start *start, bool again, struct err *err)
 	if (start->db && worker_users_detach(start->run, worker, start->to,
 	    start->db, err) != 0)
 		return -1;
+	if (worker_is_stopper(start->run, worker, &stopper, err) != 0)
+		return -1;
+	/* Going back would let it stand for longer. */
+	if (!stopper)
+		return 0;
 	return worker_freeze_check(start->run, worker, err);
+}
+
+/* They are of no more use; a later switch makes them anew. */
+static void
+drop_sums(struct run *run, const struct conf_worker *worker)
+{
+	struct err err = ERR_INIT;
+
+	if (worker_sums_remove(run, worker, &err) != 0)
+		log_warn("[worker %s] ~/.cache/sanctumctl/sums-* may be left "
+		    "on the hosts: %s", worker->name, err.text);
+	fault_point("worker_sums_dropped");
 }
 
 static int
@@ -350,12 +372,17 @@ start_act(struct run *run, const struct step *step, struct plan_note *note,
 		return -1;
 	rc = check_before(&start, again > 0, err);
 	if (rc == 0 && worker_supervised(worker))
-		rc = bring_up(&start, note, &waiting, err);
+		rc = bring_up(&start, again > 0, note, &waiting,
+		    err);
 	else if (rc == 0)
 		rc = worker_put_instant(run, worker, "started",
 		    clock_epoch_ms(), err);
 	if (rc == 0)
-		rc = note_stood(&start, &stood, err);
+		rc = worker_note_stood(run, worker, &stood, err);
+	if (rc == 0)
+		rc = worker_put_instant(run, worker, "stood-from", 0, err);
+	if (rc == 0)
+		drop_sums(run, worker);
 	if (rc == 0 && !worker_supervised(worker))
 		plan_say(note, '+', "%s:%s is yours to start",
 		    worker->to_host->name, worker->to_path);
@@ -371,14 +398,17 @@ start_act(struct run *run, const struct step *step, struct plan_note *note,
 	return rc;
 }
 
+/* Those whose end ends the process, too, or the others. */
 static int
-remove_all(struct start *start, struct err *err)
+disable_those(struct start *start, bool that_stop, struct err *err)
 {
 	struct supervisors there = { 0 };
 	int rc;
 
 	rc = supervisor_find(start->to, start->to_dir, &there, err);
 	for (size_t i = 0; i < there.n && rc == 0; i++) {
+		if (supervisor_disable_stops(&there.list[i]) != that_stop)
+			continue;
 		rc = supervisor_disable(start->to, &there.list[i],
 		    start->run->mark, err);
 		fault_point("worker_target_disabled");
@@ -390,15 +420,19 @@ remove_all(struct start *start, struct err *err)
 static int
 forget_supervisors(struct start *start, struct err *err)
 {
+	const struct supervisor *one;
+	char *home;
 	int rc = 0;
 
 	for (size_t i = 0; i < start->supervisors.n && rc == 0; i++) {
-		if (!is_moved(start, &start->supervisors.list[i]))
+		one = &start->supervisors.list[i];
+		if (!is_moved(start, one))
 			continue;
-		rc = supervisor_remove(start->to,
-		    &start->supervisors.list[i],
-		    host_facts(start->from)->home, start->from_dir,
+		if (supervisor_home(start->from, one, &home, err) != 0)
+			return -1;
+		rc = supervisor_remove(start->to, one, home, start->from_dir,
 		    start->to_dir, start->run->mark, err);
+		free(home);
 		fault_point("worker_target_removed");
 	}
 	return rc;
@@ -413,13 +447,15 @@ stop_target(struct start *start, struct err *err)
 	size_t killed;
 	int rc;
 
-	if (remove_all(start, err) != 0 ||
+	if (disable_those(start, false, err) != 0 ||
 	    worker_processes(start->to, start->to_dir, worker->trees,
 	    &processes, err) != 0)
 		return -1;
 	rc = processes.n > 0 && start->db ? worker_drain(start->run, worker,
 	    WORKER_REVERSE, start->to, start->db, &busy, err) : 0;
 	worker_processes_clear(&processes);
+	if (rc == 0)
+		rc = disable_those(start, true, err);
 	if (rc == 0)
 		rc = worker_stop(start->to, start->to_dir, worker->trees,
 		    busy, &killed, err);
@@ -483,6 +519,24 @@ say_stands(const struct conf_worker *worker, struct plan_note *note)
 	free(back);
 }
 
+/* From here on the source is to be brought back, and nothing else. */
+static int
+begin_reverse(struct run *run, const struct conf_worker *worker,
+    struct err *err)
+{
+	bool begun;
+
+	if (worker_reversing(run, worker, &begun, err) != 0)
+		return -1;
+	if (begun)
+		return 0;
+	if (worker_put_instant(run, worker, "stood-from", clock_epoch_ms(),
+	    err) != 0)
+		return -1;
+	return worker_put_instant(run, worker, "reversing", clock_epoch_ms(),
+	    err);
+}
+
 /*
  * The target stops, as the source did, and what it has queued and answered
  * since goes back into the source's database, which is at rest.
@@ -502,12 +556,16 @@ start_undo(struct run *run, const struct step *step, struct plan_note *note,
 	    worker_started(run, worker, &started, err) != 0 ||
 	    start_open(run, worker, &start, err) != 0)
 		return -1;
-	rc = worker_supervised(worker) ? stop_target(&start, err) :
-	    refuse_running(&start, err);
+	rc = started > 0 ? begin_reverse(run, worker, err) : 0;
+	if (rc == 0)
+		rc = worker_supervised(worker) ? stop_target(&start, err) :
+		    refuse_running(&start, err);
 	if (rc == 0 && started > 0 && start.db)
 		rc = bring_back(&start, note, err);
 	if (rc == 0 && worker_supervised(worker))
 		rc = forget_supervisors(&start, err);
+	if (rc == 0)
+		rc = worker_smcp_disconnect(run, worker, note, err);
 	if (rc == 0)
 		rc = worker_put_instant(run, worker, "started", 0, err);
 	if (rc == 0)

@@ -16,6 +16,9 @@
 
 #define POLL_MS 100
 
+/* What a start script that was begun before takes until its worker is seen. */
+#define SETTLE_MS 250
+
 /* How often a worker may be back after its end before we call it restarted. */
 #define ROUNDS 3
 
@@ -184,6 +187,41 @@ worker_processes_show(const struct worker_processes *processes,
 		    (long)processes->list[i].pid, processes->list[i].tree);
 }
 
+bool
+worker_process_of(const struct worker_processes *processes, const char *tree)
+{
+	for (size_t i = 0; i < processes->n; i++) {
+		if (str_eq(processes->list[i].tree, tree) &&
+		    !processes->list[i].wrapper)
+			return true;
+	}
+	return false;
+}
+
+int
+worker_await(struct host *host, const char *dir, const char *const *trees,
+    const char *ran, uint64_t wait_ms, const char **missing, struct err *err)
+{
+	const uint64_t deadline_ms = clock_ms() + wait_ms;
+	struct worker_processes processes;
+
+	for (;;) {
+		*missing = NULL;
+		if (stop_check(err) != 0 || worker_processes(host, dir, trees,
+		    &processes, err) != 0)
+			return -1;
+		for (const char *const *tree = trees; *tree; tree++) {
+			if (!*missing && strstr(ran, *tree) &&
+			    !worker_process_of(&processes, *tree))
+				*missing = *tree;
+		}
+		worker_processes_clear(&processes);
+		if (!*missing || clock_left_ms(deadline_ms) == 0)
+			return 0;
+		clock_sleep_ms(POLL_MS);
+	}
+}
+
 /* Send each a signal; *left counts those that were there to take it. */
 static int
 signal_all(struct host *host, const struct worker_processes *processes,
@@ -263,13 +301,21 @@ worker_stop(struct host *host, const char *dir, const char *const *trees,
     bool busy, size_t *killed, struct err *err)
 {
 	struct worker_processes processes;
+	bool settled = false;
 	int rc = 0;
 
 	*killed = 0;
 	for (int round = 0; rc == 0; round++) {
 		rc = worker_processes(host, dir, trees, &processes, err);
-		if (rc == 0 && processes.n == 0)
+		if (rc == 0 && processes.n == 0 && (round == 0 || settled))
 			break;
+		if (rc == 0 && processes.n == 0) {
+			settled = true;
+			round--;
+			clock_sleep_ms(SETTLE_MS);
+			continue;
+		}
+		settled = false;
 		if (rc == 0 && round == ROUNDS)
 			rc = refuse_living(host, dir, &processes, err);
 		else if (rc == 0)

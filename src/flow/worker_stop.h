@@ -51,15 +51,28 @@ void worker_processes_clear(struct worker_processes *);
 void worker_processes_show(const struct worker_processes *, struct buf *);
 
 /*
+ * Wait until each of trees whose name is in ran ("broca smcp") has a process
+ * below DIR, wait_ms at most.  *missing: the first that has none by then, or
+ * NULL.
+ */
+int worker_await(struct host *, const char *dir, const char *const *trees,
+    const char *ran, uint64_t wait_ms, const char **missing, struct err *)
+    MUST_CHECK;
+
+/* Whether one of them, no shell, is of that tree. */
+bool worker_process_of(const struct worker_processes *, const char *tree);
+
+/*
  * End them: TERM; TERM again, since Broca's first one may leave a process that
  * never exits and holds the database's lock; KILL, which is safe for the file.
  * busy: a message is being worked on, so Broca is given what its own waits may
  * take (15 s and 55 s more); else 10 s and 5 s.  A process that appears
  * meanwhile is ended, too.
  *
- * *killed counts those that had to be.  Succeeds when a last look has found
- * none.  ERR_STALE: something starts them again and again; its words say what
- * is alive.
+ * *killed counts those that had to be.  Succeeds when two last looks, a moment
+ * apart, have found none: a start script may have been under way.
+ * ERR_STALE: something starts them again and again; its words say what is
+ * alive.
  */
 int worker_stop(struct host *, const char *dir, const char *const *trees,
     bool busy, size_t *killed, struct err *) MUST_CHECK;

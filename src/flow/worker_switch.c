@@ -48,7 +48,7 @@ worker_drain(struct run *run, const struct conf_worker *worker,
 {
 	const uint64_t deadline_ms = clock_ms() +
 	    (uint64_t)worker->stop_wait * 1000;
-	struct worker_queue_counts counts = { 0 };
+	uint64_t working = 0;
 	int rc;
 
 	progress_begin("wait for messages in processing", "messages", 0);
@@ -58,19 +58,20 @@ worker_drain(struct run *run, const struct conf_worker *worker,
 			rc = worker_queue_hold(run, worker, way, host, db,
 			    err);
 		if (rc == 0)
-			rc = worker_queue_counts(host, db, &counts, err);
-		if (rc != 0 || counts.processing == 0 ||
+			rc = worker_queue_working(host, db, worker->stop_wait,
+			    &working, err);
+		if (rc != 0 || working == 0 ||
 		    clock_left_ms(deadline_ms) == 0)
 			break;
-		progress_at(counts.processing);
+		progress_at(working);
 		clock_sleep_ms(DRAIN_POLL_MS);
 	}
 	progress_end();
-	*busy = counts.processing > 0;
+	*busy = working > 0;
 	if (rc == 0 && *busy)
 		log_warn("%" PRIu64 " messages are still in processing after "
 		    "%u s; they are judged by the agent's messages",
-		    counts.processing, worker->stop_wait);
+		    working, worker->stop_wait);
 	return rc;
 }
 
@@ -139,6 +140,31 @@ worker_freeze_check(struct run *run, const struct conf_worker *worker,
 }
 
 int
+worker_note_stopper(struct run *run, const struct conf_worker *worker,
+    struct err *err)
+{
+	char *key = run_key("worker", worker->name, "stopper");
+	int rc = journal_put(run->journal, key, run->token, err);
+
+	free(key);
+	return rc;
+}
+
+int
+worker_is_stopper(struct run *run, const struct conf_worker *worker,
+    bool *out, struct err *err)
+{
+	char *key = run_key("worker", worker->name, "stopper");
+	char *text = NULL;
+	int rc = journal_get(run->journal, key, &text, err);
+
+	*out = text && str_eq(text, run->token);
+	free(text);
+	free(key);
+	return rc;
+}
+
+int
 worker_freeze_predict(struct run *run, const struct conf_worker *worker,
     uint64_t *ms, struct err *err)
 {
@@ -160,6 +186,43 @@ worker_freeze_predict(struct run *run, const struct conf_worker *worker,
 	free(path);
 	free(scope);
 	return rc;
+}
+
+int
+worker_note_stood(struct run *run, const struct conf_worker *worker,
+    int64_t *stood_ms, struct err *err)
+{
+	if (worker_stood_ms(run, worker, stood_ms, err) != 0)
+		return -1;
+	/* A run that was killed behind this has noted it. */
+	if (*stood_ms == 0)
+		return get_instant(run, worker, "stood-ms", stood_ms, err);
+	return worker_put_instant(run, worker, "stood-ms", *stood_ms, err);
+}
+
+int
+worker_freeze_figures(struct run *run, const struct conf_worker *worker,
+    struct worker_freeze_figures *out, struct err *err)
+{
+	*out = (struct worker_freeze_figures){ 0 };
+	if (get_instant(run, worker, "predicted-ms", &out->predicted_ms,
+	    err) != 0 ||
+	    get_instant(run, worker, "stood-ms", &out->stood_ms, err) != 0 ||
+	    worker_stood_ms(run, worker, &out->standing_ms, err) != 0)
+		return -1;
+	return 0;
+}
+
+int
+worker_reversing(struct run *run, const struct conf_worker *worker,
+    bool *out, struct err *err)
+{
+	int64_t since;
+
+	if (get_instant(run, worker, "reversing", &since, err) != 0)
+		return -1;
+	*out = since > 0;
+	return 0;
 }
 
 int

@@ -51,7 +51,8 @@ bool worker_starts_tree(const struct supervisor *, const char *tree);
 
 /*
  * Bring a running worker's queue to rest: what waits is held, what it works on
- * is waited for, as long as stop_wait says. *busy: a row is in processing
+ * is waited for, as long as stop_wait says (a row that has been in processing
+ * for longer is not: nobody works on it).  *busy: a row is in processing
  * still.  db: the worker's, at host.
  */
 int worker_drain(struct run *, const struct conf_worker *, enum worker_way,
@@ -77,9 +78,39 @@ int worker_put_instant(struct run *, const struct conf_worker *,
 int worker_freeze_check(struct run *, const struct conf_worker *,
     struct err *) MUST_CHECK;
 
+/*
+ * Note that this process stops the worker, and ask whether it has: when a
+ * killed one did, going on is the shortest way once the target is in place.
+ */
+int worker_note_stopper(struct run *, const struct conf_worker *,
+    struct err *) MUST_CHECK;
+int worker_is_stopper(struct run *, const struct conf_worker *, bool *,
+    struct err *) MUST_CHECK;
+
 /* What the plan expects the worker to stand, in milliseconds. */
 int worker_freeze_predict(struct run *, const struct conf_worker *,
     uint64_t *ms, struct err *) MUST_CHECK;
+
+/* How long the last freeze took, and how long it was expected to. */
+struct worker_freeze_figures {
+	int64_t predicted_ms;	/* 0: not planned yet; so the next */
+	int64_t stood_ms;	/* the last one, from signal to start */
+	int64_t standing_ms;	/* this one, until now; 0: it does not stand */
+};
+
+int worker_freeze_figures(struct run *, const struct conf_worker *,
+    struct worker_freeze_figures *, struct err *) MUST_CHECK;
+
+/* Write down that the freeze is over; *stood_ms: how long it was. */
+int worker_note_stood(struct run *, const struct conf_worker *,
+    int64_t *stood_ms, struct err *) MUST_CHECK;
+
+/*
+ * A reverse of this worker was begun and has not ended: the target's queue is
+ * held and may be at the source already, so that there is no way but back.
+ */
+int worker_reversing(struct run *, const struct conf_worker *, bool *,
+    struct err *) MUST_CHECK;
 
 /*
  * When the target was started, in milliseconds since 1970; from then on only
@@ -100,8 +131,8 @@ int worker_sums_remove(struct run *, const struct conf_worker *,
     struct err *) MUST_CHECK;
 
 /*
- * Drop what `reverse' needs: what was at the target before, and the sums of
- * database pages.  The source's directory stays, fenced.
+ * Drop what `reverse' needs, which is what was at the target before.  The
+ * source's directory stays, fenced.
  */
 int worker_complete(struct run *, const struct conf_worker *, struct err *)
     MUST_CHECK;

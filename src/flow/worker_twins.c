@@ -1,8 +1,10 @@
 #include "base/base.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/stop.h"
 #include "base/str.h"
 #include "core/conf.h"
 #include "core/shpath.h"
@@ -10,6 +12,9 @@
 #include "flow/worker_live.h"
 #include "flow/worker_twins.h"
 #include "io/host.h"
+
+#define LOOKS 3
+#define LOOK_MS 500
 
 /* A Broca that is live, or is to be. */
 struct face {
@@ -178,7 +183,7 @@ end_those_of(struct faces *all, const struct host *from, const char *dir)
 
 /* to_path NULL: nothing is to be started, nor is the worker's there. */
 static int
-find_twins(struct host *from, const char *from_path, struct host *to,
+look_once(struct host *from, const char *from_path, struct host *to,
     const char *to_path, bool if_started, bool from_ends, bool *found,
     struct buf *why, struct err *err)
 {
@@ -200,6 +205,30 @@ find_twins(struct host *from, const char *from_path, struct host *to,
 	}
 	clear(&all);
 	return rc == 0 ? 0 : err_ctx(err, "look for a second live Broca");
+}
+
+/*
+ * What cron starts each minute sees the pid file and ends: a twin is what is
+ * there at the last look, too.
+ */
+static int
+find_twins(struct host *from, const char *from_path, struct host *to,
+    const char *to_path, bool if_started, bool from_ends, bool *found,
+    struct buf *why, struct err *err)
+{
+	const size_t before = why->len;
+
+	for (int looks = 1;; looks++) {
+		if (look_once(from, from_path, to, to_path, if_started,
+		    from_ends, found, why, err) != 0)
+			return -1;
+		if (!*found || looks == LOOKS)
+			return 0;
+		buf_truncate(why, before);
+		clock_sleep_ms(LOOK_MS);
+		if (stop_check(err) != 0)
+			return -1;
+	}
 }
 
 int

@@ -75,6 +75,21 @@ worker_users_old(struct run *run, const struct conf_worker *worker,
 }
 
 int
+worker_users_new(struct run *run, const struct conf_worker *worker,
+    bool block, const char *id, char **now, struct err *err)
+{
+	struct worker_users_work work = { .run = run, .worker = worker };
+	int rc;
+
+	rc = name_parts(&work, err);
+	if (rc == 0)
+		rc = journal_id_get(run->journal, block ? work.block_kind :
+		    work.identity_kind, id, now, err);
+	worker_users_close(&work);
+	return rc;
+}
+
+int
 worker_users_forget(struct worker_users_work *work, struct err *err)
 {
 	char *key = run_key("worker", work->worker->name, "users-round");

@@ -1,6 +1,8 @@
 #ifndef FLOW_WORKER_USERS_H
 #define FLOW_WORKER_USERS_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 
 struct conf_worker;
@@ -66,11 +68,25 @@ int worker_users_detach(struct run *, const struct conf_worker *,
     struct host *, const char *db, struct err *) MUST_CHECK;
 
 /*
+ * The same for the agent that the source uses, when the source is to go on:
+ * db is its own.
+ */
+int worker_users_detach_source(struct run *, const struct conf_worker *,
+    struct host *, const char *db, struct err *) MUST_CHECK;
+
+/*
  * The source's id of what was mapped to this id of the target's; *old NULL:
  * nothing was.  The caller frees it.
  */
 int worker_users_old(struct run *, const struct conf_worker *,
     const char *id, char **old, struct err *) MUST_CHECK;
+
+/*
+ * The target's id of one of the source's; *now NULL: it was not mapped, and
+ * stays what it is.  The caller frees it.
+ */
+int worker_users_new(struct run *, const struct conf_worker *, bool block,
+    const char *id, char **now, struct err *) MUST_CHECK;
 
 /*
  * The step: act maps what the staged sanctum.db names; undo removes what was

@@ -268,3 +268,26 @@ worker_users_detach(struct run *run, const struct conf_worker *worker,
 	return rc == 0 ? 0 : err_ctx(err, "worker %s: users' blocks",
 	    worker->name);
 }
+
+int
+worker_users_detach_source(struct run *run, const struct conf_worker *worker,
+    struct host *host, const char *db, struct err *err)
+{
+	struct worker_users_work work;
+	struct worker_users users = { 0 };
+	char *agent = NULL;
+	int rc;
+
+	rc = worker_users_open(&work, run, worker, err);
+	if (rc == 0)
+		rc = worker_users_load(host, db, &users, err);
+	if (rc == 0)
+		rc = worker_source_agent(run, worker, &agent, err);
+	if (rc == 0 && agent && work.from)
+		rc = detach_from(&work, &users, work.from, agent, false, err);
+	free(agent);
+	worker_users_clear(&users);
+	worker_users_close(&work);
+	return rc == 0 ? 0 : err_ctx(err, "worker %s: users' blocks",
+	    worker->name);
+}

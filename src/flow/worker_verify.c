@@ -11,6 +11,7 @@
 #include "flow/run.h"
 #include "flow/worker.h"
 #include "flow/worker_verify_db.h"
+#include "flow/worker_verify_smcp.h"
 #include "flow/worker_verify_trees.h"
 #include "io/host.h"
 
@@ -168,6 +169,8 @@ worker_verify(struct run *run, const struct conf_worker *worker,
 		if (rc == 0)
 			rc = worker_verify_db(run, worker, from, to, &own,
 			    err);
+		if (rc == 0)
+			rc = worker_verify_smcp(run, worker, &own, err);
 		if (rc == 0)
 			rc = add_left(run, worker, &own, err);
 	}

@@ -9,9 +9,10 @@
 #include "core/worker.h"
 #include "flow/run.h"
 #include "flow/worker.h"
+#include "flow/worker_queue.h"
+#include "flow/worker_users.h"
 #include "flow/worker_verify_db.h"
 #include "io/host.h"
-#include "io/journal.h"
 
 #define BATCH 2000
 #define WAIT_MS 10000
@@ -219,18 +220,18 @@ judge_table(const struct pair *pair, const struct table *table,
 /* One user's id of one kind: as the journal has it, else as it was. */
 struct ids {
 	struct run *run;
-	char *kinds[2];		/* journal kinds: identity, block */
+	const struct conf_worker *worker;
 	struct buf wanted;	/* "ID IDENTITY BLOCK\n" a user */
 	uint64_t n;
 };
 
 static int
-add_wanted(struct ids *ids, size_t kind, const char *id, struct err *err)
+add_wanted(struct ids *ids, bool block, const char *id, struct err *err)
 {
 	char *mapped = NULL;
 
-	if (id && journal_id_get(ids->run->journal, ids->kinds[kind], id,
-	    &mapped, err) != 0)
+	if (id && worker_users_new(ids->run, ids->worker, block, id, &mapped,
+	    err) != 0)
 		return -1;
 	buf_printf(&ids->wanted, " %s", mapped ? mapped : id ? id : "-");
 	free(mapped);
@@ -247,8 +248,8 @@ take_user(void *ctx, size_t statement, const char *const *columns, size_t n,
 	(void)n;
 	ids->n++;
 	buf_printf(&ids->wanted, "%s", columns[0]);
-	if (add_wanted(ids, 0, columns[1], err) != 0 ||
-	    add_wanted(ids, 1, columns[2], err) != 0)
+	if (add_wanted(ids, false, columns[1], err) != 0 ||
+	    add_wanted(ids, true, columns[2], err) != 0)
 		return -1;
 	buf_str(&ids->wanted, "\n");
 	return 0;
@@ -299,17 +300,57 @@ judge_users(const struct pair *pair, struct ids *ids,
 	return 0;
 }
 
+/* Rows that nobody answers until somebody has looked at them. */
+struct unclear {
+	uint64_t n;
+	int64_t first;
+	char why[160];
+};
+
+static int
+take_result(void *ctx, const struct worker_queue_result *result,
+    struct err *err)
+{
+	struct unclear *unclear = ctx;
+
+	(void)err;
+	if (result->verdict != QUEUE_UNCLEAR)
+		return 0;
+	if (unclear->n++ == 0) {
+		unclear->first = result->id;
+		(void)snprintf(unclear->why, sizeof(unclear->why), "%.150s",
+		    result->why);
+	}
+	return 0;
+}
+
+static int
+judge_held(struct run *run, const struct conf_worker *worker,
+    struct verdict *verdict, struct err *err)
+{
+	struct unclear unclear = { 0 };
+
+	if (worker_queue_results(run, worker, WORKER_MOVE, take_result,
+	    &unclear, err) != 0)
+		return -1;
+	if (unclear.n > 0)
+		verdict_add(verdict, "rows held as unclear",
+		    VERDICT_NOT_COMPARED, unclear.n, unclear.n, "whether the "
+		    "agent has answered them is not certain, so they wait as "
+		    "`held' at the target; first id %" PRId64 ": %s",
+		    unclear.first, unclear.why);
+	return 0;
+}
+
 static int
 judge_all(struct run *run, const struct conf_worker *worker,
     const struct pair *pair, struct verdict *verdict, struct err *err)
 {
 	struct batch *batch = mem_zero(1, sizeof(*batch));
-	struct ids ids = { .run = run };
+	struct ids ids = { .run = run, .worker = worker };
 	struct db_report target;
 	int rc;
 
-	ids.kinds[0] = run_key("worker", worker->name, "identity");
-	ids.kinds[1] = run_key("worker", worker->name, "block");
 	buf_init(&ids.wanted, 32 * 1024 * 1024);
 	rc = host_db_check(pair->to, pair->to_path, &target, err);
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables) && rc == 0;
@@ -318,14 +359,14 @@ judge_all(struct run *run, const struct conf_worker *worker,
 		    err);
 	if (rc == 0)
 		rc = judge_users(pair, &ids, verdict, err);
+	if (rc == 0)
+		rc = judge_held(run, worker, verdict, err);
 	if (rc != 0 && (err->kind == ERR_DATA || err->kind == ERR_MISSING)) {
 		verdict_add(verdict, "sanctum.db", VERDICT_DIFFERENT, 1, 0,
 		    "%s", err->text);
 		err_clear(err);
 		rc = 0;
 	}
-	free(ids.kinds[0]);
-	free(ids.kinds[1]);
 	buf_clear(&ids.wanted);
 	free(batch);
 	return rc;

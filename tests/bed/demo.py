@@ -4,6 +4,7 @@
 
 brings everything up, writes DIR/greenfield.conf with its secrets beside it,
 then DIR/ready, and stays until it gets SIGTERM; all of it ends with it.
+SIGUSR1 ends who writes to the worker, and is answered with DIR/quiet.
 """
 
 import signal
@@ -32,7 +33,7 @@ def write_job(folder, bed, made, agent_id):
     old_token = secret(folder / "token.cloud", "not-asked-for")
     new_token = secret(folder / "token.new", TARGET_PASSWORD)
     return jobs.write(folder / "greenfield.conf", [
-        jobs.job("greenfield", "demo"),
+        jobs.job("greenfield", "demo", switch="manual"),
         jobs.host("old", bed.src),
         jobs.host("node1", bed.dst),
         ("letta cloud", {"url": bed.source.url, "token": old_token}),
@@ -67,10 +68,17 @@ def main():
         job = write_job(folder, bed, made, agent_id)
         exported = len(seed.Client(bed.source.url).export_agent(
             agent_id)["agents"][0]["messages"])
+
+        def be_quiet(*_):
+            writer.stop()
+            (folder / "quiet").touch()
+
+        signal.signal(signal.SIGUSR1, be_quiet)
         (folder / "ready").write_text(
             f"agent {agent_id}: {MESSAGES} messages ({exported} in its "
             f"export), {PASSAGES} passages\njob {job}\n")
-        stop.wait()
+        while not stop.wait(1):
+            pass  # a signal is taken between two waits
         writer.stop()
 
 

@@ -5,15 +5,18 @@ fail, or whose answer gets lost.  What real Letta does is tested against real
 Letta.  The shapes are those of 0.16.2, as far as Broca reads them.
 
     GET   /v1/health/
-    GET   /v1/agents/{id}                                  (also ?include=)
+    GET, PATCH /v1/agents/{id}                  (its secrets; ?include=)
+    GET   /v1/runs/                                        those in flight
     GET   /v1/agents/{id}/messages                         ?limit after order
     POST  /v1/agents/{id}/messages                         one turn
     PATCH /v1/agents/{id}/core-memory/blocks/attach/{block}
     PATCH /v1/agents/{id}/core-memory/blocks/detach/{block}
     GET   /v1/agents/{id}/core-memory/blocks
-    GET, POST /v1/blocks/, GET /v1/blocks/{id}
+    GET, POST /v1/blocks/
+    GET, PATCH, DELETE /v1/blocks/{id}, GET /v1/blocks/{id}/agents
     GET, POST, PUT /v1/identities/
-    GET   /v1/mcp-servers/, GET /v1/runs/                  (there are none)
+    GET, DELETE /v1/identities/{id}, GET /v1/identities/{id}/agents
+    GET   /v1/mcp-servers/                                 there are none
 """
 
 import itertools
@@ -130,6 +133,12 @@ class FakeLetta(StandIn):
                 "tool_exec_environment_variables": [],
                 "memory": {"blocks": self.agent_blocks(agent)}}
 
+    def patch_agent(self, agent, body, **_):
+        kept = self.find(self.agents, agent, "Agent")
+        kept["secrets"] = [{"key": k, "value": v}
+                           for k, v in body["secrets"].items()]
+        return self.get_agent(agent)
+
     def list_agents(self, **_):
         return [self.get_agent(a) for a in self.agents]
 
@@ -175,6 +184,12 @@ class FakeLetta(StandIn):
         with self._lock:
             self._waiting += change
 
+    def list_runs(self, **_):
+        """Those in flight; none has an agent, whatever is asked for."""
+        now = datetime.now(timezone.utc).isoformat()
+        return [{"id": new_id("run"), "status": "running", "created_at": now,
+                 "completed_at": None} for _ in range(self.in_flight())]
+
     def add(self, agent, kind, text, sender=None):
         with self._lock:
             # As with the real one, an answer comes after its question.
@@ -190,7 +205,9 @@ class FakeLetta(StandIn):
     def list_messages(self, agent, query, **_):
         with self._lock:
             found = list(self.find(self.messages, agent, "Agent"))
-        if query.get("order", "desc") == "desc":
+        if "order" not in query:
+            return self.newest(found, query)
+        if query["order"] == "desc":
             found.reverse()
         after = query.get("after")
         ids = [m["id"] for m in found]
@@ -201,6 +218,14 @@ class FakeLetta(StandIn):
             found = found[:[m["id"] for m in found].index(before)]
         return found[:int(query.get("limit", 100))]
 
+    @staticmethod
+    def newest(found, query):
+        """Those before a message, the last of them, in the order of time."""
+        ids = [m["id"] for m in found]
+        if query.get("before") in ids:
+            found = found[:ids.index(query["before"])]
+        return found[-int(query.get("limit", 100)):]
+
     def list_none(self, **_):
         return []
 
@@ -210,6 +235,27 @@ class FakeLetta(StandIn):
     def list_blocks(self, query, **_):
         return [b for b in self.blocks.values()
                 if query.get("label", b["label"]) == b["label"]]
+
+    def patch_block(self, block, body, **_):
+        self.find(self.blocks, block, "Block").update(body)
+        return self.blocks[block]
+
+    def delete_block(self, block, **_):
+        self.find(self.blocks, block, "Block")
+        return self.blocks.pop(block)
+
+    def block_agents(self, block, **_):
+        self.find(self.blocks, block, "Block")
+        return [self.get_agent(agent) for agent, kept in self.agents.items()
+                if block in kept["blocks"]]
+
+    def delete_identity(self, identity, **_):
+        self.find(self.identities, identity, "Identity")
+        return self.identities.pop(identity)
+
+    def identity_agents(self, identity, **_):
+        self.find(self.identities, identity, "Identity")
+        return []
 
     def post_block(self, body, **_):
         block = {"id": new_id("block"), "limit": 20000, "metadata": {},
@@ -247,19 +293,25 @@ class FakeLetta(StandIn):
     ROUTES = {
         "GET health": health,
         "GET agents": list_agents,
+        "GET runs": list_runs,
         r"GET agents/([^/]+)": get_agent,
+        r"PATCH agents/([^/]+)": patch_agent,
         r"GET agents/([^/]+)/messages": list_messages,
         r"POST agents/([^/]+)/messages": turn,
         r"GET agents/([^/]+)/core-memory/blocks": agent_blocks,
         r"PATCH agents/([^/]+)/core-memory/blocks/attach/([^/]+)": attach,
         r"PATCH agents/([^/]+)/core-memory/blocks/detach/([^/]+)": detach,
         "GET mcp-servers": list_none,
-        "GET runs": list_none,
         "GET blocks": list_blocks,
         "POST blocks": post_block,
         r"GET blocks/([^/]+)": get_block,
+        r"PATCH blocks/([^/]+)": patch_block,
+        r"DELETE blocks/([^/]+)": delete_block,
+        r"GET blocks/([^/]+)/agents": block_agents,
         "GET identities": list_identities,
         "POST identities": post_identity,
         "PUT identities": put_identity,
         r"GET identities/([^/]+)": get_identity,
+        r"DELETE identities/([^/]+)": delete_identity,
+        r"GET identities/([^/]+)/agents": identity_agents,
     }

@@ -174,6 +174,17 @@ class Host:
         """End the server that listens; open connections live on."""
         self._sshd.stop()
 
+    def out_of_reach(self):
+        """Break all connections, and take no new one until start_sshd()."""
+        self.stop_sshd()
+        self.cut()
+
+    def cut(self):
+        """Break all connections of the SSH server, whatever is on them."""
+        for pid in self.run(["pgrep", "-x", "-f", "sshd: root@notty.*"],
+                            check=False).stdout.split():
+            self.run(["kill", "-KILL", pid], check=False)
+
     def change_host_key(self, types=KEY_TYPES):
         """Give the host new keys, as a reinstalled machine has.
 

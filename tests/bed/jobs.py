@@ -99,17 +99,25 @@ def agents_job(path, source, target, agents, *, job_name="minds",
     return write(path, sections)
 
 
-def workers_job(path, bed, made, agent_id, *, server_url, **host_options):
+def workers_job(path, bed, made, agent_id, *, server_url, source_url=None,
+                **host_options):
     """Job of kind workers: from src to dst, for the agent `agent_id`.
 
-    server_url   the Letta server as the worker on dst will reach it
+    server_url   the Letta server as the worker on dst will reach it, and
+                 this machine does
+    source_url   the one that it uses on src, by default the same
     """
-    return write(path, [
+    sections = [
         job("workers", f"{made.name}-worker"),
         host("old", bed.src, **host_options),
         host("node1", bed.dst, **host_options),
-        ("letta new", {"url": server_url, "token": f"env:{TARGET_TOKEN}"}),
-        worker(made.name, made, agent=agent_id, server="new")])
+        ("letta new", {"url": server_url, "token": f"env:{TARGET_TOKEN}"})]
+    if source_url is not None:
+        sections.append(("letta was", {"url": source_url,
+                                       "token": f"env:{SOURCE_TOKEN}"}))
+    return write(path, sections + [
+        worker(made.name, made, agent=agent_id, server="new",
+               from_server=source_url and "was")])
 
 
 def live_job(path, bed, live, *, target=None, agent_id=None, keys=None,
@@ -124,7 +132,7 @@ def live_job(path, bed, live, *, target=None, agent_id=None, keys=None,
     """
     options = host_options or {}
     sections = [
-        job("workers", f"{live.name}-worker", **(keys or {})),
+        job("workers", **{"name": f"{live.name}-worker", **(keys or {})}),
         host("old", bed.src, **options), host("node1", bed.dst, **options),
         letta("new", target or live.letta, TARGET_TOKEN)]
     if target is not None:

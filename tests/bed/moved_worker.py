@@ -42,6 +42,19 @@ exec screen -dmS broca-{name} sh -c \\
     'exec /usr/bin/python3 main.py >>"$HOME/logs/broca-{name}.log" 2>&1'
 """
 
+SMCP_SCRIPT = """\
+#!/bin/sh
+# Started by cron each minute; does nothing if the session is there.
+screen -wipe >/dev/null 2>&1
+screen -list | grep -q '[0-9]\\.smcp-{name}[[:space:]]' && exit 0
+cd "{home}/smcp" || exit 1
+set -a
+. ./.env
+set +a
+exec screen -dmS smcp-{name} sh -c 'exec /usr/bin/python3 smcp.py \\
+    --allow-external >>"$HOME/logs/smcp-{name}.log" 2>&1'
+"""
+
 UNIT = """\
 [Unit]
 Description=Broca of {name}
@@ -89,6 +102,7 @@ class LiveWorker(Worker):
         #: What would keep it running, by kind of supervisor.
         self.crontab_line = (f"* * * * * {home}/start-{name}-broca.sh"
                              f" >> $HOME/logs/{name}-cron.log 2>&1")
+        self.smcp_line = self.crontab_line.replace("-broca", "-smcp")
         self.unit = UNIT.format(name=name, home=home)
         self.program = PROGRAM.format(name=name, home=home)
 
@@ -127,12 +141,30 @@ class LiveWorker(Worker):
              "smcp", *words], cwd=f"{self.home}/smcp", env=env,
             log=self.host.state_dir / f"{self.name}-smcp.log")
 
+    def give_smcp(self, port, key):
+        """Let its start script start SMCP, for callers from outside too."""
+        env = (self.smcp / ".env").read_text()
+        write(self.smcp / ".env", env.replace("=8000 # default", f"={port}")
+              + f"MCP_API_KEY={key}\n", 0o600)
+        write(self.path / f"start-{self.name}-smcp.sh",
+              SMCP_SCRIPT.format(name=self.name, home=self.home), 0o755)
+
     def processes(self):
         """Return the pids of its main.py, as this machine counts.
 
         By working directory and command line: a pid file says little.
         """
         return processes_in(self.broca)
+
+    def smcp_processes(self):
+        return processes_in(self.smcp, b"smcp.py")
+
+    def signal_smcp(self, signo=signal.SIGTERM):
+        """End its SMCP; a screen session goes with it."""
+        for pid in self.smcp_processes():
+            os.kill(pid, signo)
+        wait_for(f"end of {self.name}'s SMCP",
+                 lambda: not self.smcp_processes())
 
     def wait_up(self, before=0, timeout_s=30):
         """Wait until it runs and polls the channel, more often than before.
@@ -229,8 +261,8 @@ class LiveWorker(Worker):
         assert self.channel.conflicts(self.token) == conflicts
 
 
-def processes_in(folder):
-    """Return the pids of every main.py whose working directory it is."""
+def processes_in(folder, program=b"main.py"):
+    """Return the pids of every such program that works in a folder."""
     try:
         here = os.stat(folder)
     except OSError:
@@ -243,7 +275,7 @@ def processes_in(folder):
         except OSError:
             continue
         if ((there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
-                and b"main.py" in words and b"python" in words[0]):
+                and program in words and b"python" in words[0]):
             found.append(int(proc.name))
     return found
 
@@ -316,3 +348,14 @@ class RealLetta:
         """Remove the users that were made."""
         for path in self._made:
             self.client("DELETE", path)
+
+
+class BothLettas:
+    """The agents of two servers as one, for LiveWorker.check()."""
+
+    def __init__(self, sides):
+        self.sides = sides          # of (RealLetta, agent)
+
+    def said_by_users(self, _):
+        return [text for letta, agent in self.sides
+                for text in letta.said_by_users(agent)]

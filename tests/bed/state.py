@@ -19,7 +19,10 @@ from bed.paths import PYTHON
 from bed.seed import Client
 from bed.worker import manifest
 
-MARKED = re.compile(r"(incoming|sanctumctl|snapshot)-[0-9a-f]{12}")
+MARKED = re.compile(r"(incoming|sanctumctl|snapshot|sums)-[0-9a-f]{12}")
+
+#: What says in a block's metadata who has made it, and of which.
+BLOCK_MARK, BLOCK_SOURCE = "sanctumctl_mark", "sanctumctl_block"
 
 #: What two imports of one agent do not have in common.
 OWN = {"id", "otid", "created_at", "updated_at", "created_by_id",
@@ -43,6 +46,8 @@ def general(thing):
     def value(key, v):
         if isinstance(v, list) and v and isinstance(v[0], dict):
             return [general(one) for one in v]
+        if key == "metadata" and v and BLOCK_MARK in v:
+            return {**v, BLOCK_MARK: "MARK"}
         return unmarked(v) if isinstance(v, str) else (
             sorted(v) if key == "tags" else v)
 
@@ -93,26 +98,52 @@ def server_on(host, url, token):
     return json.loads(said)
 
 
-def folder(host, top, agent_id=None):
+def users(client):
+    """The users of workers that a server knows."""
+    return {"blocks": in_order(general(b) for b in client(
+                "GET", "/v1/blocks/?limit=1000")),
+            "identities": in_order(general(i) for i in client(
+                "GET", "/v1/identities/?limit=1000"))}
+
+
+def names(client):
+    """{id: a word that any two runs share}, of what a worker's files name."""
+    agents, identities, blocks = (
+        client("GET", f"/v1/{what}/?limit=1000")
+        for what in ("agents", "identities", "blocks"))
+    return {
+        **({agents[0]["id"]: "THE-AGENT"} if len(agents) == 1 else {}),
+        **{i["id"]: i["identifier_key"] for i in identities},
+        **{b["id"]: f"of {b['metadata'][BLOCK_SOURCE]}" for b in blocks
+           if BLOCK_SOURCE in (b["metadata"] or {})}}
+
+
+def folder(host, top, named=None):
     """{path: what it is} below a folder; none is an empty one.
 
-    A .env file is its text, with `agent_id` replaced by a word, and a
-    sanctum.db is its dump.
+    A .env file is its text and a sanctum.db its dump, in both of them the ids
+    that names() gives are words.
     """
     at = host.path(top)
     found = manifest(at) if at.is_dir() else {}
-    return {unmarked(name): content(host, top, name, what, agent_id)
+    return {unmarked(name): content(host, top, name, what, named or {})
             for name, what in found.items() if not HELPER.match(name)}
 
 
-def content(host, top, name, what, agent_id):
+def content(host, top, name, what, named):
     if Path(name).name == "sanctum.db":
-        text = dump(f"{top}/{name}", host)
+        text = renamed(dump(f"{top}/{name}", host), named)
         return [what[0], hashlib.sha256(text.encode()).hexdigest()]
     if Path(name).name == ".env":
         text = host.path(f"{top}/{name}").read_text()
-        return [what[0], text.replace(agent_id or "\0", "THE-AGENT")]
+        return [what[0], renamed(text, named)]
     return list(what)
+
+
+def renamed(text, named):
+    for one, word in named.items():
+        text = text.replace(one, word)
+    return text
 
 
 def differences(want, got, where=""):

@@ -169,13 +169,13 @@ def program():
 
 def program_in(folder):
     """Return a function that runs the program with its state in a folder."""
-    def words(*arguments):
-        return [str(program()), "--state", str(folder / "state"),
+    def words(*arguments, other=None):
+        return [str(other or program()), "--state", str(folder / "state"),
                 *map(str, arguments)]
 
-    def run(*arguments, env=None, stdin="", timeout_s=300):
+    def run(*arguments, env=None, stdin="", timeout_s=300, program=None):
         done = subprocess.run(
-            words(*arguments), input=stdin, text=True, capture_output=True,
+            words(*arguments, other=program), input=stdin, text=True, capture_output=True,
             cwd=folder, env={**jobs.environment(), **(env or {})},
             timeout=timeout_s)
         return Result(done.returncode, done.stdout, done.stderr)
@@ -256,6 +256,9 @@ def make_live(src, dst, fake_letta, channel):
             place.wait_down()
             if place.path.exists():
                 place.remove()
+            # What stays staged after a reverse.
+            place.host.run(["sh", "-c",
+                            f"rm -rf {place.home}.sanctumctl-*"])
 
 
 @pytest.fixture

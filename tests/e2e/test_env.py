@@ -20,7 +20,6 @@ from bed.wait import wait_for
 #: Shares its parser with EnvironmentFile=; expands $ in values besides.
 SYSTEMD = ("/usr/lib/systemd/user-environment-generators/"
            "30-systemd-environment-d-generator")
-TARGET = "http://127.0.0.1:18283"
 AGENT = "agent-22222222-2222-4222-8222-222222222222"
 
 
@@ -164,7 +163,7 @@ def test_set_keeps_mode_and_owner_and_refuses_a_link(env, sanctumctl):
 def test_a_file_on_a_host(bed, worker_tree, src, sanctumctl, tmp_path):
     job = jobs.write(tmp_path / "hosts.conf", [
         jobs.job("workers", "hosts"), jobs.host("old", bed.src),
-        ("letta new", {"url": TARGET}),
+        ("letta new", {"url": "http://127.0.0.1:18283"}),
         jobs.worker("sage", worker_tree, agent=AGENT, server="new",
                     to="old", to_path="/root/elsewhere")])
     word = f"{job}#old:{worker_tree.home}/broca/.env"
@@ -181,7 +180,7 @@ def test_a_file_on_a_host(bed, worker_tree, src, sanctumctl, tmp_path):
 
 
 @pytest.fixture
-def write_job(bed, src, dst, tmp_path):
+def write_job(bed, src, dst, worker_letta, tmp_path):
     """Function that writes a worker's job with an [env] section."""
     written = []
 
@@ -190,7 +189,7 @@ def write_job(bed, src, dst, tmp_path):
         return jobs.write(tmp_path / "worker.conf", [
             jobs.job("workers", f"{made.name}-worker", switch="manual"),
             jobs.host("old", bed.src), jobs.host("node1", bed.dst),
-            ("letta new", {"url": TARGET,
+            ("letta new", {"url": worker_letta.url,
                            "token": f"env:{jobs.TARGET_TOKEN}"}),
             jobs.worker(made.name, made, agent=AGENT, server="new", **more),
             (f"env {made.name}", env)])
@@ -247,7 +246,7 @@ def test_what_broca_would_refuse_is_refused(write_job, worker_tree, dst,
 
 
 def test_start_scripts_name_the_new_agent(write_job, worker_tree, dst,
-                                          sanctumctl):
+                                          worker_letta, sanctumctl):
     """SMCP has its environment from the script, never from smcp/.env."""
     script = worker_tree.path / "start-smcp.sh"
     old = "agent-11111111-1111-4111-8111-111111111111"
@@ -267,7 +266,7 @@ def test_start_scripts_name_the_new_agent(write_job, worker_tree, dst,
     there = at / "start-smcp.sh"
     assert there.stat().st_mode & 0o7777 == 0o750
     assert there.read_text() == before.replace(old, AGENT).replace(
-        '"http://127.0.0.1:8283"', TARGET)
+        '"http://127.0.0.1:8283"', worker_letta.url)
     assert script.read_text() == before
 
 

@@ -14,8 +14,7 @@ import pytest
 from bed import jobs, worker
 from bed.wait import wait_for
 
-AGENT = "agent-22222222-2222-4222-8222-222222222222"
-TARGET = "http://127.0.0.1:18283"
+from conftest import OTHER_AGENT
 
 #: Seconds after which a host counts as lost, here.
 SILENCE = 5
@@ -38,16 +37,16 @@ def moved(bed, dst, make_worker):
 
 
 @pytest.fixture
-def write_job(bed, tmp_path, moved, transport):
+def write_job(bed, tmp_path, moved, worker_letta, transport):
     def write(slow=True, **keys):
         way = {"transport": transport, "silence": SILENCE}
         return jobs.write(tmp_path / "line.conf", [
             jobs.job("workers", f"{moved.name}-line"),
             jobs.host("old", bed.src, **way),
             jobs.host("node1", bed.dst, slow=slow, **way),
-            ("letta new", {"url": TARGET,
+            ("letta new", {"url": worker_letta.url,
                            "token": f"env:{jobs.TARGET_TOKEN}"}),
-            jobs.worker(moved.name, moved, agent=AGENT, server="new",
+            jobs.worker(moved.name, moved, agent=OTHER_AGENT, server="new",
                         trees="smcp", **keys)])
     return write
 
@@ -113,7 +112,7 @@ def finish(sanctumctl, job, dst, made):
     again = sanctumctl("apply", job)
     assert again.rc == 0, again.err
     there = worker.manifest(dst.path(made.home) / "smcp")
-    here = worker.manifest(made.smcp)
+    here = worker.unfenced(worker.manifest(made.smcp))
     for listing in (here, there):
         for name in list(listing):
             if name.startswith("logs") or name == ".env":

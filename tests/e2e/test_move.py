@@ -46,6 +46,8 @@ def test_a_running_worker_moves(live, bed, run, tmp_path, dst):
     job = write_job(tmp_path / "move.conf", bed, live)
     before = live.say(5)
     live.wait_answered(before)
+    # What a killed Broca left long ago is not waited for, and is answered.
+    stale = live.put("left long ago", "processing", age_s=4000)
     planned = run("plan", job)
     assert planned.rc == 4, planned.err
     assert "crontab" in planned.out and "stands about" in planned.out
@@ -58,7 +60,7 @@ def test_a_running_worker_moves(live, bed, run, tmp_path, dst):
     chatter.stop()
     after = moved.say(5)
     moved.wait_answered(after)
-    said = [*before, *chatter.said, *after]
+    said = [*before, stale, *chatter.said, *after]
     moved.wait_answered(said)
     moved.check(said, conflicts=0)
     seen = run("verify", job)

@@ -1,26 +1,38 @@
 """A worker that runs moves in other settings than cron between two hosts."""
 
+import json
 import re
 
 import pytest
 
-from bed import jobs
+from bed import jobs, seed
 from bed.channel import Chatter
+from bed.loopback import Forward
+from bed.mcp import McpClient
+from bed.moved_worker import BothLettas, RealLetta
+from bed.site import TARGET_PASSWORD
 from bed.supervisors import Supervisord
-from bed.wait import wait_for
+from bed.wait import accepts, free_port, wait_for
+
+#: The real servers of the worker before and after a change of server.
+FROM, TO = "0.16.2", "0.16.8"
+TOKENS = {jobs.SOURCE_TOKEN: TARGET_PASSWORD,
+          jobs.TARGET_TOKEN: TARGET_PASSWORD}
 
 #: Where a worker goes that stays on its host.
 SUFFIX = "-new"
 
 
-def move(sanctumctl, live, job, moved, env=None, **kinds):
+def move(sanctumctl, live, job, moved, env=None, rate=5):
     """Apply a job while a user writes; check worker and verdict.
 
-    Returns what apply said.
+    rate   messages a second; a real server takes few turns in one
+
+    Returns what apply and verify said.
     """
     before = live.say(3)
     live.wait_answered(before)
-    chatter = Chatter(live.channel, live.token, live.senders[0], rate=5)
+    chatter = Chatter(live.channel, live.token, live.senders[0], rate)
     try:
         done = sanctumctl("apply", job, env=env)
     finally:
@@ -29,11 +41,11 @@ def move(sanctumctl, live, job, moved, env=None, **kinds):
     assert moved.processes() and not live.processes()
     after = moved.say(3)
     said = [*before, *chatter.said, *after]
-    moved.wait_answered(said)
+    moved.wait_answered(said, 120)
     moved.check(said)
     seen = sanctumctl("verify", job, env=env)
     assert seen.rc == 0, seen.out + seen.err
-    return done.out
+    return done.out, seen.out
 
 
 def stood(text):
@@ -136,5 +148,170 @@ def test_by_another_line(bed, make_live, cron, dst, sanctumctl, tmp_path,
     live.start()
     job = jobs.live_job(tmp_path / "move.conf", bed, live, trees="broca",
                         host_options=options)
-    said = move(sanctumctl, live, job, live.at(dst))
+    said, _ = move(sanctumctl, live, job, live.at(dst))
     print(f"stood {stood(said)} s by {options}")
+
+
+# Real servers
+
+
+@pytest.fixture(scope="module")
+def reached(bed, src, dst):
+    """Clients of both servers, whose URLs hold on the hosts, too."""
+    servers = bed.lettas(FROM, TO)
+    forwards = [Forward(s.port, [src, dst]) for s in servers]
+    yield [seed.Client(s.url, TARGET_PASSWORD) for s in servers]
+    for forward in forwards:
+        forward.stop()
+
+
+@pytest.fixture
+def make_agent_at(bed):
+    """Function that makes an agent without memory; removed after the test."""
+    made = []
+
+    def make(client, name):
+        made.append((client, client("POST", "/v1/agents/", {
+            "name": name, "memory_blocks": [], "include_base_tools": False,
+            "llm_config": seed.llm_config(bed.stub_port),
+            "embedding_config": seed.embedding_config(bed.stub_port)})["id"]))
+        return made[-1][1]
+
+    yield make
+    for client, agent in made:
+        client.delete_agent(agent)
+
+
+@pytest.fixture
+def real_live(reached, make_agent_at, make_live, cron):
+    """A worker of the first server that cron keeps running on src."""
+    letta = RealLetta(reached[0])
+    live = make_live(letta=letta, agent=make_agent_at(reached[0], "kinds"),
+                     api_key=TARGET_PASSWORD)
+    cron.set(live.crontab_line)
+    yield live.start()
+    live.stop()
+    letta.clean_up()
+
+
+def users_of(live):
+    """{sender: (identity, block)} as its database has them."""
+    return {r["id"]: (r["identity"], r["block"]) for r in live.query(
+        "SELECT p.platform_user_id AS id, u.letta_identity_id AS identity,"
+        " u.letta_block_id AS block FROM letta_users u"
+        " JOIN platform_profiles p ON p.letta_user_id = u.id")}
+
+
+def sender_ids(client, agent):
+    """{sender: identities that its turns came with}."""
+    found = {}
+    for m in client.listing(agent):
+        if m["message_type"] == "user_message":
+            sender = re.search(r"Telegram ID: (\d+)", m["content"])[1]
+            found.setdefault(sender, set()).add(m["sender_id"])
+    return found
+
+
+def in_flight(live, client):
+    """Rows that a killed worker has left: (answered by the agent, not)."""
+    live.stop()
+    answered = live.put("answered", "processing", age_s=60)
+    open_row = live.put("never asked", "processing", age_s=50)
+    sender = live.senders[0]
+    client("POST", f"/v1/agents/{live.agent}/messages", {"messages": [{
+        "role": "user", "sender_id": users_of(live)[sender][0],
+        "content": f"[Username: @user1, Telegram ID: {sender}] "
+                   f"[#{answered}] answered"}]})
+    return answered, open_row
+
+
+def changes_server(sanctumctl, bed, live, reached, dst, tmp_path, agent):
+    """Move a worker to another server's agent; check rows and users."""
+    old, new = reached
+    before = users_of(live)
+    answered, open_row = in_flight(live, old)
+    live.start()
+    job = jobs.live_job(tmp_path / "move.conf", bed, live, target=bed.letta(
+        TO), agent_id=agent, trees="broca", stop_wait=3)
+    moved = live.at(dst)
+    moved.letta = BothLettas([(live.letta, live.agent),
+                              (RealLetta(new), agent)])
+    move(sanctumctl, live, job, moved, env=TOKENS, rate=0.5)
+    rows = moved.rows()
+    assert f"[#{answered}]" in rows[answered]["answer"]
+    moved.wait_answered([open_row])
+    moved.check([open_row, answered], undelivered=[answered])
+    after = users_of(moved)
+    said = sender_ids(new, agent)
+    for sender in live.senders:
+        identity, block = after[sender]
+        assert identity not in before[sender] and block not in before[sender]
+        assert said[sender] == {identity}
+        assert (new("GET", f"/v1/blocks/{block}")["value"]
+                == old("GET", f"/v1/blocks/{before[sender][1]}")["value"])
+        assert (new("GET", f"/v1/identities/{identity}")["identifier_key"]
+                == old("GET", f"/v1/identities/{before[sender][0]}")
+                ["identifier_key"])
+    assert new("GET", f"/v1/agents/{agent}/core-memory/blocks") == []
+    moved.stop()
+    for identity, block in after.values():
+        new("DELETE", f"/v1/identities/{identity}")
+        new("DELETE", f"/v1/blocks/{block}")
+
+
+def test_to_another_server(bed, real_live, reached, make_agent_at, dst,
+                           sanctumctl, tmp_path):
+    agent = make_agent_at(reached[1], "kinds")
+    changes_server(sanctumctl, bed, real_live, reached, dst, tmp_path, agent)
+
+
+def test_smcp_goes_along(bed, reached, real_live, cron, src, dst, sanctumctl,
+                         tmp_path):
+    live, client = real_live, reached[0]
+    port, moved = free_port(), live.at(dst)
+    live.give_smcp(port, "the-smcp-key")
+    cron.set(live.crontab_line, live.smcp_line)
+    src.run([f"{live.home}/start-{live.name}-smcp.sh"])
+    wait_for("SMCP", lambda: accepts(src.address, port))
+    client("PATCH", f"/v1/agents/{live.agent}", {"secrets": {"PASS": "1"}})
+    entry = client("POST", "/v1/mcp-servers/", {
+        "server_name": f"{live.name}-smcp", "config": {
+            "mcp_server_type": "sse", "auth_header": "Authorization",
+            "server_url": f"http://{src.address}:{port}/sse",
+            "auth_token": "Bearer the-smcp-key"}})
+    at = f"/v1/mcp-servers/{entry['id']}"
+    tools = client("GET", f"{at}/tools")
+    for tool in tools:
+        client("PATCH", f"/v1/agents/{live.agent}/tools/attach/{tool['id']}")
+    job = jobs.live_job(tmp_path / "move.conf", bed, live)
+    _, seen = move(sanctumctl, live, job, moved, env=TOKENS, rate=0.5)
+    assert moved.smcp_processes() and not live.smcp_processes()
+    assert re.search(r"tools of SMCP +same +5 +5 ", seen), seen
+    assert client("GET", at)["server_url"] == (
+        f"http://{dst.address}:{port}/sse")
+    has = client("GET", f"/v1/agents/{live.agent}/tools")
+    assert {t["id"] for t in has} == {t["id"] for t in tools}
+    with McpClient(f"http://{dst.address}:{port}", "the-smcp-key") as smcp:
+        assert json.loads(smcp.run("demo_text__agent", secret="PASS")) == {
+            "agent": live.agent, "secret": "1"}
+
+    # What it has no more is seen, and so is its end.
+    moved.path.joinpath("smcp/plugins/imap/cli.py").unlink()
+    moved.signal_smcp()
+    dst.run([f"{moved.home}/start-{live.name}-smcp.sh"])
+    wait_for("SMCP", lambda: accepts(dst.address, port))
+    seen = sanctumctl("verify", job, env=TOKENS)
+    assert seen.rc == 14 and re.search(
+        r"tools of SMCP +different .*imap__echo", seen.out), seen.out
+    moved.signal_smcp()
+    seen = sanctumctl("verify", job, env=TOKENS)
+    assert re.search(r"tools of SMCP +different .*nobody listens",
+                     seen.out), seen.out
+    back = sanctumctl("reverse", job, env=TOKENS)
+    assert back.rc == 0, back.err
+    assert client("GET", at)["server_url"] == (
+        f"http://{src.address}:{port}/sse")
+    wait_for("SMCP at the source", lambda: accepts(src.address, port))
+    cron.set()
+    live.signal_smcp()
+    client("DELETE", at)

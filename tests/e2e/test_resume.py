@@ -16,19 +16,22 @@ from pathlib import Path
 
 import pytest
 
-from bed import jobs, mixed_seed, seed, state, worker
+from bed import jobs, look, mixed_seed, seed, state, worker
+from bed.fake_letta import FakeLetta
 from bed.paths import BedError, TOP
 from bed.site import TARGET_PASSWORD, TARGET_PORT
 from bed.wait import wait_for
 
+from conftest import OTHER_AGENT, WORKER_AGENT
+
 STOPPED = 99
 KILLS = 5
 PATIENCE_S = 300
-MESSAGES, PASSAGES = 60, 3
+MESSAGES, PASSAGES, ROWS = 60, 3, 20
 BODIES = {"workers": "resumed", "greenfield": "founded"}
 EDGE_ACTS = 3
+STOPS_OF_NAME = 3
 TARGET = f"http://127.0.0.1:{TARGET_PORT}"
-OTHER_AGENT = "agent-11111111-1111-4111-8111-111111111111"
 
 FAILURES = (AssertionError, BedError, subprocess.TimeoutExpired)
 
@@ -160,19 +163,28 @@ def mind(bed, source_letta):
 
 
 @pytest.fixture(scope="module")
-def bodies(src, dst):
-    """A small worker on src for each kind; on dst is an older one of those."""
-    made = {kind: make_body(name, src) for kind, name in BODIES.items()}
-    older = make_body(BODIES["workers"], dst, rows=10)
-    yield made
-    for one in (*made.values(), older):
+def make_body(src):
+    """Function that writes a small worker, by default on src."""
+    made = []
+
+    def make(name, host=src, rows=ROWS, **more):
+        made.append(worker.make_worker(
+            name, agent_id=WORKER_AGENT, token="old-token",
+            url="http://127.0.0.1:8283", on=host, database_rows=rows,
+            random_bytes=50_000, **more))
+        return made[-1]
+
+    yield make
+    for one in made:
         one.remove()
 
 
-def make_body(name, host, rows=20):
-    return worker.make_worker(name, agent_id=OTHER_AGENT, token="old-token",
-                              url="http://127.0.0.1:8283", on=host,
-                              database_rows=rows, random_bytes=50_000)
+def fly_again(made):
+    """Let the row be in flight which a move settles, and a cancel leaves."""
+    found, = made.query(f"SELECT status FROM queue WHERE id = {ROWS}")
+    assert found["status"] in ("processing", "pending")
+    made.host.run(["sqlite3", made.database, "UPDATE queue SET status ="
+                   f" 'processing' WHERE id = {ROWS}"])
 
 
 @pytest.fixture(scope="module")
@@ -188,41 +200,60 @@ def agent_move(bed, program, folder, mind):
 
 
 @pytest.fixture(scope="module")
-def workers_move(bed, program, folder, bodies):
-    """A worker between two hosts, in the place of an older one."""
-    job = jobs.workers_job(folder / "workers.ini", bed, bodies["workers"],
-                           OTHER_AGENT, server_url=TARGET)
-    return Move(program, "workers", folder, job, lambda: look_at_hosts(bed))
+def lettas(src, dst):
+    """Servers of a worker before and after; both have its agents."""
+    with FakeLetta([src, dst]) as was, FakeLetta([src, dst]) as new:
+        was.know_worker()
+        for agent in (WORKER_AGENT, OTHER_AGENT):
+            was.make_agent(agent, KEY="of the source", OWN="alike")
+            new.make_agent(agent, OWN="the target's")
+        yield was, new
 
 
 @pytest.fixture(scope="module")
-def greenfield_move(bed, program, folder, mind, bodies, target_letta, acme):
-    """Edge, agent and worker."""
-    source, agent_id = mind
-    job = jobs.greenfield_job(folder / "greenfield.ini", bed,
-                              bodies["greenfield"], agent_id)
+def workers_move(bed, program, folder, make_body, dst, lettas):
+    """A worker between two hosts and servers, in the place of an older one."""
+    made = make_body(BODIES["workers"])
+    make_body(BODIES["workers"], dst, rows=10)
+    was, new = (seed.Client(one.url) for one in lettas)
+    job = jobs.workers_job(folder / "workers.ini", bed, made, OTHER_AGENT,
+                           server_url=new.url, source_url=was.url)
 
     def look():
-        target = state.server_on(bed.dst, TARGET, TARGET_PASSWORD)
-        return {"target": target, **look_at_edge(bed),
-                **look_at_hosts(bed, moved_id(bed))}
+        return {"was": state.users(was), "target": state.users(new),
+                "secrets": [one.agents for one in lettas],
+                **look_at_hosts(bed, state.names(new))}
 
-    return Move(program, "greenfield", folder, job, look, source,
-                lambda: wait_for("nginx to end",
-                                 lambda: not runs_nginx(bed.dst)))
-
-
-def moved_id(bed):
-    """The id of the one agent on the server of dst, if there is one."""
-    found = json.loads(bed.dst.run(
-        ["curl", "-s", "-H", f"Authorization: Bearer {TARGET_PASSWORD}",
-         f"{TARGET}/v1/agents/"]).stdout)
-    return found[0]["id"] if len(found) == 1 else None
+    return Move(program, "workers", folder, job, look,
+                settled=lambda: fly_again(made))
 
 
-def look_at_hosts(bed, agent_id=None):
+@pytest.fixture(scope="module")
+def greenfield_move(bed, program, folder, mind, make_body, target_letta,
+                    acme):
+    """Edge, agent and worker."""
+    source, agent_id = mind
+    users = seed.Users(source)
+    made = make_body(BODIES["greenfield"], users=users)
+    job = jobs.greenfield_job(folder / "greenfield.ini", bed, made, agent_id)
+    target = look.HostClient(bed.dst, TARGET, TARGET_PASSWORD)
+
+    def look_at_all():
+        return {"target": state.server_on(bed.dst, TARGET, TARGET_PASSWORD),
+                **look_at_edge(bed), **look_at_hosts(bed, state.names(target))}
+
+    def settle():
+        wait_for("nginx to end", lambda: not runs_nginx(bed.dst))
+        fly_again(made)
+
+    yield Move(program, "greenfield", folder, job, look_at_all, source,
+               settle)
+    users.remove()
+
+
+def look_at_hosts(bed, named):
     """Files of both hosts, wherever a job may write any."""
-    return {f"{host.name}:{top}": state.folder(host, top, agent_id)
+    return {f"{host.name}:{top}": state.folder(host, top, named)
             for host in (bed.src, bed.dst) for top in ("/root", "/tmp")}
 
 
@@ -279,7 +310,7 @@ def test_whole_move_leaves_nothing_about(move):
     first, end = move.whole().first, move.whole().end
     for place in first:
         if place.startswith("src:"):
-            same(first[place], end[place], place)
+            same(first[place], worker.unfenced(end[place]), place)
     marked = {name.partition("MARK")[0] for name in end.get("dst:/root", ())
               if "MARK" in name}
     home = f"sanctum/agents/{BODIES.get(move.kind)}"
@@ -318,27 +349,52 @@ def test_second_apply_does_nothing_and_cancel_all(move):
     move.take_back()
 
 
-def edges(points):
-    """Numbers of points; of a run of one name, such as the pages of a
-    listing, the first and the last."""
-    names = dict(enumerate(points, 1))
-    return [k for k in names if names.get(k - 1) != names[k]
-            or names.get(k + 1) != names[k]]
+def edges(names):
+    """Numbers of points, given by number; of a run of one name, such as the
+    pages of a listing, the first and the last."""
+    numbers = list(names)
+    around = [None, *names.values(), None]
+    return [k for n, k in enumerate(numbers, 1)
+            if not around[n - 1] == around[n] == around[n + 1]]
 
 
-def stops(move):
-    """Numbers of the points to stop at: all, but of a greenfield job.
+def thinned(numbers, most):
+    """At most so many of them, the first and the last among them."""
+    if len(numbers) <= most:
+        return numbers
+    return [numbers[i * (len(numbers) - 1) // (most - 1)]
+            for i in range(most)]
 
-    Of a run of points of one name (edges) the first and the last.  The other
-    two kinds stop at each point of an agent and of a worker; of a greenfield
-    job it is each one of the edge, and else where a step has acted.
+
+def stops_of_worker(points):
+    """Some of each kind of change of a host, a server and the journal.
+
+    What only says where a step is has a change's own point before it, and the
+    programs that are run for a worker at rest change nothing.
     """
-    names = dict(enumerate(move.whole().points, 1))
-    if move.kind != "greenfield":
-        return edges(move.whole().points)
+    names = {k: name for k, name in enumerate(points, 1)
+             if name.startswith(("journal_", "host_", "http_"))
+             and name != "host_run"}
+    kept = edges(names)
+    return sorted(k for name in set(names.values()) for k in thinned(
+        [k for k in kept if names[k] == name], STOPS_OF_NAME))
+
+
+def stops(kind, points):
+    """Numbers of the points to stop at.
+
+    Of an agent all, of a worker some of each name; of a greenfield job each
+    one of the edge, and else behind every second step that has acted.
+    """
+    names = dict(enumerate(points, 1))
+    if kind == "agent":
+        return edges(names)
+    if kind == "workers":
+        return stops_of_worker(points)
     first = min(k for k in names if names[k] == "plan_begun")
     acted = [k for k in names if names[k] == "plan_acted"]
-    return sorted({*range(first, acted[EDGE_ACTS - 1] + 2), *acted})
+    edge = acted[EDGE_ACTS - 1]
+    return sorted({*range(first, edge + 2), *acted[EDGE_ACTS::2], acted[-1]})
 
 
 def test_apply_is_resumed_after_a_stop_at_every_point(move):
@@ -350,7 +406,7 @@ def test_apply_is_resumed_after_a_stop_at_every_point(move):
     names = move.whole().points
     each(move, f"stops resumed (of {len(names)} points)", (
         (f"stop {k}, {names[k - 1]}", lambda k=k: attempt(k))
-        for k in stops(move)))
+        for k in stops(move.kind, names)))
 
 
 def test_apply_is_cancelled_after_a_stop_at_every_point(workers_move):
@@ -363,7 +419,7 @@ def test_apply_is_cancelled_after_a_stop_at_every_point(workers_move):
     names = move.whole().points
     each(move, "stops cancelled", (
         (f"stop {k}, {names[k - 1]}", lambda k=k: attempt(k))
-        for k in edges(names)))
+        for k in stops(move.kind, names)))
 
 
 @pytest.mark.parametrize("kind", ["agent", "workers"])
@@ -378,11 +434,12 @@ def test_cancel_is_resumed_after_a_stop_at_every_point(kind, request):
 
     must(move.run("apply"), 0, "apply")
     names = move.points("cancel")
+    move.settled()
     same(move.whole().first, move.look(), "the first state")
     move.renew()
     each(move, "stops of a cancel resumed", (
         (f"stop {k}, {names[k - 1]}", lambda k=k: attempt(k))
-        for k in edges(names)))
+        for k in stops(move.kind, names)))
 
 
 def instants(move):

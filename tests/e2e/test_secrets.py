@@ -16,8 +16,9 @@ from bed.site import TARGET_PASSWORD
 from bed.space import child_of
 from bed.wait import wait_for
 
+from conftest import OTHER_AGENT
+
 TARGET = "http://127.0.0.1:18283"
-AGENT = "agent-22222222-2222-4222-8222-222222222222"
 
 #: Never the value of anything else; none is part of another.
 SOURCE_TOKEN = "canary-source-4b1f6b0c"
@@ -43,6 +44,15 @@ def ancestors(pid):
     while pid > 1:
         yield pid
         pid = parent_of(pid)
+
+
+def program_of(pid):
+    """Return what a process runs: a fork runs its parent's until its exec,
+    and has its environment so long."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return None
 
 
 def space_of(pid):
@@ -92,7 +102,8 @@ class Watch:
                 if pid not in self.before and self._is_ours(pid):
                     self._note(pid, "cmdline")
                     self.started.add(read(f"/proc/{pid}/comm").strip())
-                    self._note(pid, "environ")
+                    if program_of(pid) != program_of(self.pid):
+                        self._note(pid, "environ")
 
     def _is_ours(self, pid):
         above = list(ancestors(pid))[1:]
@@ -211,11 +222,11 @@ def test_an_agent_job_keeps_its_secrets(source, second, source_letta,
 
 
 def test_a_workers_job_keeps_its_secrets(bed, src, dst, make_worker,
-                                         sanctumctl, tmp_path):
+                                         worker_letta, sanctumctl, tmp_path):
     made = make_worker(token=OLD_KEY)
     hide_canaries(made)
-    job = jobs.workers_job(tmp_path / "workers.conf", bed, made, AGENT,
-                           server_url=TARGET)
+    job = jobs.workers_job(tmp_path / "workers.conf", bed, made,
+                           OTHER_AGENT, server_url=worker_letta.url)
     trial = Trial(sanctumctl, [src, dst])
     trial.run_all(job)
     assert not list(look.files_with(CANARIES, tmp_path))
@@ -228,9 +239,9 @@ def test_a_workers_job_keeps_its_secrets(bed, src, dst, make_worker,
 
 def test_a_greenfield_job_keeps_its_secrets(bed, acme, source, source_letta,
                                             target_letta, src, dst, agent_id,
-                                            make_worker, sanctumctl,
+                                            users, make_worker, sanctumctl,
                                             tmp_path):
-    made = make_worker(agent_id=agent_id, token=OLD_KEY)
+    made = make_worker(agent_id=agent_id, token=OLD_KEY, users=users)
     hide_canaries(made)
     job = jobs.greenfield_job(tmp_path / "greenfield.conf", bed, made,
                               agent_id)

@@ -13,8 +13,8 @@ import pytest
 from bed import jobs, worker
 from bed.wait import wait_for
 
-AGENT = "agent-22222222-2222-4222-8222-222222222222"
-TARGET = "http://127.0.0.1:18283"
+from conftest import OTHER_AGENT
+
 HIDDEN_PORT = 2022
 
 CONFIG = """\
@@ -91,14 +91,15 @@ def at_home(src, rsa_key, tmp_path, program_path):
 
 
 @pytest.fixture
-def job(bed, dst, worker_tree, tmp_path):
+def job(bed, dst, worker_tree, worker_letta, tmp_path):
     made = worker_tree
     yield jobs.write(tmp_path / "hidden.conf", [
         jobs.job("workers", f"{made.name}-hidden"),
         ("host old", {"address": "hidden-old", "transport": "openssh"}),
         jobs.host("node1", bed.dst),
-        ("letta new", {"url": TARGET, "token": f"env:{jobs.TARGET_TOKEN}"}),
-        jobs.worker(made.name, made, agent=AGENT, server="new",
+        ("letta new", {"url": worker_letta.url,
+                       "token": f"env:{jobs.TARGET_TOKEN}"}),
+        jobs.worker(made.name, made, agent=OTHER_AGENT, server="new",
                     trees="smcp")])
     dst.run(["sh", "-c", f"rm -rf {made.home} {made.home}.sanctumctl-*"])
 

@@ -9,7 +9,8 @@ import pytest
 
 from bed import jobs
 
-AGENT = "agent-22222222-2222-4222-8222-222222222222"
+from conftest import OTHER_AGENT
+
 FROM = "/root/sanctum/agents/sage"
 TO = "/root/elsewhere/sage"
 
@@ -25,14 +26,14 @@ def trees(src, dst):
 
 
 @pytest.fixture
-def write_job(bed, src, dst, tmp_path):
+def write_job(bed, src, dst, worker_letta, tmp_path):
     def write(**more):
         return jobs.write(tmp_path / "trees.conf", [
             jobs.job("workers", "trees"),
             jobs.host("old", src), jobs.host("node1", dst),
-            ("letta new", {"url": "http://127.0.0.1:18283"}),
+            ("letta new", {"url": worker_letta.url}),
             ("worker sage", {
-                "agent": AGENT, "server": "new", "from": f"old:{FROM}",
+                "agent": OTHER_AGENT, "server": "new", "from": f"old:{FROM}",
                 "to": f"node1:{TO}", "trees": "smcp", **more})])
     return write
 
@@ -160,7 +161,7 @@ def test_venv_is_made_anew(trees, wheels, write_job, src, dst, sanctumctl):
     assert planned.rc == 4, planned.err
     assert "smcp/environment: Python 3" in planned.out
     assert "greeter==1.2" in planned.out
-    assert "start.sh:2" in planned.out
+    assert f"start.sh: paths below {FROM} become" in planned.out
 
     # What pip finds broken stops the move, in pip's words.
     broken = sanctumctl("apply", job)
@@ -172,6 +173,8 @@ def test_venv_is_made_anew(trees, wheels, write_job, src, dst, sanctumctl):
     assert done.rc == 0, done.err
     there = f"{TO}/smcp/environment"
     assert dst.run([f"{there}/bin/greeter-run"]).stdout == "hello\n"
+    assert dst.path(f"{TO}/start.sh").read_text().endswith(
+        f"exec {TO}/smcp/run\n")
     ran = dst.run(["sh", "-c", f". {there}/bin/activate && "
                    "python -c 'import sys; print(sys.prefix)'"])
     assert ran.stdout == f"{there}\n"

@@ -208,7 +208,8 @@ test_events_as_text(void **state)
 	expect_text(&event, "");
 	event.acted = true;
 	event.took_ms = 1260;
-	expect_text(&event, "  - g.a.word: 3 rows (1.3 s)\n");
+	expect_text(&event, "  - g.a.word: 3 rows (1.3 s)\n      -a\n"
+	    "      \n      +%s\n       no end\n");
 	buf_clear(&note.summary);
 	buf_clear(&note.diff);
 }
