@@ -212,6 +212,27 @@ say_prediction(const struct freeze *freeze, struct plan_note *note,
 	return 0;
 }
 
+/*
+ * One that is not Broca's is said before it stands.  With a journal beside it
+ * only a writer can look, who rolls back what a killed worker has left.
+ */
+static int
+check_queue(const struct freeze *freeze, struct err *err)
+{
+	struct worker_queue_counts counts;
+	struct fs_meta meta;
+	char *journal;
+	int rc;
+
+	if (!freeze->db)
+		return 0;
+	journal = mem_printf("%s-journal", freeze->db);
+	rc = host_stat(freeze->from, journal, &meta, err);
+	free(journal);
+	return rc != 0 || meta.type != FS_NONE ? rc :
+	    worker_queue_counts(freeze->from, freeze->db, &counts, err);
+}
+
 static int
 freeze_probe(struct run *run, const struct step *step, struct plan_note *note,
     enum plan_found *found, struct err *err)
@@ -231,7 +252,9 @@ freeze_probe(struct run *run, const struct step *step, struct plan_note *note,
 	}
 	if (freeze_open(run, worker, &freeze, err) != 0)
 		return -1;
-	rc = check_supervisors(&freeze, err);
+	rc = check_queue(&freeze, err);
+	if (rc == 0)
+		rc = check_supervisors(&freeze, err);
 	if (rc == 0)
 		rc = check_target(&freeze, err);
 	if (rc == 0)

@@ -69,6 +69,15 @@ def test_a_running_worker_moves(live, bed, run, tmp_path, dst):
     assert again.rc == 0 and "nothing to do" in again.out, again.err
 
 
+def test_a_queue_of_no_broca_is_refused_in_the_plan(live, bed, run, tmp_path):
+    live.stop()
+    live.sql("ALTER TABLE queue RENAME TO q; "
+             "CREATE VIEW queue AS SELECT * FROM q")
+    planned = run("plan", write_job(tmp_path / "move.conf", bed, live))
+    assert planned.rc == 1, planned.out
+    assert "has no queue.id" in planned.err
+
+
 def test_a_snapshot_by_hand(bed, make_worker, src, sanctumctl, tmp_path):
     worker = make_worker()
     job = jobs.write(tmp_path / "hosts.conf", [
