@@ -13,7 +13,8 @@ is_open_url(const char *url, size_t len)
 {
 	const char *host = memmem(url, len, "://", 3), *slash;
 
-	if (!host || memchr(url, '?', len) || str_starts(url, "file:") || str_starts(url, "git+file:"))
+	if (!host || memchr(url, '?', len) || str_starts(url, "file:") ||
+	    str_starts(url, "git+file:"))
 		return false;
 	host += 3;
 	slash = memchr(host, '/', len - (size_t)(host - url));

@@ -272,7 +272,8 @@ refuse_shared(struct env_set *set, struct host *host, struct err *err)
 static bool
 is_new(const struct env_file *file, const char *value)
 {
-	return value && *value != '\0' && strstr(buf_cstr(&file->after), value) &&
+	return value && *value != '\0' &&
+	    strstr(buf_cstr(&file->after), value) &&
 	    !strstr(buf_cstr(&file->before), value);
 }
 
