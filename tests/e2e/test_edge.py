@@ -81,8 +81,9 @@ class Edge:
 
 
 @pytest.fixture
-def edge(bed, acme, target_letta, worker_tree, agent_id, tmp_path):
-    one = Edge(bed, worker_tree, agent_id, tmp_path)
+def edge(bed, acme, target_letta, make_worker, users, agent_id, tmp_path):
+    made = make_worker(agent_id=agent_id, users=users)
+    one = Edge(bed, made, agent_id, tmp_path)
     yield one
     one.dst.path(BROKEN).unlink(missing_ok=True)
     one.run("cancel")
