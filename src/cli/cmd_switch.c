@@ -61,7 +61,8 @@ drop(const struct job_cmd *cmd, struct err *err)
 	if (switch_complete(cmd->run, err) != 0)
 		return -1;
 	conclude(cmd, "complete", "workers", cmd->run->conf->n_workers,
-	    "workers cannot be reversed any more");
+	    "workers cannot be reversed any more; their directories at the "
+	    "sources stay, with tokens in .env: remove them by hand");
 	return 0;
 }
 
