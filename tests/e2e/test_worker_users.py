@@ -30,9 +30,9 @@ User = namedtuple("User", "identity block key value")
 
 
 def parts_program(folder):
-    subprocess.run(["make", "-s", "-C", folder, "tests/e2e/worker_parts"],
+    subprocess.run(["make", "-s", "-C", folder, "tests/unit/worker_parts"],
                    check=True, stdout=subprocess.DEVNULL)
-    return folder / "tests/e2e/worker_parts"
+    return folder / "tests/unit/worker_parts"
 
 
 @pytest.fixture(scope="module")
