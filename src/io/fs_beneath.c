@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "io/fs.h"
@@ -28,7 +29,22 @@ next_name(const char **path, char name[static NAME_MAX + 1])
 	return 0;
 }
 
-/* One component after the other; a symlink on the way is no directory. */
+/* A directory on the way; a symlink is ELOOP, as openat2 has it. */
+static int
+step_into(int at, const char *name)
+{
+	int next = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW |
+	    O_CLOEXEC);
+	struct stat st;
+
+	if (next >= 0 || errno != ENOTDIR)
+		return next;
+	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		errno = S_ISLNK(st.st_mode) ? ELOOP : ENOTDIR;
+	return -1;
+}
+
+/* One component after the other. */
 static int
 walk_open(int dir, const char *path, int flags, mode_t mode)
 {
@@ -42,8 +58,7 @@ walk_open(int dir, const char *path, int flags, mode_t mode)
 				next = openat(at, name, flags | O_NOFOLLOW,
 				    mode);
 			else
-				next = openat(at, name, O_PATH | O_DIRECTORY |
-				    O_NOFOLLOW | O_CLOEXEC);
+				next = step_into(at, name);
 		}
 		saved = errno;
 		if (at != dir)
