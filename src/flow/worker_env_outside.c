@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "base/str.h"
 #include "core/conf.h"
 #include "core/dotenv.h"
@@ -19,6 +20,7 @@
 /* What would have a moved worker do something else, first; then the rest. */
 #define N_IDS 2
 #define N_REFUSED 4
+#define N_SERVER 9
 static const char *const names[] = { "AGENT_ID", "LETTA_AGENT_ID", "DB_PATH",
     "TEST_DB_PATH", "AGENT_ENDPOINT", "LETTA_SERVER_URL", "AGENT_API_KEY",
     "LETTA_API_KEY", "LETTA_SERVER_PASSWORD", "DEBUG_MODE",
@@ -26,13 +28,13 @@ static const char *const names[] = { "AGENT_ID", "LETTA_AGENT_ID", "DB_PATH",
 
 /* Whether a script assigns this value by itself: then it has been edited. */
 static bool
-script_has(const struct env_file *file, const char *name, const char *value)
+script_has(const struct buf *script, const char *name, const char *value)
 {
-	const char *text = buf_cstr(&file->before);
+	const char *text = buf_cstr(script);
 	struct shell_env e;
 	size_t at = 0;
 
-	while (shell_env_next(text, file->before.len, name, &at, &e)) {
+	while (shell_env_next(text, script->len, name, &at, &e)) {
 		if (memmem(text + e.begin, e.end - e.begin, value,
 		    strlen(value)))
 			return true;
@@ -40,24 +42,29 @@ script_has(const struct env_file *file, const char *name, const char *value)
 	return false;
 }
 
-/* Whether one of the worker's files gives name this value, as they were. */
+/*
+ * Whether one of the worker's files gives name this value, as they were or as
+ * they shall be.
+ */
 static bool
-is_of_files(const struct env_set *set, const char *name, const char *value)
+is_of_files(const struct env_set *set, bool after, const char *name,
+    const char *value)
 {
 	const struct env_file *file = set->files;
+	const struct buf *text;
 	enum dotenv_found found;
 	struct err ignored = ERR_INIT;
 	struct buf now;
 	bool same = false;
 
 	for (; file < set->files + set->n_files && !same; file++) {
+		text = after ? &file->after : &file->before;
 		if (file->script) {
-			same = script_has(file, name, value);
+			same = script_has(text, name, value);
 			continue;
 		}
 		buf_init_still(&now, VALUES_MAX);
-		same = dotenv_get(buf_cstr(&file->before), file->before.len,
-		    name, NULL, &now, &found, &ignored) == 0 &&
+		same = dotenv_get(buf_cstr(text), text->len, name, NULL, &now, &found, &ignored) == 0 &&
 		    found == DOTENV_VALUE && str_eq(buf_cstr(&now), value);
 		buf_wipe(&now);
 	}
@@ -82,6 +89,50 @@ names_other(const char *text, const char *id, const char **name)
 			if (!str_starts(value, "agent-") ||
 			    strncmp(value, id, len) == 0)
 				continue;
+			*name = names[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+/* NAME=value at this place of a unit or crontab; NULL: it is another word. */
+static char *
+value_at(const char *text, const char *at, const char *name)
+{
+	const char *value = at + strlen(name);
+	size_t blanks = strspn(value, " \t");
+
+	if ((at > text && strchr("_ABCDEFGHIJKLMNOPQRSTUVWXYZ", at[-1])) ||
+	    value[blanks] != '=')
+		return NULL;
+	value += blanks + 1;
+	value += strspn(value, " \t\"'");
+	return mem_strndup(value, strcspn(value, " \t\"'\r\n"));
+}
+
+/*
+ * Where the server is, and its key: a value that the moved worker's files do
+ * not have would beat them.
+ */
+static bool
+gives_other(const struct env_set *set, const char *text, const char **name)
+{
+	const char *at;
+	char *value;
+	bool other = false;
+
+	for (size_t i = N_REFUSED; text && i < N_SERVER; i++) {
+		for (at = text; !other && (at = strstr(at, names[i])) != NULL;
+		    at++) {
+			value = value_at(text, at, names[i]);
+			other = value && *value &&
+			    !is_of_files(set, true, names[i], value);
+			if (value)
+				secret_wipe(value, strlen(value));
+			free(value);
+		}
+		if (other) {
 			*name = names[i];
 			return true;
 		}
@@ -144,6 +195,13 @@ look_at_supervisors(struct env_set *set, struct host *host,
 			    "moved worker would serve the old agent; take it "
 			    "out there (the .env has it)", host_name(host),
 			    s->where, supervisor_word(s->kind), name);
+		else if (gives_other(set, s->text, &name) ||
+		    gives_other(set, s->settings, &name))
+			rc = err_set(err, ERR_DATA, "%s:%s: %s gives %s to "
+			    "what it starts, with a value that the moved "
+			    "worker's files do not have, and beats them; take "
+			    "it out there (the .env has it)", host_name(host),
+			    s->where, supervisor_word(s->kind), name);
 	}
 	supervisors_clear(&found);
 	remark_smcp(set, given);
@@ -185,7 +243,7 @@ judge(struct env_set *set, struct host *host, pid_t pid, const char *pair,
 		    memcmp(names[i], pair, len) == 0)
 			break;
 	}
-	if (!names[i] || is_of_files(set, names[i], value) ||
+	if (!names[i] || is_of_files(set, false, names[i], value) ||
 	    (i < N_IDS && str_eq(value, id)))
 		return 0;
 	if (i < N_REFUSED)

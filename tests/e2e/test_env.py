@@ -328,18 +328,21 @@ def test_an_environment_that_beats_the_file_is_found(
             variable == "AGENT_ENDPOINT")
 
 
-def test_a_crontab_that_names_the_agent_is_refused(
-        write_job, worker_tree, src, sanctumctl):
+@pytest.mark.parametrize("key, value", [
+    ("AGENT_ID", AGENT.replace("2", "7")),
+    ("AGENT_ENDPOINT", "http://hush.example:8283")])
+def test_a_crontab_that_beats_the_file_is_refused(
+        write_job, worker_tree, src, sanctumctl, key, value):
     start = f"{worker_tree.home}/start-{worker_tree.name}-broca.sh"
     src.run(["crontab", "-"],
-            input=f"AGENT_ID={AGENT.replace('2', '7')}\n"
-                  f"0 0 1 1 * {start}\n")
+            input=f"{key} = {value}\n0 0 1 1 * {start}\n")
     try:
         planned = sanctumctl("plan", write_job(
             worker_tree, {"LOG_LEVEL": "INFO"}))
     finally:
         src.run(["crontab", "-r"])
-    assert planned.rc == 1 and "cron gives AGENT_ID" in planned.err
+    assert planned.rc == 1 and f"cron gives {key}" in planned.err
+    assert "hush" not in planned.out + planned.err
 
 
 def test_the_readers_of_this_file_are_there():
