@@ -64,7 +64,8 @@ is_of_files(const struct env_set *set, bool after, const char *name,
 			continue;
 		}
 		buf_init_still(&now, VALUES_MAX);
-		same = dotenv_get(buf_cstr(text), text->len, name, NULL, &now, &found, &ignored) == 0 &&
+		same = dotenv_get(buf_cstr(text), text->len, name, NULL,
+		    &now, &found, &ignored) == 0 &&
 		    found == DOTENV_VALUE && str_eq(buf_cstr(&now), value);
 		buf_wipe(&now);
 	}
