@@ -12,6 +12,7 @@ struct conf_worker;
 struct db_report;
 struct err;
 struct plan;
+struct plan_note;
 struct run;
 struct step_kind;
 struct verdict;
@@ -82,6 +83,13 @@ struct worker_place {
  */
 int worker_place(struct run *, const struct conf_worker *,
     struct worker_place *, struct err *) MUST_CHECK;
+
+/*
+ * What the step `copy' does.  With live, files that are written without pause
+ * may be left for later; the worker standing, they are ERR_STALE.
+ */
+int worker_copy_send(struct run *, const struct conf_worker *, bool live,
+    struct plan_note *, struct err *) MUST_CHECK;
 
 /*
  * Whether the worker is in its place, as worker_place: then the steps before

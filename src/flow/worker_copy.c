@@ -220,6 +220,10 @@ say_sent(const struct worker_trees_sent *sent, struct plan_note *note)
 
 	plan_say(note, '+', "sent %" PRIu64 " entries, %" PRIu64 " bytes",
 	    sent->sum.entries, sent->sum.bytes);
+	if (sent->left_moving > 0)
+		buf_printf(&note->diff, "    %" PRIu64 " entries are written "
+		    "without pause: they go when the worker stands\n",
+		    sent->left_moving);
 	if (sent->sum.lost_xattrs > 0)
 		buf_printf(&note->diff, "    %" PRIu64 " access lists or "
 		    "capabilities are not set there: they name somebody who "
@@ -235,11 +239,10 @@ say_sent(const struct worker_trees_sent *sent, struct plan_note *note)
 	buf_clear(&example);
 }
 
-static int
-copy_act(struct run *run, const struct step *step, struct plan_note *note,
-    struct err *err)
+int
+worker_copy_send(struct run *run, const struct conf_worker *worker, bool live,
+    struct plan_note *note, struct err *err)
 {
-	const struct conf_worker *worker = step->subject;
 	char *staging = worker_staging(run, worker);
 	struct worker_trees_sent sent;
 	struct host *from, *to;
@@ -251,12 +254,19 @@ copy_act(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = make_place(run, worker, to, staging, err);
 	if (rc == 0)
-		rc = worker_trees_send(run, worker, from, to, staging, &sent,
-		    err);
+		rc = worker_trees_send(run, worker, from, to, staging, live,
+		    &sent, err);
 	if (rc == 0)
 		say_sent(&sent, note);
 	free(staging);
 	return rc;
+}
+
+static int
+copy_act(struct run *run, const struct step *step, struct plan_note *note,
+    struct err *err)
+{
+	return worker_copy_send(run, step->subject, true, note, err);
 }
 
 /*

@@ -150,29 +150,29 @@ final_db(struct final *final, struct db_pages_stats *stats, struct err *err)
 }
 
 /*
- * The second pass over files is the acts of the first once more, now that
- * nothing writes: they compare, and send what differs.
+ * The second pass over files is what the first has done, once more, now that
+ * nothing writes: it compares, and sends what differs.
  */
 static int
 files_again(struct run *run, const struct conf_worker *worker,
     struct buf *figures, struct err *err)
 {
-	static const struct step_kind *const kinds[] = {
-		&worker_copy_kind, &worker_env_kind
-	};
-	struct step step = { .name = "", .subject = worker };
+	const struct step step = { .kind = &worker_env_kind,
+		.name = "", .subject = worker };
 	struct plan_note note = { 0 };
-	int rc = 0;
+	int rc;
 
 	buf_init(&note.summary, 8 * 1024);
 	buf_init(&note.diff, 1024 * 1024);
-	for (size_t i = 0; i < 2 && rc == 0; i++) {
-		step.kind = kinds[i];
-		rc = kinds[i]->act(run, &step, &note, err);
-		if (rc == 0)
-			buf_printf(figures, "%s; ", buf_cstr(&note.summary));
-		fault_point("worker_again");
-	}
+	rc = worker_copy_send(run, worker, false, &note, err);
+	if (rc == 0)
+		buf_printf(figures, "%s; ", buf_cstr(&note.summary));
+	fault_point("worker_again");
+	if (rc == 0)
+		rc = worker_env_kind.act(run, &step, &note, err);
+	if (rc == 0)
+		buf_printf(figures, "%s; ", buf_cstr(&note.summary));
+	fault_point("worker_again");
 	buf_clear(&note.summary);
 	buf_clear(&note.diff);
 	return rc;

@@ -40,6 +40,7 @@ struct copy {
 	uint64_t ends[BATCH_PATHS];	/* bytes of the stream up to each */
 	size_t n_paths, text_bytes;
 	uint64_t streams;
+	bool leave;		/* what moves for ever stays for later */
 	uint64_t changes;	/* sent or removed in this pass */
 	struct worker_trees_sent *sent;
 };
@@ -76,26 +77,49 @@ at_bytes(uint64_t bytes)
 	progress_at(drawn.bytes + bytes);
 }
 
+/*
+ * One stream.  What moves while it is read ends it; when that may stay behind,
+ * the stream is halved until what moves stands alone.
+ */
+static int
+send_some(struct copy *copy, size_t first, size_t n, struct err *err)
+{
+	struct tree_stats stats;
+
+	copy->streams++;
+	if (host_copy_owned(copy->from, copy->worker->from_path,
+	    (const char *const *)copy->paths + first, n, copy->to,
+	    copy->staging, &copy->owner.owner, at_bytes, &stats, err) == 0) {
+		copy->sent->sum.entries += stats.entries;
+		copy->sent->sum.bytes += stats.bytes;
+		copy->sent->sum.lost_xattrs += stats.lost_xattrs;
+		return 0;
+	}
+	/* A link to what was left behind is ERR_DATA. */
+	if (!copy->leave || (err->kind != ERR_STALE &&
+	    err->kind != ERR_DATA))
+		return -1;
+	err_clear(err);
+	if (n == 1)
+		return 0;
+	if (send_some(copy, first, n / 2, err) != 0)
+		return -1;
+	return send_some(copy, first + n / 2, n - n / 2, err);
+}
+
 static int
 flush(struct copy *copy, struct err *err)
 {
-	struct tree_stats stats;
 	int rc = 0;
 
 	drawn.copy = copy;
 	drawn.at = 0;
 	if (copy->n_paths > 0) {
-		rc = host_copy_owned(copy->from, copy->worker->from_path,
-		    (const char *const *)copy->paths, copy->n_paths, copy->to,
-		    copy->staging, &copy->owner.owner, at_bytes, &stats, err);
+		rc = send_some(copy, 0, copy->n_paths, err);
 		if (rc == 0) {
-			copy->sent->sum.entries += stats.entries;
-			copy->sent->sum.bytes += stats.bytes;
-			copy->sent->sum.lost_xattrs += stats.lost_xattrs;
 			drawn.bytes += copy->ends[copy->n_paths - 1];
 			drawn.entries += copy->n_paths;
 		}
-		copy->streams++;
 	}
 	for (size_t i = 0; i < copy->n_paths; i++)
 		free(copy->paths[i]);
@@ -158,9 +182,13 @@ static int
 refuse_path(void *ctx, const char *path, enum manifest_change change,
     struct err *err)
 {
-	const struct copy *copy = ctx;
+	struct copy *copy = ctx;
 
 	(void)change;
+	if (copy->leave) {
+		copy->sent->left_moving++;
+		return 0;
+	}
 	return err_set(err, ERR_STALE, "%s:%s: %.300s: is not what was "
 	    "listed at the source, where it may have changed while it was "
 	    "copied; run the same command again when nothing writes there",
@@ -273,7 +301,7 @@ one_pass(struct run *run, struct copy *copy, struct err *err)
 int
 worker_trees_send(struct run *run, const struct conf_worker *worker,
     struct host *from, struct host *to, const char *staging,
-    struct worker_trees_sent *sent, struct err *err)
+    bool live, struct worker_trees_sent *sent, struct err *err)
 {
 	struct copy *copy = mem_zero(1, sizeof(*copy));
 	int tries = 0, rc;
@@ -289,8 +317,9 @@ worker_trees_send(struct run *run, const struct conf_worker *worker,
 	rc = worker_owner_find(from, to, worker, &copy->owner, err);
 	if (rc == 0)
 		rc = one_pass(run, copy, err);
-	while (rc != 0 && err->kind == ERR_STALE && ++tries < TRIES) {
+	while (rc != 0 && err->kind == ERR_STALE && ++tries < TRIES + live) {
 		log_info("%s; listing the trees again", err->text);
+		copy->leave = tries == TRIES;
 		err_clear(err);
 		for (size_t i = 0; i < copy->n_paths; i++)
 			free(copy->paths[i]);
