@@ -256,9 +256,13 @@ def make_live(src, dst, fake_letta, channel):
             place.wait_down()
             if place.path.exists():
                 place.remove()
-            # What stays staged after a reverse.
+            # What stays staged after a reverse; what its programs said.
             place.host.run(["sh", "-c",
                             f"rm -rf {place.home}.sanctumctl-*"])
+        # In other directories, too, where a test has moved it to.
+        moved_worker.end_all(one.name)
+        for host in (src, dst):
+            host.run(["sh", "-c", f"rm -f /root/logs/*{one.name}*"])
 
 
 @pytest.fixture

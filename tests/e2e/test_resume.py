@@ -25,7 +25,7 @@ from bed.wait import wait_for
 from conftest import OTHER_AGENT, WORKER_AGENT
 
 STOPPED = 99
-KILLS = 5
+KILLS = {"agent": 5, "workers": 5, "greenfield": 3}
 PATIENCE_S = 300
 MESSAGES, PASSAGES, ROWS = 60, 3, 20
 BODIES = {"workers": "resumed", "greenfield": "founded"}
@@ -167,9 +167,9 @@ def make_body(src):
     """Function that writes a small worker, by default on src."""
     made = []
 
-    def make(name, host=src, rows=ROWS, **more):
+    def make(name, host=src, rows=ROWS, agent_id=WORKER_AGENT, **more):
         made.append(worker.make_worker(
-            name, agent_id=WORKER_AGENT, token="old-token",
+            name, agent_id=agent_id, token="old-token",
             url="http://127.0.0.1:8283", on=host, database_rows=rows,
             random_bytes=50_000, **more))
         return made[-1]
@@ -177,6 +177,18 @@ def make_body(src):
     yield make
     for one in made:
         one.remove()
+
+
+@pytest.fixture(scope="module")
+def bodies(make_body, mind, dst):
+    """The workers of all moves: each looks at everything on the hosts."""
+    source, agent_id = mind
+    users = seed.Users(source)
+    make_body(BODIES["workers"], dst, rows=10)
+    yield {"workers": make_body(BODIES["workers"]),
+           "greenfield": make_body(BODIES["greenfield"], users=users,
+                                   agent_id=agent_id)}
+    users.remove()
 
 
 def fly_again(made):
@@ -188,7 +200,7 @@ def fly_again(made):
 
 
 @pytest.fixture(scope="module")
-def agent_move(bed, program, folder, mind):
+def agent_move(bed, program, folder, mind, bodies):
     """An agent between two servers."""
     source, agent_id = mind
     target = seed.Client(bed.second.url, TARGET_PASSWORD)
@@ -211,10 +223,9 @@ def lettas(src, dst):
 
 
 @pytest.fixture(scope="module")
-def workers_move(bed, program, folder, make_body, dst, lettas):
+def workers_move(bed, program, folder, bodies, lettas):
     """A worker between two hosts and servers, in the place of an older one."""
-    made = make_body(BODIES["workers"])
-    make_body(BODIES["workers"], dst, rows=10)
+    made = bodies["workers"]
     was, new = (seed.Client(one.url) for one in lettas)
     job = jobs.workers_job(folder / "workers.ini", bed, made, OTHER_AGENT,
                            server_url=new.url, source_url=was.url)
@@ -229,12 +240,10 @@ def workers_move(bed, program, folder, make_body, dst, lettas):
 
 
 @pytest.fixture(scope="module")
-def greenfield_move(bed, program, folder, mind, make_body, target_letta,
-                    acme):
+def greenfield_move(bed, program, folder, mind, bodies, target_letta, acme):
     """Edge, agent and worker."""
     source, agent_id = mind
-    users = seed.Users(source)
-    made = make_body(BODIES["greenfield"], users=users)
+    made = bodies["greenfield"]
     job = jobs.greenfield_job(folder / "greenfield.ini", bed, made, agent_id)
     target = look.HostClient(bed.dst, TARGET, TARGET_PASSWORD)
 
@@ -246,9 +255,8 @@ def greenfield_move(bed, program, folder, mind, make_body, target_letta,
         wait_for("nginx to end", lambda: not runs_nginx(bed.dst))
         fly_again(made)
 
-    yield Move(program, "greenfield", folder, job, look_at_all, source,
-               settle)
-    users.remove()
+    return Move(program, "greenfield", folder, job, look_at_all, source,
+                settle)
 
 
 def look_at_hosts(bed, named):
@@ -383,8 +391,9 @@ def stops_of_worker(points):
 def stops(kind, points):
     """Numbers of the points to stop at.
 
-    Of an agent all, of a worker some of each name; of a greenfield job each
-    one of the edge, and else behind every second step that has acted.
+    Of an agent the first and the last of each name; of a worker some of each
+    name; of a greenfield job some of the edge, and behind some of the steps
+    that have acted.
     """
     names = dict(enumerate(points, 1))
     if kind == "agent":
@@ -394,7 +403,9 @@ def stops(kind, points):
     first = min(k for k in names if names[k] == "plan_begun")
     acted = [k for k in names if names[k] == "plan_acted"]
     edge = acted[EDGE_ACTS - 1]
-    return sorted({*range(first, edge + 2), *acted[EDGE_ACTS::2], acted[-1]})
+    of_edge = {k: names[k] for k in range(first, edge + 2)}
+    return sorted({*thinned(edges(of_edge), 12),
+                   *thinned(acted[EDGE_ACTS:], 5)})
 
 
 def test_apply_is_resumed_after_a_stop_at_every_point(move):
@@ -445,7 +456,8 @@ def test_cancel_is_resumed_after_a_stop_at_every_point(kind, request):
 def instants(move):
     """The same share of a whole run, whatever that takes on a machine."""
     shares = random.Random(move.kind)
-    return [move.whole().took_s * shares.random() for _ in range(KILLS)]
+    return [move.whole().took_s * shares.random()
+            for _ in range(KILLS[move.kind])]
 
 
 def kill(move, after_s):

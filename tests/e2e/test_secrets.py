@@ -292,7 +292,7 @@ def running(sanctumctl, tmp_path, source_letta, second_letta):
     """The program, while it waits for a server that never answers."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         job = jobs.agent_job(tmp_path / "agent.conf", source_letta,
-                             second_letta, AGENT)
+                             second_letta, OTHER_AGENT)
         job.write_text(job.read_text().replace(
             source_letta.url,
             f"http://127.0.0.1:{silent.getsockname()[1]}"))
@@ -325,7 +325,7 @@ def test_the_program_cannot_be_dumped(open_folder, program_path):
         jobs.job("agent", "sage"),
         ("letta one", {"url": TARGET, "token": "cmd:tail -f /dev/null"}),
         ("letta two", {"url": TARGET, "token": "env:NONE"}),
-        jobs.agent("sage", AGENT, source="one", to="two")])
+        jobs.agent("sage", OTHER_AGENT, source="one", to="two")])
     job.chmod(0o644)
     # By descriptor, since the tree may lie where this user cannot go.
     fd = os.open(program_path, os.O_PATH)
