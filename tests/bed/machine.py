@@ -103,8 +103,10 @@ class Machine(Host):
     def _boot(self, outer):
         remove_groups(self.link)
         self._nspawn = outer.spawn(
-            ["sh", "-c", JOIN, self.link, "systemd-nspawn", "-q", "--register=no", "--keep-unit",
-             "--boot", "--console=pipe", f"--machine={self.name}",
+            ["sh", "-c", JOIN, self.link, "systemd-nspawn", "-q",
+             "--register=no", "--keep-unit", "--boot", "--console=pipe",
+             # Two beds of one machine may each have one.
+             f"--machine={self.link}", f"--hostname={self.name}",
              "--resolv-conf=off", f"--bind-ro={INSIDE_TESTS}",
              "-D", TREE], log=self.log)
         leader = wait_for(f"{self.name}: systemd ({self.log})",
