@@ -125,3 +125,27 @@ bed_hosts_same(const struct bed_hosts *b, const struct err *errs)
 		assert_int_equal(errs[i].transient, errs[0].transient);
 	}
 }
+
+struct bed_hosts bed;
+
+int
+open_bed(void **state)
+{
+	(void)state;
+	bed_hosts_open(&bed);
+	return 0;
+}
+
+int
+close_bed(void **state)
+{
+	(void)state;
+	bed_hosts_close(&bed);
+	return 0;
+}
+
+void
+ok(int rc, const struct err *err)
+{
+	bed_hosts_ok(rc, err);
+}

@@ -44,4 +44,14 @@ char *bed_hosts_in(const struct bed_hosts *, size_t i, const char *name);
  */
 void bed_hosts_same(const struct bed_hosts *, const struct err *errs);
 
+/*
+ * The hosts of a test program that has one set of them, up from open_bed to
+ * close_bed, which cmocka calls; ok() is bed_hosts_ok().
+ */
+extern struct bed_hosts bed;
+
+int open_bed(void **state);
+int close_bed(void **state);
+void ok(int rc, const struct err *);
+
 #endif /* !BED_HOSTS_H */

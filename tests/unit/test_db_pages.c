@@ -24,29 +24,6 @@
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 /* The second pass, from each to each of the hosts of bed_hosts.h. */
-static struct bed_hosts bed;
-
-static void
-ok(int rc, const struct err *err)
-{
-	bed_hosts_ok(rc, err);
-}
-
-static int
-open_bed(void **state)
-{
-	(void)state;
-	bed_hosts_open(&bed);
-	return 0;
-}
-
-static int
-close_bed(void **state)
-{
-	(void)state;
-	bed_hosts_close(&bed);
-	return 0;
-}
 
 /* Run SQL; used in children too, so it tells and does not assert. */
 static int

@@ -21,29 +21,6 @@
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 /* Scripts, on the hosts of bed_hosts.h. */
-static struct bed_hosts bed;
-
-static void
-ok(int rc, const struct err *err)
-{
-	bed_hosts_ok(rc, err);
-}
-
-static int
-open_bed(void **state)
-{
-	(void)state;
-	bed_hosts_open(&bed);
-	return 0;
-}
-
-static int
-close_bed(void **state)
-{
-	(void)state;
-	bed_hosts_close(&bed);
-	return 0;
-}
 
 static sqlite3 *
 open_db(const char *path)

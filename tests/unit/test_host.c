@@ -15,29 +15,6 @@
 #include "io/host.h"
 
 /* Files, programs and databases on the four hosts of bed_hosts.h. */
-static struct bed_hosts bed;
-
-static void
-ok(int rc, const struct err *err)
-{
-	bed_hosts_ok(rc, err);
-}
-
-static int
-open_bed(void **state)
-{
-	(void)state;
-	bed_hosts_open(&bed);
-	return 0;
-}
-
-static int
-close_bed(void **state)
-{
-	(void)state;
-	bed_hosts_close(&bed);
-	return 0;
-}
 
 static char *
 in(size_t i, const char *name)

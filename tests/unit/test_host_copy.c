@@ -15,33 +15,16 @@
 #include "io/host.h"
 
 /* Trees on the four hosts of bed_hosts.h, and from each to each. */
-static struct bed_hosts bed;
-
-static void
-ok(int rc, const struct err *err)
-{
-	bed_hosts_ok(rc, err);
-}
 
 static int
-open_bed(void **state)
-{
-	(void)state;
-	bed_hosts_open(&bed);
-	return 0;
-}
-
-static int
-close_bed(void **state)
+close_copies(void **state)
 {
 	char *small = mem_printf("%s/small", bed.sshd.dir);
 
 	/* Left over only when a test failed. */
-	(void)state;
 	(void)umount2(small, MNT_DETACH);
 	free(small);
-	bed_hosts_close(&bed);
-	return 0;
+	return close_bed(state);
 }
 
 static char *
@@ -343,5 +326,5 @@ main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, open_bed, close_bed);
+	return cmocka_run_group_tests(tests, open_bed, close_copies);
 }

@@ -18,29 +18,6 @@
 #include "io/host.h"
 
 /* Processes, on the hosts of bed_hosts.h: all are this machine. */
-static struct bed_hosts bed;
-
-static void
-ok(int rc, const struct err *err)
-{
-	bed_hosts_ok(rc, err);
-}
-
-static int
-open_bed(void **state)
-{
-	(void)state;
-	bed_hosts_open(&bed);
-	return 0;
-}
-
-static int
-close_bed(void **state)
-{
-	(void)state;
-	bed_hosts_close(&bed);
-	return 0;
-}
 
 /* How a child shows itself. */
 struct child {
