@@ -83,6 +83,22 @@ worker_has_broca(const struct conf_worker *worker)
 	return false;
 }
 
+int
+worker_find_db(struct host *host, const struct conf_worker *worker,
+    const char *dir, char **path, struct err *err)
+{
+	struct fs_meta meta;
+	int rc;
+
+	*path = worker_path(dir, WORKER_DB);
+	rc = host_stat(host, *path, &meta, err);
+	if (rc != 0 || meta.type == FS_NONE || !worker_has_broca(worker)) {
+		free(*path);
+		*path = NULL;
+	}
+	return rc;
+}
+
 /*
  * Which of two directories is the new one, after a kill or after a month?
  * Names cannot tell, since install exchanges them; the one that holds the

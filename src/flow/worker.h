@@ -11,6 +11,7 @@
 struct conf_worker;
 struct db_report;
 struct err;
+struct host;
 struct plan;
 struct plan_note;
 struct run;
@@ -62,6 +63,14 @@ char *worker_path(const char *dir, const char *name);
 
 /* Whether broca, and with it sanctum.db, is among the trees. */
 bool worker_has_broca(const struct conf_worker *);
+
+/*
+ * Broca's database below dir, the worker's directory on that host.  *path is
+ * NULL, and that is a success, when there is none or broca is not among the
+ * trees.  The caller frees it.
+ */
+int worker_find_db(struct host *, const struct conf_worker *,
+    const char *dir, char **path, struct err *) MUST_CHECK;
 
 /*
  * "DIR/.sanctumctl-MARK", the file by which a directory is known as the one

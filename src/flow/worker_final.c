@@ -49,23 +49,6 @@ struct final {
 	struct buf judged;	/* what the queue's judgement said, or "" */
 };
 
-static int
-find_db(struct final *final, const char *staging, struct err *err)
-{
-	char *path = worker_path(final->worker->from_path, WORKER_DB);
-	struct fs_meta meta;
-	int rc = host_stat(final->from, path, &meta, err);
-
-	if (rc == 0 && meta.type != FS_NONE &&
-	    worker_has_broca(final->worker)) {
-		final->from_db = path;
-		final->to_db = worker_path(staging, WORKER_DB);
-		return 0;
-	}
-	free(path);
-	return rc;
-}
-
 /* The pages that changed, while nobody can write. */
 static int
 send_pages(struct final *final, struct db_pages_stats *stats, struct err *err)
@@ -221,7 +204,10 @@ final_act(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = worker_freeze_check(run, worker, err);
 	if (rc == 0)
-		rc = find_db(&final, staging, err);
+		rc = worker_find_db(final.from, worker, worker->from_path,
+		    &final.from_db, err);
+	if (rc == 0 && final.from_db)
+		final.to_db = worker_path(staging, WORKER_DB);
 	if (rc == 0)
 		rc = final_db(&final, &delta, err);
 	if (rc == 0)

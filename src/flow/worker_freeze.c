@@ -43,23 +43,6 @@ freeze_close(struct freeze *freeze)
 }
 
 static int
-find_db(struct freeze *freeze, struct err *err)
-{
-	char *path = worker_path(freeze->worker->from_path, WORKER_DB);
-	struct fs_meta meta;
-
-	if (host_stat(freeze->from, path, &meta, err) != 0) {
-		free(path);
-		return -1;
-	}
-	if (meta.type != FS_NONE && worker_has_broca(freeze->worker))
-		freeze->db = path;
-	else
-		free(path);
-	return 0;
-}
-
-static int
 freeze_open(struct run *run, const struct conf_worker *worker,
     struct freeze *freeze, struct err *err)
 {
@@ -68,7 +51,8 @@ freeze_open(struct run *run, const struct conf_worker *worker,
 	*freeze = (struct freeze){ .run = run, .worker = worker };
 	rc = run_host(run, worker->from_host, &freeze->from, err);
 	if (rc == 0)
-		rc = find_db(freeze, err);
+		rc = worker_find_db(freeze->from, worker,
+		    worker->from_path, &freeze->db, err);
 	if (rc == 0 && worker_supervised(worker))
 		rc = supervisor_find(freeze->from, worker->from_path,
 		    &freeze->supervisors, err);
@@ -354,31 +338,14 @@ probe_lock(struct freeze *freeze, struct err *err)
 }
 
 static int
-refuse_running(const struct freeze *freeze, struct err *err)
-{
-	struct buf text = BUF_INIT(512);
-	int rc;
-
-	worker_processes_show(&freeze->processes, &text);
-	rc = err_set(err, ERR_STALE, "%s:%s: runs (%s), and `supervisor = "
-	    "none' in [worker %s] leaves it to you to stop it: do, then run "
-	    "the same command again", freeze->worker->from_host->name,
-	    freeze->worker->from_path, buf_cstr(&text),
-	    freeze->worker->name);
-	buf_clear(&text);
-	return rc;
-}
-
-static int
 stop_it(struct freeze *freeze, size_t *killed, struct err *err)
 {
 	const struct conf_worker *worker = freeze->worker;
 	bool busy = false;
 
-	if (!worker_supervised(worker) && freeze->processes.n > 0)
-		return refuse_running(freeze, err);
 	if (!worker_supervised(worker))
-		return 0;
+		return worker_refuse_running(&freeze->processes, worker,
+		    freeze->from, worker->from_path, err);
 	if (note_running(freeze, err) != 0 ||
 	    disable_those(freeze, false, err) != 0)
 		return -1;

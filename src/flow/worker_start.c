@@ -56,22 +56,6 @@ absolute(struct host *host, const char *path)
 }
 
 static int
-find_db(struct start *start, struct err *err)
-{
-	char *path = worker_path(start->to_dir, WORKER_DB);
-	struct fs_meta meta;
-	int rc = host_stat(start->to, path, &meta, err);
-
-	if (rc == 0 && meta.type != FS_NONE &&
-	    worker_has_broca(start->worker)) {
-		start->db = path;
-		return 0;
-	}
-	free(path);
-	return rc;
-}
-
-static int
 start_open(struct run *run, const struct conf_worker *worker,
     struct start *start, struct err *err)
 {
@@ -85,7 +69,8 @@ start_open(struct run *run, const struct conf_worker *worker,
 	if (rc == 0) {
 		start->from_dir = absolute(start->from, worker->from_path);
 		start->to_dir = absolute(start->to, worker->to_path);
-		rc = find_db(start, err);
+		rc = worker_find_db(start->to, worker, start->to_dir,
+		    &start->db, err);
 	}
 	if (rc == 0)
 		rc = journal_get(run->journal, key, &start->ran, err);
@@ -468,21 +453,14 @@ refuse_running(struct start *start, struct err *err)
 {
 	const struct conf_worker *worker = start->worker;
 	struct worker_processes processes;
-	struct buf text = BUF_INIT(512);
 	int rc;
 
 	rc = worker_processes(start->to, start->to_dir, worker->trees,
 	    &processes, err);
-	if (rc == 0 && processes.n > 0) {
-		worker_processes_show(&processes, &text);
-		rc = err_set(err, ERR_STALE, "%s:%s: runs (%s), and "
-		    "`supervisor = none' in [worker %s] leaves it to you to "
-		    "stop it: do, then run the same command again",
-		    worker->to_host->name, worker->to_path, buf_cstr(&text),
-		    worker->name);
-	}
+	if (rc == 0)
+		rc = worker_refuse_running(&processes, worker, start->to,
+		    worker->to_path, err);
 	worker_processes_clear(&processes);
-	buf_clear(&text);
 	return rc;
 }
 

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/stop.h"
 #include "base/str.h"
+#include "core/conf.h"
 #include "flow/worker.h"
 #include "flow/worker_live.h"
 #include "flow/worker_stop.h"
@@ -185,6 +186,24 @@ worker_processes_show(const struct worker_processes *processes,
 	for (size_t i = 0; i < processes->n; i++)
 		buf_printf(out, "%spid %ld (%s)", i ? ", " : "",
 		    (long)processes->list[i].pid, processes->list[i].tree);
+}
+
+int
+worker_refuse_running(const struct worker_processes *processes,
+    const struct conf_worker *worker, const struct host *host,
+    const char *dir, struct err *err)
+{
+	struct buf text = BUF_INIT(512);
+
+	if (processes->n == 0)
+		return 0;
+	worker_processes_show(processes, &text);
+	(void)err_set(err, ERR_STALE, "%s:%s: runs (%s), and `supervisor = "
+	    "none' in [worker %s] leaves it to you to stop it: do, then run "
+	    "the same command again", host_name(host), dir, buf_cstr(&text),
+	    worker->name);
+	buf_clear(&text);
+	return -1;
 }
 
 bool

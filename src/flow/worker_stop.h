@@ -51,6 +51,14 @@ void worker_processes_clear(struct worker_processes *);
 void worker_processes_show(const struct worker_processes *, struct buf *);
 
 /*
+ * ERR_STALE when there are any: with `supervisor = none' somebody else ends
+ * them.
+ */
+int worker_refuse_running(const struct worker_processes *,
+    const struct conf_worker *, const struct host *, const char *dir,
+    struct err *) MUST_CHECK;
+
+/*
  * Wait until each of trees whose name is in ran ("broca smcp") has a process
  * below DIR, wait_ms at most.  *missing: the first that has none by then, or
  * NULL.
