@@ -291,13 +291,22 @@ conf_find_edge(const struct conf *conf, const char *name)
 	return NULL;
 }
 
-/* The i-th of all: servers, workers, lines of [env]. */
+/*
+ * The i-th of all: tokens and databases of servers, edges, workers, lines of
+ * [env].
+ */
 static const struct conf_secret *
 secret_at(const struct conf *conf, size_t i)
 {
 	if (i < conf->n_lettas)
 		return &conf->lettas[i].token;
 	i -= conf->n_lettas;
+	if (i < conf->n_lettas)
+		return &conf->lettas[i].database;
+	i -= conf->n_lettas;
+	if (i < conf->n_edges)
+		return &conf->edges[i].ade_auth;
+	i -= conf->n_edges;
 	if (i < conf->n_workers)
 		return &conf->workers[i].smcp_token;
 	return &conf->envs[i - conf->n_workers].secret;
@@ -309,7 +318,8 @@ conf_secrets(const struct conf *conf,
     void *ctx, struct err *err)
 {
 	const struct conf_secret *secret;
-	const size_t n = conf->n_lettas + conf->n_workers + conf->n_envs;
+	const size_t n = 2 * conf->n_lettas + conf->n_edges +
+	    conf->n_workers + conf->n_envs;
 
 	for (size_t i = 0; i < n; i++) {
 		secret = secret_at(conf, i);

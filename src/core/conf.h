@@ -42,6 +42,12 @@ enum conf_kind {
 };
 
 /* How a host over SSH is reached. */
+/* Debian packages that a host lacks. */
+enum conf_packages {
+	CONF_PACKAGES_INSTALL,
+	CONF_PACKAGES_CHECK	/* say which, and stop */
+};
+
 enum conf_transport {
 	CONF_TRANSPORT_LIBSSH2,
 	CONF_TRANSPORT_OPENSSH	/* the ssh program of this machine */
@@ -59,6 +65,7 @@ struct conf_host {
 					 * ~/.ssh/id_ed25519, id_ecdsa */
 	/* NULL: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts */
 	const char *user_known_hosts_file;
+	enum conf_packages packages;
 	enum conf_transport transport;
 	unsigned int silence;		/* seconds; 0: none given, 60 */
 	bool local;
@@ -71,6 +78,20 @@ struct conf_secret {
 };
 
 struct conf_edge;
+struct conf_env;
+
+/* Who brings the Letta server of a host up, and how. */
+enum conf_runtime {
+	CONF_RUNTIME_THERE,	/* somebody else: it is there already */
+	CONF_RUNTIME_VENV,	/* we, from PyPI into a virtual environment */
+	CONF_RUNTIME_COMPOSE	/* we, as a service of docker compose */
+};
+
+enum conf_installer {
+	CONF_INSTALLER_AUTO,	/* uv where it is in the PATH, else pip */
+	CONF_INSTALLER_UV,
+	CONF_INSTALLER_PIP
+};
 
 /* [letta NAME] */
 struct conf_letta {
@@ -83,7 +104,19 @@ struct conf_letta {
 	unsigned int port;		/* on the host's loopback: 18283 */
 	const char *ca_file;		/* NULL: the system's.  With host it is
 					 * that of its edge */
-	struct conf_secret token;
+	struct conf_secret token;	/* with a runtime: none is the one
+					 * that is made there */
+	enum conf_runtime runtime;	/* the rest goes with one */
+	enum conf_installer installer;
+	const char *requirements;	/* here: what pip installs, with
+					 * hashes; NULL: ours for version */
+	struct conf_secret database;	/* URI of a PostgreSQL; none: one on
+					 * the host is made */
+	const char *redis;		/* HOST:PORT, or "none"; NULL: the
+					 * host's own */
+	const char *image;		/* NULL: letta/letta:VERSION */
+	const struct conf_env *env;	/* n_env lines of its [env] */
+	size_t n_env;
 };
 
 /* [edge HOST] */
@@ -100,6 +133,19 @@ struct conf_edge {
 	const char *connect_to;		/* address used for site and ade_name
 					 * from here, before DNS points there;
 					 * NULL: ask DNS */
+	/* Lists of words with one blank between; NULL: none given. */
+	const char *cors;		/* origins that browsers may call from;
+					 * NULL: https://app.letta.com */
+	const char *ade_allow;		/* addresses and CIDR networks */
+	const char *mcp;		/* NAME:PORT of SMCPs on the loopback */
+	const char *static_root;	/* on the host: files of the site */
+	struct conf_secret ade_auth;	/* lines of htpasswd */
+	const char *acme_staging;	/* directory URL, or "none"; NULL: that
+					 * of the CA, where it is known */
+	const char *acme_command;	/* argv of another client */
+	const char *certificate;	/* on the host: where that puts it */
+	const char *certificate_key;
+	const struct conf_host *certificate_from; /* whose lineage it is now */
 };
 
 /* A tool of the target that has the name of one of the agent's. */
@@ -144,7 +190,10 @@ struct conf_agent {
 /* What keeps a worker running, on both hosts. */
 enum conf_supervisor {
 	CONF_SUPERVISOR_AUTO,	/* what is found at the source */
-	CONF_SUPERVISOR_NONE	/* somebody else stops and starts */
+	CONF_SUPERVISOR_NONE,	/* somebody else stops and starts */
+	CONF_SUPERVISOR_SYSTEMD,	/* our units at the target */
+	CONF_SUPERVISOR_CRON,	/* crontab and screen, as Sanctum does */
+	CONF_SUPERVISOR_SUPERVISORD
 };
 
 /* Virtual environments, which no copy survives. */
@@ -154,8 +203,9 @@ enum conf_venv {
 };
 
 /*
- * A line of [env WORKER]: what else its .env files shall say.  One of value
- * and secret is given.
+ * A line of [env WORKER]: what else its .env files shall say; of [env LETTA]:
+ * of the environment of a server that we bring up.  One of value and secret
+ * is given.
  */
 struct conf_env {
 	const char *key;		/* [A-Za-z_][A-Za-z0-9_]* */
@@ -181,6 +231,8 @@ struct conf_worker {
 	/* The server that the worker uses at the source. */
 	const struct conf_letta *from_server;
 	enum conf_supervisor supervisor;
+	const char *account;		/* of the target, who runs it; NULL:
+					 * who owns it at the source */
 	enum conf_venv venv;
 	bool git;			/* carry .git, too */
 	bool setuid;			/* keep setuid, setgid and sticky */
@@ -201,6 +253,8 @@ struct conf {
 	const char *name;		/* [a-z0-9-], names the journal */
 	bool manual_switch;		/* apply stops before the switch */
 	unsigned int max_freeze;	/* seconds that a worker may stand */
+	const char *templates;		/* directory here whose files replace
+					 * ours; NULL */
 	struct conf_host *hosts;
 	struct conf_letta *lettas;
 	struct conf_edge *edges;

@@ -61,6 +61,45 @@ check_host(struct conf_doc *doc, struct conf_section *section,
 	return 0;
 }
 
+/* Keys of a server that we bring up, and those of one way to do so. */
+static int
+check_runtime(const struct conf_doc *doc, const struct conf_section *section,
+    const struct conf_letta *letta, struct err *err)
+{
+	static const struct {
+		const char *key;
+		bool venv, compose;
+	} keys[] = {
+		{ "installer", true, false }, { "requirements", true, false },
+		{ "database", true, true }, { "redis", true, true },
+		{ "image", false, true },
+	};
+	bool venv = letta->runtime == CONF_RUNTIME_VENV;
+	bool compose = letta->runtime == CONF_RUNTIME_COMPOSE;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		if (conf_section_key_line(section, keys[i].key) != 0 &&
+		    !(venv && keys[i].venv) && !(compose && keys[i].compose))
+			return bad_key(doc, section, keys[i].key,
+			    keys[i].venv && keys[i].compose ?
+			    "goes with `runtime = venv' or `compose'" :
+			    keys[i].venv ? "goes with `runtime = venv'" :
+			    "goes with `runtime = compose'", err);
+	}
+	if (!venv && !compose)
+		return letta->n_env == 0 ? 0 : conf_section_fail(doc->path,
+		    letta->env->line, err, "[env %s]: [letta %s] has no "
+		    "`runtime', so its environment is not ours",
+		    letta->name, letta->name);
+	if (!letta->host)
+		return bad_key(doc, section, "runtime",
+		    "goes with `host': a server behind a url is there", err);
+	if (!letta->version)
+		return bad_key(doc, section, "runtime",
+		    "needs `version', such as 0.16.2", err);
+	return 0;
+}
+
 static int
 check_letta(struct conf_doc *doc, struct conf_section *section,
     struct conf_letta *letta, struct err *err)
@@ -76,6 +115,8 @@ check_letta(struct conf_doc *doc, struct conf_section *section,
 	if (letta->url && conf_section_key_line(section, "port") != 0)
 		return bad_key(doc, section, "port",
 		    "goes with `host': a url holds its port itself", err);
+	if (check_runtime(doc, section, letta, err) != 0)
+		return -1;
 	if (letta->url)
 		return 0;
 	if (conf->kind != CONF_GREENFIELD)
@@ -110,6 +151,22 @@ check_edge(struct conf_doc *doc, struct conf_section *section,
 	    strcasecmp(edge->ade_name, edge->site) == 0)
 		return bad_key(doc, section, "ade",
 		    "is the same name and port as `site'", err);
+	if (edge->acme_command && (!edge->certificate ||
+	    !edge->certificate_key))
+		return bad_key(doc, section, "acme_command",
+		    "needs `certificate' and `certificate_key', where it "
+		    "puts them", err);
+	if (edge->certificate && !edge->acme_command)
+		return bad_key(doc, section, "certificate",
+		    "goes with `acme_command': certbot has its own places",
+		    err);
+	if (edge->certificate_key && !edge->acme_command)
+		return bad_key(doc, section, "certificate_key",
+		    "goes with `acme_command': certbot has its own places",
+		    err);
+	if (edge->certificate_from == edge->host)
+		return bad_key(doc, section, "certificate_from",
+		    "is the host of this edge", err);
 	return 0;
 }
 
@@ -231,7 +288,7 @@ check_kind(const struct conf *conf, int job_line, struct err *err)
 		    { "worker", 0, 0 }, { "edge", 0, 0 } },
 		[CONF_WORKERS] = { { "agent", 0, 0 },
 		    { "worker", 1, SIZE_MAX }, { "edge", 0, 0 } },
-		[CONF_GREENFIELD] = { { "agent", 1, SIZE_MAX },
+		[CONF_GREENFIELD] = { { "agent", 0, SIZE_MAX },
 		    { "worker", 0, SIZE_MAX }, { "edge", 1, 1 } },
 	};
 	const size_t counts[] = { conf->n_agents, conf->n_workers,
@@ -360,6 +417,11 @@ is_host_used(const struct conf *conf, const struct conf_host *host)
 		if (conf->lettas[i].host == host)
 			return true;
 	}
+	for (size_t i = 0; i < conf->n_edges; i++) {
+		if (conf->edges[i].host == host ||
+		    conf->edges[i].certificate_from == host)
+			return true;
+	}
 	for (size_t i = 0; i < conf->n_workers; i++) {
 		if (conf->workers[i].from_host == host ||
 		    conf->workers[i].to_host == host)
@@ -371,6 +433,8 @@ is_host_used(const struct conf *conf, const struct conf_host *host)
 static bool
 is_letta_used(const struct conf *conf, const struct conf_letta *letta)
 {
+	if (letta->edge)
+		return true;
 	for (size_t i = 0; i < conf->n_agents; i++) {
 		if (conf->agents[i].from == letta ||
 		    conf->agents[i].to == letta)

@@ -127,8 +127,45 @@ conf_env_add(struct conf_doc *doc, struct conf_section *section, int line,
 	return 0;
 }
 
-int
-conf_env_fill(struct conf_doc *doc, struct conf_section *section,
+/* Whether the file has a section of that type and name. */
+static bool
+has_section(const struct conf_doc *doc, enum conf_type_id type,
+    const char *name)
+{
+	for (size_t i = 0; i < doc->n_sections; i++) {
+		if (conf_section_type(&doc->sections[i]) == type &&
+		    str_eq(doc->sections[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+/* A server has one environment, and no trees. */
+static int
+fill_letta(struct conf_doc *doc, struct conf_section *section,
+    struct err *err)
+{
+	const struct conf_letta *found = conf_section_refer(doc, section,
+	    "env", section->line, CONF_TYPE_LETTA, section->name, err);
+	const struct conf_env *env = doc->conf->envs + section->index;
+	struct conf_letta *letta;
+
+	if (!found)
+		return -1;
+	for (size_t i = 0; i < section->n_env; i++) {
+		if (env[i].tree)
+			return conf_section_fail(doc->path, env[i].line, err,
+			    "`%s@%s' in [%s]: a server has no trees",
+			    env[i].key, env[i].tree, section->label);
+	}
+	letta = &doc->conf->lettas[found - doc->conf->lettas];
+	letta->env = env;
+	letta->n_env = section->n_env;
+	return 0;
+}
+
+static int
+fill_worker(struct conf_doc *doc, struct conf_section *section,
     struct err *err)
 {
 	const struct conf_worker *found = conf_section_refer(doc, section,
@@ -141,4 +178,19 @@ conf_env_fill(struct conf_doc *doc, struct conf_section *section,
 	worker->env = doc->conf->envs + section->index;
 	worker->n_env = section->n_env;
 	return 0;
+}
+
+int
+conf_env_fill(struct conf_doc *doc, struct conf_section *section,
+    struct err *err)
+{
+	bool letta = has_section(doc, CONF_TYPE_LETTA, section->name);
+
+	if (letta && has_section(doc, CONF_TYPE_WORKER, section->name))
+		return conf_section_fail(doc->path, section->line, err,
+		    "[%s] could be of [letta %s] or of [worker %s]: give one "
+		    "of them another name", section->label, section->name,
+		    section->name);
+	return letta ? fill_letta(doc, section, err) :
+	    fill_worker(doc, section, err);
 }

@@ -10,8 +10,8 @@ struct conf_section;
 struct err;
 
 /*
- * The sections [env WORKER], whose keys are not known beforehand.  Of
- * conf_section.c's use alone.
+ * The sections [env WORKER] and [env LETTA], whose keys are not known
+ * beforehand.  Of conf_section.c's use alone.
  */
 
 /* KEY or KEY@TREE, as it may stand before "=" there. */
@@ -21,7 +21,7 @@ bool conf_env_is_key(const char *);
 int conf_env_add(struct conf_doc *, struct conf_section *, int line,
     const char *key, const char *value, struct err *) MUST_CHECK;
 
-/* Give the section's worker its list. */
+/* Give the section's worker or server its list. */
 int conf_env_fill(struct conf_doc *, struct conf_section *, struct err *)
     MUST_CHECK;
 

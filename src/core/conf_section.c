@@ -37,6 +37,7 @@ struct conf_type {
 	.set = conf_set_word, FIELD(type, member), .words = list
 #define SECONDS(type, member) .set = conf_set_seconds, FIELD(type, member)
 #define YES_NO(type, member) .set = conf_set_yes_no, FIELD(type, member)
+#define SECRET(type, member) .set = conf_set_secret, FIELD(type, member)
 #define REQUIRED .required = true
 
 /* In the order of enum conf_tools, conf_tool_errors and conf_rejects. */
@@ -45,7 +46,12 @@ static const char *const tool_errors_words[] = { "failed", "neutral", NULL };
 static const char *const rejects_words[] = { "stop", "accept", NULL };
 /* In the order of the enums of these names in core/conf.h. */
 static const char *const transport_words[] = { "libssh2", "openssh", NULL };
-static const char *const supervisor_words[] = { "auto", "none", NULL };
+static const char *const supervisor_words[] = { "auto", "none", "systemd",
+    "cron", "supervisord", NULL };
+static const char *const runtime_words[] = { "there", "venv", "compose",
+    NULL };
+static const char *const installer_words[] = { "auto", "uv", "pip", NULL };
+static const char *const packages_words[] = { "install", "check", NULL };
 static const char *const venv_words[] = { "rebuild", "skip", NULL };
 static const char *const switch_words[] = { "auto", "manual", NULL };
 
@@ -55,6 +61,7 @@ static const struct conf_type types[CONF_TYPES] = {
 		{ "name", TEXT(conf, name, job_name) },
 		{ "switch", .set = conf_set_switch, .words = switch_words },
 		{ "max_freeze", SECONDS(conf, max_freeze) },
+		{ "templates", TEXT(conf, templates, path) },
 	} },
 	{ "host", CONF_TYPE_HOST, {
 		{ "address", TEXT(conf_host, address, address), REQUIRED },
@@ -66,6 +73,7 @@ static const struct conf_type types[CONF_TYPES] = {
 		    TEXT(conf_host, user_known_hosts_file, path) },
 		{ "transport", WORD(conf_host, transport, transport_words) },
 		{ "silence", SECONDS(conf_host, silence) },
+		{ "packages", WORD(conf_host, packages, packages_words) },
 	} },
 	{ "letta", CONF_TYPE_LETTA, {
 		{ "url", conf_set_base_url, FIELD(conf_letta, url) },
@@ -73,7 +81,13 @@ static const struct conf_type types[CONF_TYPES] = {
 		{ "version", .set = conf_set_version },
 		{ "port", conf_set_port, FIELD(conf_letta, port) },
 		{ "ca_file", TEXT(conf_letta, ca_file, path) },
-		{ "token", .set = conf_set_token },
+		{ "token", SECRET(conf_letta, token) },
+		{ "runtime", WORD(conf_letta, runtime, runtime_words) },
+		{ "installer", WORD(conf_letta, installer, installer_words) },
+		{ "requirements", TEXT(conf_letta, requirements, path) },
+		{ "database", SECRET(conf_letta, database) },
+		{ "redis", TEXT(conf_letta, redis, redis) },
+		{ "image", TEXT(conf_letta, image, image) },
 	} },
 	{ "edge", CONF_TYPE_EDGE, {
 		{ "site", TEXT(conf_edge, site, dns), REQUIRED },
@@ -83,6 +97,18 @@ static const struct conf_type types[CONF_TYPES] = {
 		{ "acme_ca_file", TEXT(conf_edge, acme_ca_file, path) },
 		{ "ca_file", TEXT(conf_edge, ca_file, path) },
 		{ "connect_to", TEXT(conf_edge, connect_to, address) },
+		{ "cors", TEXT(conf_edge, cors, origins) },
+		{ "ade_allow", TEXT(conf_edge, ade_allow, networks) },
+		{ "ade_auth", SECRET(conf_edge, ade_auth) },
+		{ "mcp", TEXT(conf_edge, mcp, mcp_routes) },
+		{ "static", TEXT(conf_edge, static_root, path) },
+		{ "acme_staging", TEXT(conf_edge, acme_staging,
+		    acme_staging) },
+		{ "acme_command", TEXT(conf_edge, acme_command, argv) },
+		{ "certificate", TEXT(conf_edge, certificate, path) },
+		{ "certificate_key", TEXT(conf_edge, certificate_key, path) },
+		{ "certificate_from", conf_set_host,
+		    FIELD(conf_edge, certificate_from) },
 	} },
 	{ "agent", CONF_TYPE_AGENT, {
 		{ "from", conf_set_agent_from, REQUIRED },
@@ -113,7 +139,8 @@ static const struct conf_type types[CONF_TYPES] = {
 		{ "fence", YES_NO(conf_worker, fence) },
 		{ "stop_wait", SECONDS(conf_worker, stop_wait) },
 		{ "smcp_url", conf_set_url, FIELD(conf_worker, smcp_url) },
-		{ "smcp_token", .set = conf_set_smcp_token },
+		{ "smcp_token", SECRET(conf_worker, smcp_token) },
+		{ "account", TEXT(conf_worker, account, user) },
 		{ "mcp_server", TEXT(conf_worker, mcp_server, mcp_server) },
 	} },
 	{ "env", CONF_TYPE_ENV, { { .name = NULL } } },

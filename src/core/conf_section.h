@@ -28,7 +28,7 @@ struct err;
  * All failures are ERR_USAGE and begin with PATH:LINE.
  */
 
-#define CONF_KEYS_MAX 20		/* keys that one type of section has */
+#define CONF_KEYS_MAX 24		/* keys that one type of section has */
 #define CONF_TREES_MAX 3	/* names that `trees' knows */
 
 enum conf_type_id {

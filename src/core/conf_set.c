@@ -231,28 +231,14 @@ conf_set_version(const struct conf_place *at, struct err *err)
 }
 
 int
-conf_set_token(const struct conf_place *at, struct err *err)
+conf_set_secret(const struct conf_place *at, struct err *err)
 {
-	struct conf_letta *letta = at->object;
+	const struct conf_secret secret = { at->value, at->line };
 	const char *wrong = conf_value_secret(at->value);
 
 	if (wrong)
 		return bad_hidden(at, err, wrong);
-	letta->token.ref = at->value;
-	letta->token.line = at->line;
-	return 0;
-}
-
-int
-conf_set_smcp_token(const struct conf_place *at, struct err *err)
-{
-	struct conf_worker *worker = at->object;
-	const char *wrong = conf_value_secret(at->value);
-
-	if (wrong)
-		return bad_hidden(at, err, wrong);
-	worker->smcp_token.ref = at->value;
-	worker->smcp_token.line = at->line;
+	memcpy((char *)at->object + at->field, &secret, sizeof(secret));
 	return 0;
 }
 

@@ -48,17 +48,17 @@ int conf_set_kind(const struct conf_place *, struct err *) MUST_CHECK;
 int conf_set_seconds(const struct conf_place *, struct err *) MUST_CHECK;
 /* Of struct conf: manual_switch. */
 int conf_set_switch(const struct conf_place *, struct err *) MUST_CHECK;
-/* Of struct conf_letta: version; token. */
+/* env:, file: or cmd: into a struct conf_secret. */
+int conf_set_secret(const struct conf_place *, struct err *) MUST_CHECK;
+/* Of struct conf_letta: version. */
 int conf_set_version(const struct conf_place *, struct err *) MUST_CHECK;
-int conf_set_token(const struct conf_place *, struct err *) MUST_CHECK;
 /* Of struct conf_edge: ade_name and ade_port. */
 int conf_set_ade(const struct conf_place *, struct err *) MUST_CHECK;
 /* Of struct conf_agent: from and from_id, or bundle. */
 int conf_set_agent_from(const struct conf_place *, struct err *) MUST_CHECK;
-/* Of struct conf_worker: agent or agent_id; smcp_token; trees. */
+/* Of struct conf_worker: agent or agent_id; trees. */
 int conf_set_worker_agent(const struct conf_place *, struct err *)
     MUST_CHECK;
-int conf_set_smcp_token(const struct conf_place *, struct err *) MUST_CHECK;
 int conf_set_trees(const struct conf_place *, struct err *) MUST_CHECK;
 
 /* What `trees' is when it is not given. */

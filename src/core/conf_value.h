@@ -48,6 +48,20 @@ const char *conf_value_agent_name(const char *);
 /* A model's handle, "openai/gpt-4o-mini": PROVIDER/MODEL without blanks. */
 const char *conf_value_handle(const char *);
 
+/*
+ * Of a host that becomes a node (conf_value_node.c).  Lists are words with
+ * one blank between, none twice.
+ */
+const char *conf_value_redis(const char *);	/* HOST:PORT or "none" */
+/* NAME[:PORT]/PATH:TAG, not "latest", or ...@sha256:DIGEST. */
+const char *conf_value_image(const char *);
+/* Origins as browsers write them: https://NAME[:PORT], without a path. */
+const char *conf_value_origins(const char *);
+const char *conf_value_networks(const char *);	/* addresses, CIDR networks */
+const char *conf_value_mcp_routes(const char *);	/* NAME:PORT each */
+const char *conf_value_acme_staging(const char *);	/* https URL, "none" */
+const char *conf_value_argv(const char *);	/* an absolute path first */
+
 /* Lower-case letters, digits and "-", at most CONF_NAME_MAX. */
 const char *conf_value_job_name(const char *);
 

@@ -6,6 +6,7 @@
 #include "flow/agent_raw.h"
 #include "flow/edge.h"
 #include "flow/job.h"
+#include "flow/node.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/switch.h"
@@ -14,8 +15,7 @@
 void
 job_plan(struct plan *plan, const struct conf *conf)
 {
-	for (size_t i = 0; i < conf->n_edges; i++)
-		edge_plan(plan, &conf->edges[i]);
+	node_plan(plan, conf);
 	for (size_t i = 0; i < conf->n_agents; i++)
 		agent_plan(plan, &conf->agents[i]);
 	for (size_t i = 0; i < conf->n_workers; i++)

@@ -83,6 +83,8 @@ struct plan {
 	 * (flow/switch.h).
 	 */
 	size_t n_early;
+	/* How many of these, the first, make the host a node (flow/node.h). */
+	size_t n_node;
 };
 
 /*

@@ -30,7 +30,7 @@
 bool
 worker_supervised(const struct conf_worker *worker)
 {
-	return worker->supervisor == CONF_SUPERVISOR_AUTO;
+	return worker->supervisor != CONF_SUPERVISOR_NONE;
 }
 
 bool

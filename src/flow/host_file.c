@@ -1,0 +1,273 @@
+#include "base/base.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/conf.h"
+#include "core/diff.h"
+#include "flow/host_file.h"
+#include "flow/plan.h"
+#include "flow/run.h"
+#include "io/hash.h"
+#include "io/host.h"
+#include "io/journal.h"
+
+/* A fact of the journal cannot be unset, so "nothing kept" is a value too. */
+#define NOTHING "nothing"
+#define ABSENT "absent"
+#define TEXT "text:"
+#define TEXT_META TEXT "%o:%lld:%lld:"
+
+static char *
+fact(const struct host_file *file, const char *word)
+{
+	return mem_printf("%s.%s", file->key, word);
+}
+
+int
+host_file_read(struct host_file *file, struct run *run,
+    const struct conf_host *on, const char *key, const char *path,
+    struct err *err)
+{
+	*file = (struct host_file){ .on = on, .key = key, .path = path };
+	buf_init(&file->now, HOST_FILE_MAX);
+	if (run_host(run, on, &file->host, err) != 0)
+		return -1;
+	if (host_read(file->host, path, &file->now, &file->meta, err) != 0) {
+		if (err->kind != ERR_MISSING)
+			return -1;
+		err_clear(err);
+		return 0;
+	}
+	file->present = true;
+	if (buf_check(&file->now, path, err) != 0)
+		return -1;
+	if (strlen(buf_cstr(&file->now)) != file->now.len)
+		return err_set(err, ERR_DATA, "%s:%s: has NUL bytes in it",
+		    on->name, path);
+	return 0;
+}
+
+void
+host_file_clear(struct host_file *file)
+{
+	buf_wipe(&file->now);
+}
+
+/* An owner that is left to the system is any. */
+static bool
+is_owned(const struct fs_meta *now, const struct fs_meta *wanted)
+{
+	return (wanted->uid == (uid_t)-1 || wanted->uid == now->uid) &&
+	    (wanted->gid == (gid_t)-1 || wanted->gid == now->gid);
+}
+
+bool
+host_file_is(const struct host_file *file, const char *text, size_t len,
+    const struct fs_meta *meta)
+{
+	return file->present && file->now.len == len &&
+	    memcmp(buf_cstr(&file->now), text, len) == 0 &&
+	    file->meta.mode == meta->mode && is_owned(&file->meta, meta);
+}
+
+int
+host_file_note(const struct host_file *file, const char *text, size_t len,
+    struct plan_note *note, struct err *err)
+{
+	return diff_unified(file->present ? file->path : "/dev/null",
+	    buf_cstr(&file->now), file->now.len, file->path, text, len,
+	    &note->diff, err);
+}
+
+int
+host_file_put(const struct host_file *file, const char *text, size_t len,
+    const struct fs_meta *meta, struct err *err)
+{
+	return host_replace(file->host, file->path, text, len, meta, err);
+}
+
+int
+host_file_kept(const struct host_file *file, struct run *run,
+    const char *word, char **out, struct err *err)
+{
+	char *key = fact(file, word);
+	int rc;
+
+	rc = journal_get(run->journal, key, out, err);
+	if (rc == 0 && *out && str_eq(*out, NOTHING)) {
+		free(*out);
+		*out = NULL;
+	} else if (rc == 0 && *out && !host_file_was_absent(*out) &&
+	    !str_starts(*out, TEXT)) {
+		free(*out);
+		*out = NULL;
+		rc = err_set(err, ERR_DATA, "journal %s: what it keeps as "
+		    "%s is no file", journal_path(run->journal), key);
+	}
+	free(key);
+	return rc;
+}
+
+int
+host_file_keep(const struct host_file *file, struct run *run,
+    const char *word, struct err *err)
+{
+	char *key, *kept = NULL, *value;
+	int rc;
+
+	rc = host_file_kept(file, run, word, &kept, err);
+	if (rc != 0 || kept) {
+		free(kept);
+		return rc;
+	}
+	key = fact(file, word);
+	value = file->present ? mem_printf(TEXT_META "%s", file->meta.mode,
+	    (long long)file->meta.uid, (long long)file->meta.gid,
+	    buf_cstr(&file->now)) : mem_strdup(ABSENT);
+	rc = journal_put(run->journal, key, value, err);
+	free(value);
+	free(key);
+	return rc;
+}
+
+int
+host_file_forget(const struct host_file *file, struct run *run,
+    const char *word, struct err *err)
+{
+	char *key, *kept = NULL;
+	int rc;
+
+	rc = host_file_kept(file, run, word, &kept, err);
+	if (rc != 0 || !kept)
+		return rc;
+	key = fact(file, word);
+	rc = journal_put(run->journal, key, NOTHING, err);
+	free(kept);
+	free(key);
+	return rc;
+}
+
+/* The bytes of what was kept, and the rights they had. */
+static const char *
+kept_text(const char *kept, struct fs_meta *meta)
+{
+	long long uid = -1, gid = -1;
+	unsigned int mode = 0600;
+	int at = 0;
+
+	(void)sscanf(kept, TEXT_META "%n", &mode, &uid, &gid, &at);
+	*meta = (struct fs_meta){ .mode = mode & 07777, .uid = (uid_t)uid,
+	    .gid = (gid_t)gid };
+	return kept + at;
+}
+
+int
+host_file_restore(const struct host_file *file, const char *kept,
+    struct err *err)
+{
+	struct fs_meta meta;
+	const char *text;
+
+	if (host_file_was_absent(kept))
+		return host_remove(file->host, file->path, err);
+	text = kept_text(kept, &meta);
+	return host_file_put(file, text, strlen(text), &meta, err);
+}
+
+bool
+host_file_was_absent(const char *kept)
+{
+	return str_eq(kept, ABSENT);
+}
+
+bool
+host_file_holds(const struct host_file *file, const char *kept)
+{
+	struct fs_meta meta;
+
+	if (host_file_was_absent(kept))
+		return !file->present;
+	return file->present && str_eq(kept_text(kept, &meta),
+	    buf_cstr(&file->now));
+}
+
+/* What we last wrote, by its digest: an edit of somebody else shows by it. */
+static int
+sum(const char *text, size_t len, char hex[static 2 * HASH_SIZE + 1],
+    struct err *err)
+{
+	unsigned char digest[HASH_SIZE];
+	struct hash *hash = hash_new(err);
+	int rc;
+
+	if (!hash)
+		return -1;
+	hash_add(hash, text, len);
+	rc = hash_end(hash, digest, err);
+	hash_free(hash);
+	for (size_t i = 0; rc == 0 && i < HASH_SIZE; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	return rc;
+}
+
+/* Whether the file is, byte for byte, what this job has written last. */
+static int
+is_ours(const struct host_file *file, struct run *run, bool *out,
+    struct err *err)
+{
+	char hex[2 * HASH_SIZE + 1] = "", *key = fact(file, "ours");
+	char *ours = NULL;
+	int rc;
+
+	rc = journal_get(run->journal, key, &ours, err);
+	if (rc == 0)
+		rc = sum(buf_cstr(&file->now), file->now.len, hex, err);
+	*out = rc == 0 && ours && str_eq(ours, hex);
+	free(ours);
+	free(key);
+	return rc;
+}
+
+int
+host_file_set(const struct host_file *file, struct run *run,
+    const char *text, size_t len, const struct fs_meta *meta,
+    struct err *err)
+{
+	char hex[2 * HASH_SIZE + 1] = "", *key;
+	int rc;
+
+	if (host_file_keep(file, run, "before", err) != 0 ||
+	    sum(text, len, hex, err) != 0)
+		return -1;
+	key = fact(file, "ours");
+	rc = journal_put(run->journal, key, hex, err);
+	free(key);
+	if (rc == 0 && !host_file_is(file, text, len, meta))
+		rc = host_file_put(file, text, len, meta, err);
+	return rc;
+}
+
+int
+host_file_undo(const struct host_file *file, struct run *run, bool *edited,
+    struct err *err)
+{
+	char *before = NULL;
+	bool ours = false;
+	int rc;
+
+	*edited = false;
+	rc = host_file_kept(file, run, "before", &before, err);
+	if (rc != 0 || !before)
+		return rc;
+	rc = is_ours(file, run, &ours, err);
+	if (rc == 0 && !host_file_holds(file, before)) {
+		*edited = file->present && !ours;
+		if (!*edited)
+			rc = host_file_restore(file, before, err);
+	}
+	if (rc == 0)
+		rc = host_file_forget(file, run, "before", err);
+	free(before);
+	return rc;
+}
