@@ -9,7 +9,7 @@
 #define NAMES_MAX 32
 
 extern const struct cmd cmd_agent, cmd_apply, cmd_cancel, cmd_check,
-    cmd_complete, cmd_plan, cmd_rehearse, cmd_reverse, cmd_status, cmd_switch,
+    cmd_complete, cmd_edge, cmd_plan, cmd_rehearse, cmd_reverse, cmd_status, cmd_switch,
     cmd_verify, cmd_worker;
 
 const struct cmd *const cmd_table[] = {
@@ -23,6 +23,7 @@ const struct cmd *const cmd_table[] = {
 	&cmd_reverse,
 	&cmd_complete,
 	&cmd_cancel,
+	&cmd_edge,
 	&cmd_agent,
 	&cmd_worker,
 	NULL
@@ -117,6 +118,7 @@ cmd_help(const struct cmd *one)
 		return;
 	}
 	(void)printf("usage: sanctumctl COMMAND [options] JOB\n"
+	    "       sanctumctl edge VERB JOB\n"
 	    "       sanctumctl agent VERB [options] ...\n"
 	    "       sanctumctl worker VERB [options] ...\n\n"
 	    "Bring up Sanctum hosts, and move minds and their workers "
