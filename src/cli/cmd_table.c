@@ -9,8 +9,8 @@
 #define NAMES_MAX 32
 
 extern const struct cmd cmd_agent, cmd_apply, cmd_cancel, cmd_check,
-    cmd_complete, cmd_edge, cmd_plan, cmd_rehearse, cmd_reverse, cmd_status, cmd_switch,
-    cmd_verify, cmd_worker;
+    cmd_complete, cmd_edge, cmd_plan, cmd_rehearse, cmd_reverse, cmd_status,
+    cmd_switch, cmd_verify, cmd_worker;
 
 const struct cmd *const cmd_table[] = {
 	&cmd_check,
@@ -131,6 +131,7 @@ cmd_help(const struct cmd *one)
 	    "  --dry-run      show what would be done (agent import, worker "
 	    "repoint)\n"
 	    "  --reverse      go back (worker repoint)\n"
+	    "  --out DIR      where files are written (edge render)\n"
 	    "  --name TEXT    the agent's name there (agent import)\n"
 	    "  --tools WORD   stop, override or keep (agent import)\n"
 	    "  -q, --quiet    warnings only on stderr\n"

@@ -12,6 +12,7 @@ enum {
 	OPT_DRY_RUN,
 	OPT_FOR,
 	OPT_NAME,
+	OPT_OUT,
 	OPT_REVERSE,
 	OPT_TOOLS,
 	OPT_STATE,
@@ -25,6 +26,7 @@ static const struct option longs[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "name", required_argument, NULL, OPT_NAME },
+	{ "out", required_argument, NULL, OPT_OUT },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "reverse", no_argument, NULL, OPT_REVERSE },
 	{ "state", required_argument, NULL, OPT_STATE },
@@ -65,6 +67,8 @@ value_of(struct opt *opt, int c)
 		return &opt->for_version;
 	case OPT_NAME:
 		return &opt->name;
+	case OPT_OUT:
+		return &opt->out;
 	case OPT_TOOLS:
 		return &opt->tools;
 	default:
