@@ -13,6 +13,7 @@ enum {
 	OPT_FOR,
 	OPT_NAME,
 	OPT_OUT,
+	OPT_PURGE,
 	OPT_REVERSE,
 	OPT_TOOLS,
 	OPT_STATE,
@@ -27,6 +28,7 @@ static const struct option longs[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "out", required_argument, NULL, OPT_OUT },
+	{ "purge", no_argument, NULL, OPT_PURGE },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "reverse", no_argument, NULL, OPT_REVERSE },
 	{ "state", required_argument, NULL, OPT_STATE },
@@ -103,6 +105,9 @@ parse(int argc, char **argv, struct opt *opt, struct err *err)
 			break;
 		case OPT_DRY_RUN:
 			opt->dry_run = true;
+			break;
+		case OPT_PURGE:
+			opt->purge = true;
 			break;
 		case OPT_REVERSE:
 			opt->reverse = true;
