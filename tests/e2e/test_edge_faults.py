@@ -299,6 +299,15 @@ def test_users_in_clear_are_refused_and_cancel_takes_them_away(edge):
     assert not path.exists() and not edge.conf.exists()
 
 
+def test_a_site_without_its_directory_is_told(edge):
+    job = edge.write("static.conf", static="/srv/none")
+    words = "directory of `static' is not there"
+    assert words in edge.run("plan", job).out
+    edge.apply(job=job)
+    assert words in edge.run("plan", job).out
+    assert edge.client.ask("GET", "/").status == 404
+
+
 def test_render_asks_nobody(edge):
     out = edge.folder / "out"
     edge.run("edge", "render", edge.job)
