@@ -11,6 +11,7 @@
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/switch.h"
+#include "flow/units.h"
 #include "io/journal.h"
 
 static void
@@ -71,10 +72,12 @@ look_and_apply(const struct job_cmd *cmd, struct err *err)
 	static const struct plan_watch quiet = { 0 };
 	size_t todo, acted;
 
-	if (plan_look(cmd->run, cmd->plan, &quiet, &todo, err) != 0)
+	if (units_look(cmd->units, cmd->run, cmd->plan, &quiet, &todo,
+	    err) != 0)
 		return switch_rescue(cmd->run, cmd->plan, cmd->watch, err);
-	if (switch_apply(cmd->run, cmd->plan, cmd->run->conf->manual_switch,
-	    cmd->watch, &acted, err) != 0)
+	if (switch_apply(cmd->run, cmd->plan, cmd->units,
+	    cmd->run->conf->manual_switch, cmd->watch, &acted, err) != 0 ||
+	    job_cmd_conclude(cmd, err) != 0)
 		return -1;
 	conclude(cmd, acted);
 	return check_rejects(cmd, err);

@@ -9,6 +9,7 @@
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/switch.h"
+#include "flow/units.h"
 
 static void
 conclude(const struct job_cmd *cmd, const char *type, const char *key,
@@ -31,10 +32,11 @@ go_through(const struct job_cmd *cmd, struct err *err)
 	static const struct plan_watch quiet = { 0 };
 	size_t todo, acted;
 
-	if (plan_look(cmd->run, cmd->plan, &quiet, &todo, err) != 0)
-		return switch_rescue(cmd->run, cmd->plan, cmd->watch, err);
-	if (switch_apply(cmd->run, cmd->plan, false, cmd->watch, &acted,
+	if (units_look(cmd->units, cmd->run, cmd->plan, &quiet, &todo,
 	    err) != 0)
+		return switch_rescue(cmd->run, cmd->plan, cmd->watch, err);
+	if (switch_apply(cmd->run, cmd->plan, cmd->units, false, cmd->watch,
+	    &acted, err) != 0 || job_cmd_conclude(cmd, err) != 0)
 		return -1;
 	conclude(cmd, "switch", "acted", acted, "steps acted; the workers "
 	    "are switched");

@@ -12,16 +12,29 @@
 #include "flow/switch.h"
 #include "flow/worker.h"
 
+/* A worker stands and falls with its agent, where the job moves that. */
+static const void *
+unit_of(const struct conf_worker *worker)
+{
+	return worker->agent ? (const void *)worker->agent : worker;
+}
+
 void
 job_plan(struct plan *plan, const struct conf *conf)
 {
 	node_plan(plan, conf);
-	for (size_t i = 0; i < conf->n_agents; i++)
+	for (size_t i = 0; i < conf->n_agents; i++) {
+		plan->unit = &conf->agents[i];
 		agent_plan(plan, &conf->agents[i]);
-	for (size_t i = 0; i < conf->n_workers; i++)
+	}
+	for (size_t i = 0; i < conf->n_workers; i++) {
+		plan->unit = unit_of(&conf->workers[i]);
 		worker_plan(plan, &conf->workers[i]);
-	for (size_t i = 0; i < conf->n_workers; i++)
+	}
+	for (size_t i = 0; i < conf->n_workers; i++) {
+		plan->unit = unit_of(&conf->workers[i]);
 		worker_plan_switch(plan, &conf->workers[i]);
+	}
 }
 
 int
