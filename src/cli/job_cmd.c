@@ -5,6 +5,7 @@
 #include "cli/opt.h"
 #include "cli/show.h"
 #include "flow/job.h"
+#include "flow/node_lock.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/units.h"
@@ -33,6 +34,20 @@ job_cmd_run(const struct opt *opt,
 	units_clear(&units);
 	plan_clear(&plan);
 	run_close(cmd.run);
+	return rc;
+}
+
+int
+job_cmd_locked(const struct job_cmd *cmd,
+    int (*body)(const struct job_cmd *, struct err *), struct err *err)
+{
+	struct node_lock lock;
+	int rc;
+
+	if (node_lock_take(&lock, cmd->run, err) != 0)
+		return -1;
+	rc = body(cmd, err);
+	node_lock_drop(&lock, cmd->run);
 	return rc;
 }
 

@@ -28,6 +28,14 @@ int job_cmd_run(const struct opt *,
     MUST_CHECK;
 
 /*
+ * Call body with the node of the job locked (flow/node_lock.h): for what
+ * changes a host.  ERR_LOCKED: another job has it.
+ */
+int job_cmd_locked(const struct job_cmd *,
+    int (*body)(const struct job_cmd *, struct err *), struct err *)
+    MUST_CHECK;
+
+/*
  * The end of a command that goes on past what fails: list the failures, and
  * fail when there is one.
  */

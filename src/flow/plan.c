@@ -252,6 +252,22 @@ cancel_step(struct run *run, const struct step *step,
 }
 
 int
+plan_begun(struct run *run, const struct plan *plan, bool *out,
+    struct err *err)
+{
+	enum journal_state state;
+
+	*out = false;
+	for (size_t i = 0; i < plan->n_steps && !*out; i++) {
+		if (journal_step_state(run->journal, plan->steps[i].name,
+		    &state, err) != 0)
+			return -1;
+		*out = state == JOURNAL_BEGUN || state == JOURNAL_DONE;
+	}
+	return 0;
+}
+
+int
 plan_cancel_part(struct run *run, const struct plan *plan, size_t first,
     size_t end, const struct plan_watch *watch, size_t *undone,
     struct err *err)

@@ -145,6 +145,10 @@ int plan_apply_part(struct run *, const struct plan *, size_t first,
     size_t end, const struct plan_watch *, size_t *acted, size_t *at,
     struct err *) MUST_CHECK;
 
+/* Whether there is a step that plan_cancel would undo, by the journal. */
+int plan_begun(struct run *, const struct plan *, bool *out, struct err *)
+    MUST_CHECK;
+
 /* Undo, in reverse order, every step that the journal says was begun. */
 int plan_cancel(struct run *, const struct plan *, const struct plan_watch *,
     size_t *undone, struct err *) MUST_CHECK;
