@@ -152,7 +152,12 @@ leave(struct run *run, const struct plan *plan, struct units *units,
 	else
 		(void)rescue(run, plan, goes_on ? step->unit : NULL, watch,
 		    &stands, err);
-	return goes_on && !stands ? units_take(units, run, step, err) : -1;
+	if (!goes_on || stands)
+		return -1;
+	/* The others are to meet no line that was cut. */
+	if (err->kind == ERR_UNREACHABLE)
+		run_disconnect(run);
+	return units_take(units, run, step, err);
 }
 
 /* Units that have failed before anything was done. */
