@@ -83,5 +83,13 @@ def test_what_is_said_before_the_freeze_comes_too(bed, job, sanctumctl):
     assert verified.rc == 0, verified.out
     again = sanctumctl("apply", path)
     assert again.rc == 0 and "nothing to do" in again.out
+
+    # What has worked at the target is not taken away any more.
+    assert sanctumctl("reverse", path).rc == 0
+    source.say(agent_id, "said after the way back")
+    forth = sanctumctl("apply", path)
+    assert forth.rc == 0, forth.err
+    assert target("GET", f"/v1/agents/{there['id']}")["name"] == NAME
+    assert f"agent.{NAME}.import: " not in forth.out
     assert sanctumctl("cancel", path).rc == 0
     assert look.server(target) == before

@@ -158,7 +158,6 @@ def test_of_two_workers_the_other_one_is_moved(bed, make_live, cron, dst,
     done = sanctumctl("apply", job)
     assert done.rc == 0, done.err[-2000:]
     assert first.at(dst).processes() and not first.processes()
-    assert sanctumctl("verify", job).rc == 0
 
 
 def test_a_worker_that_only_sigkill_ends(make_move):
