@@ -21,7 +21,8 @@ struct step_kind;
  *     worker: freeze    nothing of the worker's comes after
  *     worker: delta     the source's listings are read on from their cursors.
  *                       As a rule nothing is new, which takes a second or
- *                       two.  Else the copy, which nobody knows yet, is taken
+ *                       two.  Else the source is read anew, since a turn
+ *                       writes the system row anew, too, and the copy, which nobody knows yet, is taken
  *                       away and imported again while the worker stands, once;
  *                       max_freeze bounds that, too
  *     ... install, fence
@@ -30,6 +31,9 @@ struct step_kind;
  *
  * When the freeze ends before the second import does, the next run makes that
  * one while the worker runs, and the rest to be caught up with is small.
+ *
+ * What is told by: ids of messages, and whole passages, blocks, identities.  An
+ * older row that somebody edits at the source is not; `verify' finds it.
  *
  * In the journal agent.NAME.compared is what was compared last and found the
  * same: the sum and number of its rows, "" while there is no such copy.
@@ -68,9 +72,9 @@ int agent_delta_forget(struct run *, const struct conf_agent *, struct err *)
 
 /*
  * Take the copy away, so that it can be imported again: secrets that a worker
- * has given it, then the agent; and read the source anew.  A block that others of the job share by now
- * stays, and what it has become is known still.  ERR_STALE when the copy has
- * its name: somebody may have talked to it.
+ * has given it, then the agent; and read the source anew.  A block that
+ * others of the job share by now stays, and what it has become is known still.
+ * ERR_STALE when the copy has its name: somebody may have talked to it.
  */
 int agent_delta_renew(struct run *, const struct conf_agent *, struct err *)
     MUST_CHECK;
