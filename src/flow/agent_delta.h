@@ -21,10 +21,10 @@ struct step_kind;
  *     worker: freeze    nothing of the worker's comes after
  *     worker: delta     the source's listings are read on from their cursors.
  *                       As a rule nothing is new, which takes a second or
- *                       two.  Else the source is read anew, since a turn
- *                       writes the system row anew, too, and the copy, which nobody knows yet, is taken
- *                       away and imported again while the worker stands, once;
- *                       max_freeze bounds that, too
+ *                       two.  Else the copy, which nobody knows yet, is taken
+ *                       away, the source read anew (a turn writes the system
+ *                       row anew, too) and imported again while the worker
+ *                       stands, once; max_freeze bounds that as well
  *     ... install, fence
  *     promote           only now, so that a copy with its name is whole
  *     worker: start
