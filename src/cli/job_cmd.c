@@ -11,7 +11,8 @@
 #include "flow/units.h"
 
 int
-job_cmd_run(const struct opt *opt,
+job_cmd_run_part(const struct opt *opt,
+    void (*make)(struct plan *, const struct conf *),
     int (*body)(const struct job_cmd *, struct err *), struct err *err)
 {
 	struct run_options options = {
@@ -28,7 +29,7 @@ job_cmd_run(const struct opt *opt,
 
 	if (run_open(opt->job, &options, &cmd.run, err) != 0)
 		return -1;
-	job_plan(&plan, cmd.run->conf);
+	make(&plan, cmd.run->conf);
 	units_init(&units, &plan);
 	rc = body(&cmd, err);
 	units_clear(&units);
@@ -65,4 +66,11 @@ job_cmd_conclude(const struct job_cmd *cmd, struct err *err)
 			    .text = unit->why.text });
 	}
 	return units_conclude(cmd->units, cmd->run, err);
+}
+
+int
+job_cmd_run(const struct opt *opt,
+    int (*body)(const struct job_cmd *, struct err *), struct err *err)
+{
+	return job_cmd_run_part(opt, job_plan, body, err);
 }
