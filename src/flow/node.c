@@ -12,3 +12,11 @@ node_plan(struct plan *plan, const struct conf *conf)
 		edge_plan(plan, &conf->edges[i]);
 	plan->n_node = plan->n_steps;
 }
+
+bool
+node_installs(const struct conf *conf, const struct conf_host *host)
+{
+	(void)conf;
+	(void)host;
+	return false;
+}

@@ -1,7 +1,10 @@
 #ifndef FLOW_NODE_H
 #define FLOW_NODE_H
 
+#include <stdbool.h>
+
 struct conf;
+struct conf_host;
 struct plan;
 
 /*
@@ -15,5 +18,8 @@ struct plan;
  *                           timer of backups
  */
 void node_plan(struct plan *, const struct conf *);
+
+/* Whether it has a step that installs packages there: `packages = install'. */
+bool node_installs(const struct conf *, const struct conf_host *);
 
 #endif /* !FLOW_NODE_H */
