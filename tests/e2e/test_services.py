@@ -1,0 +1,129 @@
+"""What starts a worker at its target, when that is ours.
+
+systemd and cron are real, the worker is the bed's stand-in, its server the
+bed's fake of Letta's routes.
+"""
+
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from bed import jobs
+from bed.paths import TOP
+from bed.wait import wait_for
+
+SYSTEMD = TOP / "templates/systemd"
+
+#: Values for a template of a unit; what it starts is on every host.
+VALUES = {
+    "name": "a1", "account": "sync", "directory": "/srv/agents/a1",
+    "tree": "/srv/agents/a1/broca", "python": "/usr/bin/python3",
+    "venv": "/usr", "interpreter": "/usr", "port": "8000",
+    "environment": "/etc/letta.env", "program": "/usr/bin/true",
+    "readonly": "/usr"}
+
+
+def job_here(path, host, live, account, **more):
+    """Job of a worker that goes to an account of its host."""
+    return jobs.write(path, [
+        jobs.job("workers", f"{live.name}-worker"),
+        jobs.host("node1", host),
+        jobs.letta("new", live.letta, jobs.TARGET_TOKEN),
+        jobs.worker(live.name, live, agent=live.agent, server="new",
+                    source="node1", account=account,
+                    to_path=f"/home/{account}/agents/{live.name}", **more)])
+
+
+@pytest.mark.parametrize("name", ["letta", "broca@", "smcp@"])
+def test_a_unit_is_hardened_and_sound(machine, name):
+    text = re.sub(r"@\{(\w+)\}", lambda m: VALUES[m[1]],
+                  (SYSTEMD / f"{name}.service.in").read_text())
+    at = f"/root/{name.replace('@', '@a1')}.service"
+    machine.path(at).write_text(text)
+    machine.run(["systemd-analyze", "security", "--offline=true",
+                 "--threshold=20", "--no-pager", at])
+    done = machine.run(["systemd-analyze", "verify", "--man=no", at])
+    assert done.stdout + done.stderr == ""
+    machine.run(["rm", at])
+
+
+def confined(machine, pid, user, script):
+    """Run a shell where a process of a unit lives; True: it succeeds."""
+    return machine.run(["nsenter", "-t", pid, "-m", "runuser", "-u", user,
+                        "--", "sh", "-c", script], check=False).returncode == 0
+
+
+def test_a_worker_gets_units_of_ours(machine, make_unit_live, sanctumctl,
+                                     tmp_path):
+    live = make_unit_live()
+    old = f"broca-{live.name}.service"
+    unit, smcp = (f"{tree}@{live.name}.service" for tree in ("broca", "smcp"))
+    account = f"u{live.name}"
+    machine.unit(old, live.unit)
+    live.wait_up()
+    job = job_here(tmp_path / "move.conf", machine, live, account,
+                   supervisor="systemd")
+    moved = live.at(machine, f"/home/{account}/agents/{live.name}")
+    planned = sanctumctl("plan", job)
+    assert planned.rc == 4 and f"account {account}" in planned.out
+    said = live.say(2)
+    live.wait_answered(said)
+    done = sanctumctl("apply", job)
+    assert done.rc == 0, done.err + done.out
+    assert machine.unit_state(unit) == ("active", "enabled")
+    # It did not run before.
+    assert machine.unit_state(smcp) == ("inactive", "enabled")
+    assert machine.run(["find", moved.home, "!", "-user", account, "!",
+                        "-name", ".sanctumctl-*"]).stdout == ""
+    said += moved.say(2)
+    moved.wait_answered(said)
+    moved.check(said)
+    again = sanctumctl("apply", job)
+    assert again.rc == 0 and "nothing to do" in again.out
+
+    # Its directory is all that it can write, and its home all that it sees.
+    pid = machine.systemctl("show", "-p", "MainPID", "--value", unit)
+    assert confined(machine, pid, account, f"touch {moved.home}/broca/x")
+    for path in ("/srv/x", "/etc/x", f"/home/{account}/x", "/var/lib/x"):
+        assert not confined(machine, pid, account, f"touch {path}"), path
+    # An empty place of its own stands there instead.
+    confined(machine, pid, account, "touch /root/x /tmp/x")
+    assert not machine.path("/root/x").exists()
+    assert not machine.path("/tmp/x").exists()
+    assert not confined(machine, pid, account, f"ls {live.home}")
+    machine.run(["rm", f"{moved.home}/broca/x"])
+
+    # Killed, with a pid file left that names a stranger, it is back.
+    first = moved.processes()
+    moved.signal(signal.SIGKILL)
+    moved.path.joinpath("broca/run/broca.pid").write_text("1")
+    wait_for("its unit starts it again", lambda: moved.processes() and
+             moved.processes() != first)
+    said += moved.say(1)
+    moved.wait_answered(said)
+    log = machine.run(["journalctl", "-q", "-o", "cat", "-u", unit]).stdout
+    assert "Application started successfully" in log
+
+    # SMCP, too: its environment is its .env, which has lines of `export'.
+    machine.systemctl("start", smcp)
+    wait_for("SMCP", moved.smcp_processes)
+    pid = machine.systemctl("show", "-p", "MainPID", "--value", smcp)
+    env = machine.run(["cat", f"/proc/{pid}/environ"]).stdout.split("\0")
+    assert f"LETTA_AGENT_ID={live.agent}" in env
+    machine.systemctl("stop", smcp)
+
+    back = sanctumctl("reverse", job)
+    assert back.rc == 0, back.err
+    assert machine.unit_state(old)[0] == "active"
+    live.wait_up()
+    gone = sanctumctl("cancel", job)
+    assert gone.rc == 0, gone.err
+    left = machine.run(["find", "/etc/systemd", "-name", "*sanctumctl*", "-o",
+                        "-name", f"*{live.name}*"]).stdout
+    assert sorted(left.split()) == [
+        f"/etc/systemd/system/{old}",
+        f"/etc/systemd/system/multi-user.target.wants/{old}"]
+    assert machine.run(["id", account], check=False).returncode != 0
+    assert not machine.path(f"/home/{account}").exists()
