@@ -13,20 +13,25 @@
 
 /* What a host must have for a kind, and what is to be done about it. */
 static const struct {
-	const char *test, *cure;
+	const char *program, *test, *cure;
 } needs[] = {
-	[SUPERVISOR_NONE] = { NULL, NULL },
+	[SUPERVISOR_NONE] = { NULL, NULL, NULL },
 	[SUPERVISOR_CRON] = { "command -v crontab",
+	    "command -v crontab",
 	    "no cron: install it there" },
-	[SUPERVISOR_SYSTEMD] = { "[ -d /run/systemd/system ]",
+	[SUPERVISOR_SYSTEMD] = { "command -v systemctl",
+	    "[ -d /run/systemd/system ]",
 	    "systemd is not its first process" },
-	[SUPERVISOR_SUPERVISORD] = { "command -v supervisorctl && { "
+	[SUPERVISOR_SUPERVISORD] = { "command -v supervisord",
+	    "command -v supervisorctl && { "
 	    "[ -d /etc/supervisor/conf.d ] || [ -d /etc/supervisord.d ] || "
 	    "[ -d /etc/supervisor.d ]; }",
 	    "no supervisord: install the package supervisor there" },
 	[SUPERVISOR_PM2] = { "command -v pm2",
+	    "command -v pm2",
 	    "no pm2: install it there" },
 	[SUPERVISOR_SCREEN] = { "command -v screen",
+	    "command -v screen",
 	    "no screen: install it there" },
 };
 
@@ -45,15 +50,19 @@ ask(struct host *to, const char *test, bool *out, struct err *err)
 	return rc;
 }
 
+/* brings: apt will install it, unless it is there and not as it must be. */
 static int
 need(const struct conf_worker *worker, struct host *to,
-    enum supervisor_kind kind, struct err *err)
+    enum supervisor_kind kind, bool brings, struct err *err)
 {
-	bool there = true;
+	bool there = true, program = true;
 
 	if (needs[kind].test && ask(to, needs[kind].test, &there, err) != 0)
 		return -1;
-	if (there)
+	if (!there && brings && ask(to, needs[kind].program, &program, err)
+	    != 0)
+		return -1;
+	if (there || !program)
 		return 0;
 	return err_set(err, ERR_MISSING, "%s would be started there by %s, "
 	    "and %s has %s, or choose another one with `supervisor' in "
@@ -72,7 +81,8 @@ need_as_found(const struct conf_worker *worker, struct host *to,
 
 	for (size_t i = 0; i < source->n; i++) {
 		kind = source->list[i].kind;
-		if (!asked[kind] && need(worker, to, kind, err) != 0)
+		if (!asked[kind] && need(worker, to, kind, false,
+		    err) != 0)
 			return -1;
 		asked[kind] = true;
 	}
@@ -109,13 +119,13 @@ worker_service_check(struct run *run, const struct conf_worker *worker,
 		return -1;
 	switch (worker->supervisor) {
 	case CONF_SUPERVISOR_SYSTEMD:
-		return need(worker, to, SUPERVISOR_SYSTEMD, err);
+		return need(worker, to, SUPERVISOR_SYSTEMD, false, err);
 	case CONF_SUPERVISOR_CRON:
-		return comes ? 0 : need(worker, to, SUPERVISOR_CRON, err) != 0
-		    ? -1 : need(worker, to, SUPERVISOR_SCREEN, err);
+		if (need(worker, to, SUPERVISOR_CRON, comes, err) != 0)
+			return -1;
+		return need(worker, to, SUPERVISOR_SCREEN, comes, err);
 	case CONF_SUPERVISOR_SUPERVISORD:
-		return comes ? 0 :
-		    need(worker, to, SUPERVISOR_SUPERVISORD, err);
+		return need(worker, to, SUPERVISOR_SUPERVISORD, comes, err);
 	default:
 		return 0;
 	}

@@ -6,15 +6,16 @@ bed's fake of Letta's routes.
 
 import re
 import signal
-from pathlib import Path
 
 import pytest
 
 from bed import jobs
 from bed.paths import TOP
+from bed.supervisors import Cron, Supervisord
 from bed.wait import wait_for
 
 SYSTEMD = TOP / "templates/systemd"
+SUPERVISORS = {"cron": Cron, "supervisord": Supervisord}
 
 #: Values for a template of a unit; what it starts is on every host.
 VALUES = {
@@ -127,3 +128,52 @@ def test_a_worker_gets_units_of_ours(machine, make_unit_live, sanctumctl,
         f"/etc/systemd/system/multi-user.target.wants/{old}"]
     assert machine.run(["id", account], check=False).returncode != 0
     assert not machine.path(f"/home/{account}").exists()
+
+
+@pytest.mark.parametrize("kind", ["cron", "supervisord"])
+def test_a_worker_gets_another_supervisor(bed, make_live, cron, dst, kind,
+                                          sanctumctl, tmp_path):
+    live = make_live()
+    moved = live.at(dst)
+    cron.set(live.crontab_line)
+    live.start()
+    job = jobs.live_job(tmp_path / "move.conf", bed, live, trees="broca",
+                        supervisor=kind)
+    before = dst.run(["crontab", "-l"], check=False).stdout
+    if kind == "supervisord":
+        # Nothing is stopped for what could not be started.
+        dst.run(["mv", "/etc/supervisor/conf.d", "/etc/supervisor/x"])
+        refused = sanctumctl("plan", job)
+        dst.run(["mv", "/etc/supervisor/x", "/etc/supervisor/conf.d"])
+        assert refused.rc == 1 and live.processes()
+        assert "no supervisord" in refused.err
+    with SUPERVISORS[kind](dst) as there:
+        said = live.say(2)
+        live.wait_answered(said)
+        done = sanctumctl("apply", job)
+        assert done.rc == 0, done.err + done.out
+        said += moved.say(2)
+        moved.wait_answered(said)
+        if kind == "cron":
+            assert (f"* * * * * {moved.home}/.sanctumctl-start-broca.sh >>"
+                    f"~/logs/{live.name}-broca-cron.log 2>&1"
+                    in there.text().splitlines())
+            # One that was killed is back within a minute; two there are not.
+            moved.path.joinpath("broca/run/broca.pid").write_text("1")
+            moved.signal(signal.SIGKILL)
+            wait_for("cron starts it again", moved.processes)
+            there.wait_minutes(2)
+        else:
+            assert there.state(f"broca-{live.name}") == "RUNNING"
+        assert len(moved.processes()) == 1
+        assert "Application started" in (moved.path /
+                                         "broca.log").read_text()
+        assert sanctumctl("verify", job).rc == 0
+        back = sanctumctl("reverse", job)
+        assert back.rc == 0, back.err
+        assert not moved.processes()
+        assert dst.run(["crontab", "-l"], check=False).stdout == before
+        assert dst.run(["find", "/etc/supervisor/conf.d", "-name",
+                        f"*{live.name}*"]).stdout == ""
+    live.wait_up()
+    live.check(said)
