@@ -168,13 +168,13 @@ resolve(struct host *host, const char *pattern, char **out, struct err *err)
 }
 
 static int
-install(struct host *host, const char *const *names, bool download,
-    struct err *err)
+run_on(struct host *host, const char *verb, const char *const *names,
+    bool download, struct err *err)
 {
 	const char *argv[NAMES_MAX + 16] = { "env", "LC_ALL=C",
 	    "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", "-o",
 	    "Dpkg::Options::=--force-confold", "-o",
-	    "DPkg::Lock::Timeout=120", "--no-install-recommends", "install" };
+	    "DPkg::Lock::Timeout=120", "--no-install-recommends", verb };
 	size_t n = 12;
 
 	if (download)
@@ -183,7 +183,7 @@ install(struct host *host, const char *const *names, bool download,
 	for (size_t i = 0; names[i] && n < NAMES_MAX; i++)
 		argv[n++] = names[i];
 	argv[n] = NULL;
-	return apt(host, "install", argv, err);
+	return apt(host, verb, argv, err);
 }
 
 int
@@ -207,13 +207,19 @@ node_apt_install(struct host *host, const char *const *names,
 	if (rc == 0) {
 		log_info("%s: apt-get fetches %zu packages and what they "
 		    "need", host_name(host), n);
-		rc = install(host, plain, true, err);
+		rc = run_on(host, "install", plain, true, err);
 	}
 	if (rc == 0) {
 		log_info("%s: apt-get installs them", host_name(host));
-		rc = install(host, plain, false, err);
+		rc = run_on(host, "install", plain, false, err);
 	}
 	for (size_t i = 0; i < NODE_PACKAGES_MAX; i++)
 		free(made[i]);
 	return rc;
+}
+
+int
+node_apt_purge(struct host *host, const char *const *names, struct err *err)
+{
+	return run_on(host, "purge", names, false, err);
 }

@@ -278,6 +278,34 @@ packages_act(struct run *run, const struct step *step,
 	return rc;
 }
 
+static int
+forget_installed(struct run *run, const struct conf_host *on,
+    struct err *err)
+{
+	char *key = run_key("node", on->name, "installed");
+	int rc = journal_put(run->journal, key, "", err);
+
+	free(key);
+	return rc;
+}
+
+/* Each name of a list with one blank between. */
+static int
+purge(struct host *host, const char *list, struct err *err)
+{
+	const char *names[NODE_PACKAGES_MAX + 1] = { NULL };
+	char *words = mem_strdup(list), *save = NULL, *word;
+	size_t n = 0;
+	int rc;
+
+	for (word = strtok_r(words, " ", &save);
+	    word && n < NODE_PACKAGES_MAX; word = strtok_r(NULL, " ", &save))
+		names[n++] = word;
+	rc = node_apt_purge(host, names, err);
+	free(words);
+	return rc;
+}
+
 /* By now others may use them: a package is not a file of ours. */
 static int
 packages_undo(struct run *run, const struct step *step,
@@ -292,10 +320,15 @@ packages_undo(struct run *run, const struct step *step,
 		rc = lift_policy(run, &p, err);
 	if (rc == 0)
 		rc = journal_get(run->journal, key, &list, err);
+	if (rc == 0 && list && *list && run->purge)
+		rc = purge(p.host, list, err);
 	if (rc == 0 && list && *list)
-		plan_say(note, '-', "packages stay on %s, since others may "
-		    "use them by now: apt-get purge %s takes them away",
+		plan_say(note, '-', run->purge ? "packages taken away from "
+		    "%s: %s" : "packages stay on %s, since others may use "
+		    "them by now: %s (`uninstall --purge' takes them away)",
 		    on->name, list);
+	if (rc == 0 && run->purge)
+		rc = forget_installed(run, on, err);
 	free(list);
 	free(key);
 	packages_close(&p);

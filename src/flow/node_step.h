@@ -58,4 +58,8 @@ int node_needs(struct run *, const struct conf_host *, struct host *,
 int node_apt_install(struct host *, const char *const *names, struct err *)
     MUST_CHECK;
 
+/* The same the other way: their settings go, too; what they need stays. */
+int node_apt_purge(struct host *, const char *const *names, struct err *)
+    MUST_CHECK;
+
 #endif /* !FLOW_NODE_STEP_H */
