@@ -4,8 +4,11 @@ systemd and cron are real, the worker is the bed's stand-in, its server the
 bed's fake of Letta's routes.
 """
 
+import os
 import re
 import signal
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -177,3 +180,127 @@ def test_a_worker_gets_another_supervisor(bed, make_live, cron, dst, kind,
                         f"*{live.name}*"]).stdout == ""
     live.wait_up()
     live.check(said)
+
+
+#: What stands for a Letta server: `letta server --host A --port P'.
+LETTA = """\
+#!/usr/bin/python3
+import http.server, os, sys
+words = sys.argv
+assert words[1] == "server" and words[2:4] == ["--host", "127.0.0.1"]
+if os.environ.get("FAIL"):
+    sys.exit("no database")
+http.server.HTTPServer((words[3], int(words[5])),
+                       http.server.SimpleHTTPRequestHandler).serve_forever()
+"""
+
+
+class Hand:
+    """service_hand on one host, whose letta1 is a unit."""
+
+    NAME = "letta1.service"
+
+    def __init__(self, host, folder, program):
+        self.host, self.program = host, Path(program).parent
+        self.faults = Path(os.environ.get("SANCTUMCTL_FAULTS") or
+                           TOP / "build/faults/sanctumctl").parent
+        self.state = folder / "state"
+        self.job = jobs.write(folder / "hand.conf", [
+            jobs.job("workers", "hand"), jobs.host("there", host),
+            ("letta new", {"url": "http://127.0.0.1:8283"}),
+            ("worker x", {"from": "there:/srv/a", "to": "there:/srv/b",
+                          "agent": "agent-" + "1" * 8 + "-1111-4111-8111-"
+                          + "1" * 12, "server": "new"})])
+        host.run(["sh", "-c", "useradd -r letta1; mkdir -p /opt/letta1/bin"
+                  " /var/lib/letta1; chown letta1 /var/lib/letta1;"
+                  " echo A=1 >/etc/letta1.env; chmod 600 /etc/letta1.env"])
+        self.path("/opt/letta1/bin/letta").write_text(LETTA)
+        self.path("/opt/letta1/bin/letta").chmod(0o755)
+
+    def path(self, name):
+        return self.host.path(name)
+
+    def __call__(self, verb, word="1", rc=0, stop=None, count=None):
+        built = self.faults if stop or count else self.program
+        done = subprocess.run(
+            [str(built / "tests/unit/service_hand"), str(self.state),
+             str(self.job), verb, word], text=True, capture_output=True,
+            timeout=120, env={
+                **jobs.environment(),
+                "SANCTUMCTL_REMOTE": str(built / "sanctumctl-remote"),
+                **({"SANCTUMCTL_FAULT_STOP": str(stop)} if stop else {}),
+                **({"SANCTUMCTL_FAULT_COUNT": str(count)} if count else {})})
+        if stop:
+            return done.returncode
+        assert done.returncode == rc, done.stderr + done.stdout
+        return done.stdout.splitlines() if rc == 0 else done.stderr
+
+    def pid(self):
+        return self.host.systemctl("show", "-p", "MainPID", "--value",
+                                   self.NAME)
+
+
+@pytest.fixture
+def hand(machine, tmp_path, program_path):
+    made = Hand(machine, tmp_path, program_path)
+    yield made
+    machine.remove_unit(made.NAME)
+    machine.run(["sh", "-c", "userdel letta1; rm -rf /opt/letta1"
+                 " /var/lib/letta1 /etc/letta1.env"], check=False)
+
+
+def test_a_service_is_brought_up_and_taken_back(hand, machine):
+    assert hand("look")[0] == "systemd no"
+    assert hand("up")[0] == "systemd yes"
+    assert machine.unit_state(hand.NAME) == ("active", "enabled")
+    first = hand.pid()
+    assert hand("up")[0] == "systemd no" and hand.pid() == first
+    assert hand("look")[0] == "systemd yes"
+    # Another environment, another text.
+    assert hand("up", "2")[0] == "systemd yes" and hand.pid() != first
+    at = machine.path(f"/etc/systemd/system/{hand.NAME}")
+    at.write_text(at.read_text().replace("RestartSec=5", "RestartSec=6"))
+    drifted = hand("look", "2")
+    assert drifted[0] == "systemd no" and "-RestartSec=6" in drifted
+    assert hand("up", "2")[0] == "systemd yes"
+    assert hand("look", "2")[0] == "systemd yes"
+    machine.path("/etc/letta1.env").write_text("FAIL=1\n")
+    assert "no database" in hand("up", "3", rc=1)
+    assert hand("look", "3")[0] == "systemd no"
+    assert hand("down", "3")[0] == "systemd no"
+    assert not at.exists()
+    assert machine.unit_state(hand.NAME)[1] != "enabled"
+    assert hand("down", "3")[0] == "systemd no"
+
+
+def test_a_service_of_somebody_else_comes_back(hand, machine):
+    text = ("[Service]\nExecStart=/usr/bin/sleep 1000\n[Install]\n"
+            "WantedBy=multi-user.target\n")
+    machine.unit(hand.NAME, text)
+    at = machine.path(f"/etc/systemd/system/{hand.NAME}")
+    hand("up")
+    assert at.read_text() != text
+    hand("down")
+    assert at.read_text() == text
+    assert machine.unit_state(hand.NAME) == ("active", "enabled")
+    exe = machine.run(["readlink", f"/proc/{hand.pid()}/exe"]).stdout
+    assert exe.strip().endswith("sleep")
+    assert hand("ensure", "letta1") == ["no"]
+    machine.systemctl("stop", hand.NAME)
+    assert hand("ensure", "letta1") == ["yes"]
+    assert "no service" in hand("ensure", "nothing-of-the-kind", rc=1)
+
+
+def test_a_service_is_met_half_way(hand, machine):
+    """Killed in up or in down, the same call ends it."""
+    for stop in ("service_file", "service_systemctl"):
+        assert hand("up", stop, stop=stop) == 99
+        hand("up", stop)
+        assert hand("look", stop)[0] == "systemd yes", stop
+    at = machine.path(f"/etc/systemd/system/{hand.NAME}")
+    for stop in ("service_systemctl", "service_file_undone"):
+        assert hand("down", "1", stop=stop) == 99
+        hand("down")
+        assert not at.exists(), stop
+        assert machine.unit_state(hand.NAME)[0] != "active", stop
+        hand("up")
