@@ -195,6 +195,14 @@ http.server.HTTPServer((words[3], int(words[5])),
 """
 
 
+def faults():
+    """Path of a program with fault points."""
+    path = Path(os.environ.get("SANCTUMCTL_FAULTS") or
+                TOP / "build/faults/sanctumctl")
+    assert path.is_file(), f"{path} is not built"
+    return path
+
+
 class Hand:
     """service_hand on one host, whose letta1 is a unit."""
 
@@ -202,8 +210,7 @@ class Hand:
 
     def __init__(self, host, folder, program):
         self.host, self.program = host, Path(program).parent
-        self.faults = Path(os.environ.get("SANCTUMCTL_FAULTS") or
-                           TOP / "build/faults/sanctumctl").parent
+        self.faults = faults().parent
         self.state = folder / "state"
         self.job = jobs.write(folder / "hand.conf", [
             jobs.job("workers", "hand"), jobs.host("there", host),
@@ -304,3 +311,82 @@ def test_a_service_is_met_half_way(hand, machine):
         assert not at.exists(), stop
         assert machine.unit_state(hand.NAME)[0] != "active", stop
         hand("up")
+
+
+#: What apt would do, in a host that shares /usr with this machine: screen is
+#: hidden there, and installing it is to show it again.
+APT = """\
+#!/bin/sh
+echo "$*" >>/root/apt.log
+case " $* " in
+*" update "*)
+	if rmdir /root/locked 2>/dev/null; then
+		echo "E: Could not get lock /var/lib/apt/lists/lock." >&2
+		exit 100
+	fi ;;
+*" --download-only "*)
+	if rmdir /root/offline 2>/dev/null; then
+		echo "E: Failed to fetch screen: 404 Not Found" >&2
+		exit 100
+	fi ;;
+*" install "*)
+	/usr/sbin/policy-rc.d screen start
+	echo "policy $?" >>/root/apt.log
+	umount /usr/bin/screen ;;
+esac
+"""
+
+
+@pytest.fixture
+def without_screen(dst):
+    """dst without screen, and with an apt and a dpkg of its own."""
+    dst.run(["sh", "-c", "mkdir -p /root/bin /mnt/own/sbin /mnt/own/work"
+             " && mount -t overlay -o lowerdir=/usr/sbin,upperdir="
+             "/mnt/own/sbin,workdir=/mnt/own/work overlay /usr/sbin"
+             " && rm -f /usr/sbin/policy-rc.d"
+             " && mount --bind /dev/null /usr/bin/screen"])
+    for name, text in (("apt-get", APT),
+                       ("dpkg-query", "#!/bin/sh\nexit 1\n")):
+        dst.path(f"/root/bin/{name}").write_text(text)
+        dst.path(f"/root/bin/{name}").chmod(0o755)
+    dst.path("/root/.bashrc").write_text("PATH=/root/bin:$PATH\n")
+    yield dst
+    dst.run(["sh", "-c", "umount /usr/bin/screen 2>/dev/null; umount"
+             " /usr/sbin; rm -rf /root/bin /root/.bashrc /root/apt.log"
+             " /root/locked /root/offline"])
+
+
+def test_packages_come_with_nothing_started(bed, make_live, without_screen,
+                                            sanctumctl, tmp_path):
+    """The apt is a stand-in: tests of a bare host have the real one."""
+    dst, live = without_screen, make_live()
+    policy = dst.path("/usr/sbin/policy-rc.d")
+    text = jobs.live_job(tmp_path / "move.conf", bed, live, trees="broca",
+                         keys={"switch": "manual"},
+                         supervisor="cron").read_text()
+    job = tmp_path / "move.conf"
+    job.write_text(text.replace("[host node1]\n",
+                                "[host node1]\npackages = check\n"))
+    checked = sanctumctl("plan", job)
+    assert checked.rc == 1 and "apt-get install screen" in checked.err
+    job.write_text(text)
+    planned = sanctumctl("plan", job)
+    assert "+ node.node1.packages: apt-get install screen" in planned.out
+    dst.run(["mkdir", "/root/locked", "/root/offline"])
+    failed = sanctumctl("apply", job)
+    assert failed.rc == 1 and "404 Not Found" in failed.err
+    assert "another apt or dpkg is at work" in failed.err
+    assert not policy.exists()
+    # One that a killed run has left is taken away.
+    killed = sanctumctl("apply", job, program=faults(),
+                        env={"SANCTUMCTL_FAULT_STOP": "node_policy"})
+    assert killed.rc == 99 and policy.exists()
+    done = sanctumctl("apply", job)
+    assert done.rc == 0, done.err
+    log = dst.path("/root/apt.log").read_text()
+    assert "policy 101" in log and not policy.exists()
+    assert sanctumctl("apply", job).rc == 0
+    assert dst.path("/root/apt.log").read_text() == log
+    gone = sanctumctl("cancel", job)
+    assert gone.rc == 0 and "packages stay on node1" in gone.out
+    assert "screen" in gone.out
