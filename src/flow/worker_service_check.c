@@ -1,8 +1,12 @@
 #include "base/base.h"
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
+#include "core/dotenv.h"
+#include "core/env_lint.h"
 #include "flow/node.h"
 #include "flow/run.h"
 #include "flow/supervisor_kind.h"
@@ -102,6 +106,55 @@ need_root(const struct conf_worker *worker, struct host *to, struct err *err)
 	    worker->to_host->name, worker->to_host->name);
 }
 
+/* Names no value: the row has none. */
+static int
+refuse_row(void *ctx, const struct env_lint_row *row, struct err *err)
+{
+	const char *path = ctx;
+
+	if (row->verdicts[ENV_SH] != ENV_FAILS)
+		return 0;
+	return err_set(err, ERR_DATA, "%s:%zu: %s: the shell that is to start "
+	    "SMCP on the target cannot read it: %s; `sanctumctl worker env "
+	    "lint' says more", path, row->line, row->key,
+	    row->whys[ENV_SH] ? row->whys[ENV_SH] : "not an assignment");
+}
+
+/* What it was started by at the source may have read it in another way. */
+static int
+check_smcp_env(struct run *run, const struct conf_worker *worker,
+    struct err *err)
+{
+	char *path = mem_printf("%s/smcp/.env", worker->from_path);
+	char *shown = mem_printf("%s:%s", worker->from_host->name, path);
+	struct buf text = BUF_INIT(DOTENV_MAX_BYTES);
+	struct env_lint_result result;
+	struct host *from;
+	int rc = run_host(run, worker->from_host, &from, err);
+
+	if (rc == 0 && host_read(from, path, &text, NULL, err) != 0) {
+		rc = err->kind == ERR_MISSING ? 0 : -1;
+		if (rc == 0)
+			err_clear(err);
+	} else if (rc == 0)
+		rc = env_lint(buf_cstr(&text), text.len, refuse_row, shown,
+		    &result, err);
+	buf_wipe(&text);
+	free(shown);
+	free(path);
+	return rc;
+}
+
+static bool
+has_smcp(const struct conf_worker *worker)
+{
+	for (const char *const *tree = worker->trees; *tree; tree++) {
+		if (str_eq(*tree, "smcp"))
+			return true;
+	}
+	return false;
+}
+
 int
 worker_service_check(struct run *run, const struct conf_worker *worker,
     const struct supervisors *source, bool later, struct err *err)
@@ -115,7 +168,8 @@ worker_service_check(struct run *run, const struct conf_worker *worker,
 		return -1;
 	if (worker->supervisor == CONF_SUPERVISOR_AUTO)
 		return need_as_found(worker, to, source, err);
-	if (need_root(worker, to, err) != 0)
+	if (need_root(worker, to, err) != 0 ||
+	    (has_smcp(worker) && check_smcp_env(run, worker, err) != 0))
 		return -1;
 	switch (worker->supervisor) {
 	case CONF_SUPERVISOR_SYSTEMD:

@@ -70,6 +70,12 @@ def test_a_worker_gets_units_of_ours(machine, make_unit_live, sanctumctl,
     job = job_here(tmp_path / "move.conf", machine, live, account,
                    supervisor="systemd")
     moved = live.at(machine, f"/home/{account}/agents/{live.name}")
+    env = live.path / "smcp/.env"
+    text = env.read_text()
+    env.write_text(text + "A B\n")
+    refused = sanctumctl("plan", job)
+    assert refused.rc == 1 and "smcp/.env" in refused.err
+    env.write_text(text)
     planned = sanctumctl("plan", job)
     assert planned.rc == 4 and f"account {account}" in planned.out
     said = live.say(2)
