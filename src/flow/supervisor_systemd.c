@@ -500,8 +500,9 @@ is_linked(struct host *host, const char *path)
 	return linked;
 }
 
+/* Files and linked files of some directories of one manager. */
 static void
-look_in(struct supervisor_look *look, const char *dir,
+look_in(struct supervisor_look *look, const char *const *dirs,
     const struct account *account, bool of_user)
 {
 	static const char *const types[] = { "f", "l" };
@@ -509,7 +510,7 @@ look_in(struct supervisor_look *look, const char *dir,
 	char **files;
 
 	for (size_t t = 0; t < 2; t++) {
-		files = supervisor_files(look->host, dir, types[t],
+		files = supervisor_files_of(look->host, dirs, types[t],
 		    "*.service", &n);
 		for (size_t i = 0; i < n; i++) {
 			if (!str_ends(files[i], "@.service") &&
@@ -518,6 +519,15 @@ look_in(struct supervisor_look *look, const char *dir,
 		}
 		supervisor_files_free(files, n);
 	}
+}
+
+static void
+look_in_home(struct supervisor_look *look, const char *dir,
+    const struct account *account)
+{
+	const char *const dirs[] = { dir, NULL };
+
+	look_in(look, dirs, account, true);
 }
 
 /* Managers of users: our own, and as root those of /home. */
@@ -532,7 +542,7 @@ look_at_users(struct supervisor_look *look)
 	char *own = mem_printf("%s/" USER_UNITS, look->own.home);
 	int status;
 
-	look_in(look, own, &look->own, true);
+	look_in_home(look, own, &look->own);
 	if (look->own.uid == 0 && supervisor_run(look->host, argv, NULL, 0,
 	    &status, &dirs, NULL, &ignored) != 0)
 		log_warn("%s", ignored.text);
@@ -540,7 +550,7 @@ look_at_users(struct supervisor_look *look)
 		if (str_eq(dirs.data + at, own) || account_owner(look->host,
 		    dirs.data + at, &account, &ignored) != 0)
 			continue;
-		look_in(look, dirs.data + at, &account, true);
+		look_in_home(look, dirs.data + at, &account);
 		account_clear(&account);
 	}
 	buf_clear(&dirs);
@@ -551,13 +561,12 @@ static int
 find(struct supervisor_look *look, struct err *err)
 {
 	static const char *const dirs[] = { SYSTEM_UNITS,
-	    "/usr/local/lib/systemd/system", "/run/systemd/system" };
+	    "/usr/local/lib/systemd/system", "/run/systemd/system", NULL };
 	static char root[] = "root", home[] = "/root";
 	const struct account account = { .name = root, .home = home };
 
 	(void)err;
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++)
-		look_in(look, dirs[i], &account, false);
+	look_in(look, dirs, &account, false);
 	look_at_users(look);
 	return 0;
 }
