@@ -187,18 +187,24 @@ run_on(struct host *host, const char *verb, const char *const *names,
 }
 
 int
-node_apt_install(struct host *host, const char *const *names,
-    struct err *err)
+node_apt_update(struct host *host, struct err *err)
 {
 	static const char *const update[] = { "env", "LC_ALL=C", "apt-get",
 	    "-q", "-o", "APT::Update::Error-Mode=any", "update", NULL };
+
+	log_info("%s: apt-get update", host_name(host));
+	return apt(host, "update", update, err);
+}
+
+int
+node_apt_install(struct host *host, const char *const *names,
+    struct err *err)
+{
 	const char *plain[NODE_PACKAGES_MAX + 1] = { NULL };
 	char *made[NODE_PACKAGES_MAX] = { NULL };
 	size_t n = 0;
-	int rc;
+	int rc = 0;
 
-	log_info("%s: apt-get update", host_name(host));
-	rc = apt(host, "update", update, err);
 	for (; rc == 0 && names[n] && n < NODE_PACKAGES_MAX; n++) {
 		if (strchr(names[n], '*'))
 			rc = resolve(host, names[n], &made[n], err);

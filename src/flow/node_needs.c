@@ -86,10 +86,8 @@ add_letta(struct list *list, const struct conf_letta *letta)
 		return;
 	add(list, "python3-venv", NULL);
 	add(list, "ca-certificates", NULL);
-	if (!letta->database.ref) {
-		add(list, "postgresql", NULL);
+	if (!letta->database.ref)
 		add(list, "postgresql-*-pgvector", NULL);
-	}
 	if (!letta->redis)
 		add(list, "redis-server", "redis-server");
 }

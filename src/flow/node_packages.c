@@ -32,7 +32,7 @@ struct packages {
 	struct host *host;
 	struct node_package needs[NODE_PACKAGES_MAX];
 	const char *missing[NODE_PACKAGES_MAX + 1];	/* NULL-ended */
-	size_t n_missing;
+	size_t n_needs, n_missing;
 	struct host_file policy;
 	char *policy_key, *policy_text;
 	bool left;		/* a policy of ours, by a run that was killed */
@@ -46,13 +46,22 @@ packages_close(struct packages *p)
 	free(p->policy_text);
 }
 
-/* Lines "installed NAME" and "program NAME" of what is there. */
+/*
+ * Names of what is there; a pattern of which apt knows nothing is not needed.
+ * An apt that was never updated knows nothing at all: packages_act asks again.
+ */
 static const char ask_host[] =
+    "PATH=$PATH:/usr/sbin:/sbin\n"
     "while [ $# -gt 0 ]; do\n"
-    "	dpkg-query -W -f '${db:Status-Status}\\n' \"$1\" 2>/dev/null |\n"
-    "	    grep -qx installed && echo \"$1\" ||\n"
-    "	    { [ -n \"$2\" ] && PATH=$PATH:/usr/sbin:/sbin command -v \"$2\" "
-    ">/dev/null && echo \"$1\"; }\n"
+    "	if dpkg-query -W -f '${db:Status-Status}\\n' \"$1\" 2>/dev/null |\n"
+    "	    grep -qx installed; then\n"
+    "		echo \"$1\"\n"
+    "	elif [ -n \"$2\" ]; then\n"
+    "		command -v \"$2\" >/dev/null && echo \"$1\"\n"
+    "	elif [ \"${1%\\**}\" != \"$1\" ]; then\n"
+    "		apt-cache pkgnames \"${1%%\\**}\" 2>/dev/null | grep -qx -- "
+    "\"${1%%\\**}[0-9]*${1##*\\*}\" || echo \"$1\"\n"
+    "	fi\n"
     "	shift 2\n"
     "done\n"
     "exit 0\n";
@@ -72,7 +81,7 @@ has_line(const char *text, const char *line)
 }
 
 static int
-find_missing(struct packages *p, size_t n, struct err *err)
+find_missing(struct packages *p, struct err *err)
 {
 	const char *argv[2 * NODE_PACKAGES_MAX + 5] = { "sh", "-c", ask_host,
 	    "sh" };
@@ -81,17 +90,19 @@ find_missing(struct packages *p, size_t n, struct err *err)
 	size_t at = 4;
 	int rc;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < p->n_needs; i++) {
 		argv[at++] = p->needs[i].name;
 		argv[at++] = p->needs[i].program ? p->needs[i].program : "";
 	}
 	argv[at] = NULL;
 	proc_result_init(&result, LIST_MAX);
 	rc = host_ask(p->host, &spec, &result, err);
-	for (size_t i = 0; rc == 0 && i < n; i++) {
+	p->n_missing = 0;
+	for (size_t i = 0; rc == 0 && i < p->n_needs; i++) {
 		if (!has_line(buf_cstr(&result.out), p->needs[i].name))
 			p->missing[p->n_missing++] = p->needs[i].name;
 	}
+	p->missing[p->n_missing] = NULL;
 	proc_result_clear(&result);
 	return rc;
 }
@@ -101,7 +112,6 @@ packages_open(struct run *run, const struct conf_host *on,
     struct packages *p, struct err *err)
 {
 	char *kept = NULL;
-	size_t n = 0;
 	int rc;
 
 	*p = (struct packages){ .on = on };
@@ -109,9 +119,10 @@ packages_open(struct run *run, const struct conf_host *on,
 	p->policy_text = mem_printf(POLICY_TEXT, run->mark);
 	rc = run_host(run, on, &p->host, err);
 	if (rc == 0)
-		rc = node_needs(run, on, p->host, p->needs, &n, err);
+		rc = node_needs(run, on, p->host, p->needs, &p->n_needs,
+		    err);
 	if (rc == 0)
-		rc = find_missing(p, n, err);
+		rc = find_missing(p, err);
 	if (rc == 0)
 		rc = host_file_read(&p->policy, run, on, p->policy_key,
 		    POLICY, err);
@@ -225,6 +236,12 @@ install(struct run *run, struct packages *p, struct err *err)
 		    strlen(p->policy_text), &meta, err);
 	fault_point("node_policy");
 	if (rc == 0)
+		rc = node_apt_update(p->host, err);
+	if (rc == 0)
+		rc = find_missing(p, err);
+	if (rc == 0)
+		rc = note_installed(run, p, err);
+	if (rc == 0)
 		rc = node_apt_install(p->host, p->missing, err);
 	if (lift_policy(run, p, &second) == 0)
 		return rc;
@@ -260,8 +277,6 @@ packages_act(struct run *run, const struct step *step,
 
 	if (rc == 0)
 		rc = check(&p, err);
-	if (rc == 0)
-		rc = note_installed(run, &p, err);
 	if (rc == 0 && p.n_missing > 0)
 		rc = install(run, &p, err);
 	else if (rc == 0)

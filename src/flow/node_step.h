@@ -38,8 +38,8 @@ bool node_has_backup(const struct conf *, const struct conf_host *);
  * source is as good.
  */
 struct node_package {
-	const char *name;	/* "nginx"; or "postgresql-*-pgvector", of
-				 * which the newest will do */
+	const char *name;	/* "nginx"; or "postgresql-*-pgvector": the
+				 * newest that apt knows, if it knows one */
 	const char *program;	/* NULL: dpkg alone tells */
 };
 
@@ -55,6 +55,7 @@ int node_needs(struct run *, const struct conf_host *, struct host *,
  * another one's lock (node_apt.c).  names ends with NULL; patterns in it are
  * resolved.  ERR_AGAIN: the lock was held all the time.
  */
+int node_apt_update(struct host *, struct err *) MUST_CHECK;
 int node_apt_install(struct host *, const char *const *names, struct err *)
     MUST_CHECK;
 
