@@ -35,6 +35,7 @@ struct packages {
 	size_t n_needs, n_missing;
 	struct host_file policy;
 	char *policy_key, *policy_text;
+	char *installed;	/* by this job: words, or NULL */
 	bool left;		/* a policy of ours, by a run that was killed */
 };
 
@@ -44,6 +45,7 @@ packages_close(struct packages *p)
 	host_file_clear(&p->policy);
 	free(p->policy_key);
 	free(p->policy_text);
+	free(p->installed);
 }
 
 /*
@@ -107,6 +109,50 @@ find_missing(struct packages *p, struct err *err)
 	return rc;
 }
 
+static bool
+has_word(const char *words, const char *word)
+{
+	size_t len = strlen(word), n;
+
+	for (; words && *words; words += n + (words[n] == ' ')) {
+		n = strcspn(words, " ");
+		if (n == len && strncmp(words, word, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+read_installed(struct run *run, struct packages *p, struct err *err)
+{
+	char *key = run_key("node", p->on->name, "installed");
+	int rc = journal_get(run->journal, key, &p->installed, err);
+
+	free(key);
+	return rc;
+}
+
+/* All that this job has installed there, for whoever takes the node away. */
+static int
+note_installed(struct run *run, struct packages *p, struct err *err)
+{
+	char *key = run_key("node", p->on->name, "installed");
+	struct buf all = BUF_INIT(LIST_MAX);
+	int rc;
+
+	buf_str(&all, p->installed ? p->installed : "");
+	for (size_t i = 0; i < p->n_missing; i++) {
+		if (!has_word(p->installed, p->missing[i]))
+			buf_printf(&all, "%s%s", all.len ? " " : "",
+			    p->missing[i]);
+	}
+	rc = journal_put(run->journal, key, buf_cstr(&all), err);
+	free(p->installed);
+	p->installed = buf_take(&all);
+	free(key);
+	return rc;
+}
+
 static int
 packages_open(struct run *run, const struct conf_host *on,
     struct packages *p, struct err *err)
@@ -129,6 +175,8 @@ packages_open(struct run *run, const struct conf_host *on,
 	if (rc == 0)
 		rc = host_file_kept(&p->policy, run, "before", &kept, err);
 	p->left = kept != NULL;
+	if (rc == 0)
+		rc = read_installed(run, p, err);
 	free(kept);
 	return rc;
 }
@@ -188,26 +236,6 @@ packages_probe(struct run *run, const struct step *step,
 	return rc;
 }
 
-/* All that this job has installed there, for whoever takes the node away. */
-static int
-note_installed(struct run *run, const struct packages *p, struct err *err)
-{
-	char *key = run_key("node", p->on->name, "installed"), *was = NULL,
-	    *list = names(p), *all;
-	int rc = journal_get(run->journal, key, &was, err);
-
-	if (rc == 0 && *list) {
-		all = was && *was && !str_eq(was, list) ?
-		    mem_printf("%s %s", was, list) : mem_strdup(list);
-		rc = journal_put(run->journal, key, all, err);
-		free(all);
-	}
-	free(was);
-	free(list);
-	free(key);
-	return rc;
-}
-
 static int
 lift_policy(struct run *run, struct packages *p, struct err *err)
 {
@@ -221,6 +249,41 @@ lift_policy(struct run *run, struct packages *p, struct err *err)
 		rc = host_file_undo(&p->policy, run, &edited, err);
 	fault_point("node_policy_lifted");
 	return rc;
+}
+
+/*
+ * What is needed as it comes, and listens to nobody outside; a script where
+ * there is no systemd.  (screen's makes /run/screen.)
+ */
+static const struct {
+	const char *package, *unit, *script;
+} harmless[] = {
+	{ "cron", "cron", "cron" },
+	{ "logrotate", "logrotate.timer", NULL },
+	{ "screen", NULL, "screen-cleanup" },
+	{ "supervisor", "supervisor", "supervisor" },
+};
+
+static int
+start_harmless(const struct packages *p, struct err *err)
+{
+	enum service_manager manager;
+	const char *name;
+	bool acted;
+
+	if (service_manager_find(p->host, &manager, err) != 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(harmless) / sizeof(*harmless); i++) {
+		name = manager == SERVICE_SYSTEMD ? harmless[i].unit :
+		    harmless[i].script;
+		if (!name || !has_word(p->installed, harmless[i].package) ||
+		    service_ensure(p->host, name, &acted, err) == 0)
+			continue;
+		if (err->kind != ERR_MISSING)
+			return -1;
+		err_clear(err);
+	}
+	return 0;
 }
 
 /* Somebody else's policy is theirs, and denies or allows as they want. */
@@ -243,6 +306,9 @@ install(struct run *run, struct packages *p, struct err *err)
 		rc = note_installed(run, p, err);
 	if (rc == 0)
 		rc = node_apt_install(p->host, p->missing, err);
+	/* While it stands: a run that is killed here is gone on with. */
+	if (rc == 0)
+		rc = start_harmless(p, err);
 	if (lift_policy(run, p, &second) == 0)
 		return rc;
 	if (rc == 0) {
@@ -251,20 +317,6 @@ install(struct run *run, struct packages *p, struct err *err)
 	}
 	return err_ctx(err, POLICY " is left on %s (%s)", p->on->name,
 	    second.text);
-}
-
-/* What is needed as it comes, and listens nowhere. */
-static int
-start_cron(const struct packages *p, struct err *err)
-{
-	bool acted;
-
-	for (size_t i = 0; i < p->n_missing; i++) {
-		if (str_eq(p->missing[i], "cron") &&
-		    service_ensure(p->host, "cron", &acted, err) != 0)
-			return -1;
-	}
-	return 0;
 }
 
 static int
@@ -279,10 +331,11 @@ packages_act(struct run *run, const struct step *step,
 		rc = check(&p, err);
 	if (rc == 0 && p.n_missing > 0)
 		rc = install(run, &p, err);
-	else if (rc == 0)
-		rc = lift_policy(run, &p, err);
-	if (rc == 0)
-		rc = start_cron(&p, err);
+	else if (rc == 0) {
+		rc = start_harmless(&p, err);
+		if (rc == 0)
+			rc = lift_policy(run, &p, err);
+	}
 	if (rc == 0) {
 		list = names(&p);
 		plan_say(note, '+', "%s installed on %s", *list ? list :
@@ -326,26 +379,21 @@ static int
 packages_undo(struct run *run, const struct step *step,
     struct plan_note *note, struct err *err)
 {
-	const struct conf_host *on = step->subject;
-	char *key = run_key("node", on->name, "installed"), *list = NULL;
 	struct packages p;
-	int rc = packages_open(run, on, &p, err);
+	int rc = packages_open(run, step->subject, &p, err);
 
 	if (rc == 0)
 		rc = lift_policy(run, &p, err);
-	if (rc == 0)
-		rc = journal_get(run->journal, key, &list, err);
-	if (rc == 0 && list && *list && run->purge)
-		rc = purge(p.host, list, err);
-	if (rc == 0 && list && *list)
+	if (rc == 0 && p.installed && *p.installed) {
+		if (run->purge)
+			rc = purge(p.host, p.installed, err);
 		plan_say(note, '-', run->purge ? "packages taken away from "
 		    "%s: %s" : "packages stay on %s, since others may use "
 		    "them by now: %s (`uninstall --purge' takes them away)",
-		    on->name, list);
+		    p.on->name, p.installed);
+	}
 	if (rc == 0 && run->purge)
-		rc = forget_installed(run, on, err);
-	free(list);
-	free(key);
+		rc = forget_installed(run, p.on, err);
 	packages_close(&p);
 	return rc;
 }
