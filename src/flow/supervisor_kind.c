@@ -76,7 +76,8 @@ static bool
 may_be_script(const char *path)
 {
 	static const char *const roots[] = { "/bin/", "/sbin/", "/usr/",
-	    "/lib", "/dev/", "/proc/", "/sys/" };
+	    "/lib", "/dev/", "/proc/", "/sys/",
+	    "/etc/cron." };
 
 	for (size_t i = 0; i < sizeof(roots) / sizeof(*roots); i++) {
 		if (str_starts(path, roots[i]))

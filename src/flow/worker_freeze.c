@@ -406,6 +406,8 @@ freeze_act(struct run *run, const struct step *step, struct plan_note *note,
 	size_t killed = 0;
 	int rc;
 
+	/* Somebody may have added a line since the plan. */
+	supervisor_forget();
 	rc = thaw_stale(run, worker, err);
 	if (rc == 0)
 		rc = freeze_open(run, worker, &freeze, err);
