@@ -79,7 +79,8 @@ class Edge:
 
     def down(self):
         self.dst.run(["sh", "-c", "umount /etc/nginx/conf.d 2>/dev/null;"
-                      f"rm -rf /etc/nginx/conf.d/sanctumctl-* {NEIGHBOUR} {EARLIER}"
+                      "rm -rf /etc/nginx/conf.d/sanctumctl-*"
+                      f" {NEIGHBOUR} {EARLIER}"
                       " /etc/nginx/*.htpasswd /etc/letsencrypt"
                       " /var/lib/sanctumctl"])
         self.dst.run(["nginx", "-s", "stop"], check=False)
@@ -299,8 +300,8 @@ def test_users_in_clear_are_refused_and_cancel_takes_them_away(edge):
     # A rendering that does not come into service leaves them as they were.
     users.write_text("ben:$2y$05$abcdefghijklmnopqrstuv\n")
     own = edge.folder / "templates"
-    own.mkdir()
-    (own / "headers.conf.in").write_text("nonsense on;\n")
+    (own / "nginx").mkdir(parents=True)
+    (own / "nginx/headers.conf.in").write_text("nonsense on;\n")
     broken = edge.write("broken.conf", ade_auth=f"file:{users}",
                         templates=own)
     assert "nonsense" in edge.apply(rc=1, job=broken)
