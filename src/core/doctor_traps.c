@@ -313,6 +313,10 @@ const struct doctor_trap doctor_traps[] = {
 	    "copy archive with its links, or reissue",
 	    "certbot refuses to renew a lineage that was copied with "
 	    "dereference" },
+	{ "host-unreachable", DOCTOR_CRITICAL,
+	    "a host of the job cannot be asked",
+	    "see the connection's error",
+	    "SSH" },
 	{ "letta-public", DOCTOR_CRITICAL,
 	    "Letta listens beyond the loopback",
 	    "--host 127.0.0.1; open 443 and 8283 by nginx alone",
