@@ -268,11 +268,6 @@ const struct doctor_trap doctor_traps[] = {
 	    "two servers of a port have one name; the second is ignored",
 	    "remove one",
 	    "nginx 1.22.1 warns and goes on (run)" },
-	{ "certificate-missing", DOCTOR_CRITICAL,
-	    "a certificate that nginx names cannot be read",
-	    "issue it, or correct ssl_certificate",
-	    "nginx 1.22.1: refused at -t; with a variable only at the "
-	    "handshake (run)" },
 	{ "certificate-key", DOCTOR_CRITICAL,
 	    "certificate and key are not a pair",
 	    "reissue, or point both at one lineage",

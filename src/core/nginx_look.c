@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/doctor.h"
-#include "core/nginx_dump.h"
+#include "core/nginx_tree.h"
 #include "core/nginx_look.h"
 
 #define WHERE_MAX_BYTES 4096
@@ -20,7 +20,7 @@ static char *
 where(const struct nginx_look *look, int at)
 {
 	return mem_printf("%s:%s:%zu", look->host,
-	    nginx_dump_file(look->dump, at), nginx_dump_line(look->dump, at));
+	    nginx_tree_file(look->dump, at), nginx_tree_line(look->dump, at));
 }
 
 #define JUDGE(look, at, there, id, ...) do {			\
@@ -33,14 +33,14 @@ where(const struct nginx_look *look, int at)
 static const char *
 word(const struct nginx_look *look, int at, size_t i)
 {
-	return i < nginx_dump_n_words(look->dump, at) ?
-	    nginx_dump_words(look->dump, at)[i] : "";
+	return i < nginx_tree_n_words(look->dump, at) ?
+	    nginx_tree_words(look->dump, at)[i] : "";
 }
 
 static bool
 has_word(const struct nginx_look *look, int at, const char *text)
 {
-	for (size_t i = 1; i < nginx_dump_n_words(look->dump, at); i++) {
+	for (size_t i = 1; i < nginx_tree_n_words(look->dump, at); i++) {
 		if (str_eq(word(look, at, i), text))
 			return true;
 	}
@@ -51,7 +51,7 @@ has_word(const struct nginx_look *look, int at, const char *text)
 static int
 next_named(const struct nginx_look *look, int after, const char *name)
 {
-	for (int i = after + 1; i < nginx_dump_n(look->dump); i++) {
+	for (int i = after + 1; i < nginx_tree_n(look->dump); i++) {
 		if (str_eq(word(look, i, 0), name))
 			return i;
 	}
@@ -97,7 +97,7 @@ passes_to(const struct nginx_look *look, int pass, unsigned int port)
 		if (strlen(word(look, upstream, 1)) != len ||
 		    strncmp(word(look, upstream, 1), rest, len) != 0)
 			continue;
-		for (server = -1; (server = nginx_dump_next(look->dump,
+		for (server = -1; (server = nginx_tree_next(look->dump,
 		    upstream, server, "server")) >= 0;) {
 			if (loopback_port(word(look, server, 1)) == port)
 				return true;
@@ -132,8 +132,8 @@ is_letta_pass(const struct nginx_look *look, int pass)
 static int
 server_of(const struct nginx_look *look, int at)
 {
-	while (at != NGINX_DUMP_ROOT && !str_eq(word(look, at, 0), "server"))
-		at = nginx_dump_parent(look->dump, at);
+	while (at != NGINX_TREE_ROOT && !str_eq(word(look, at, 0), "server"))
+		at = nginx_tree_parent(look->dump, at);
 	return at;
 }
 
@@ -196,12 +196,12 @@ or_default(const char *value)
 static bool
 sets_header(const struct nginx_look *look, int block, const char *name)
 {
-	for (; block != NGINX_DUMP_ROOT;
-	    block = nginx_dump_parent(look->dump, block)) {
+	for (; block != NGINX_TREE_ROOT;
+	    block = nginx_tree_parent(look->dump, block)) {
 		int at = -1;
 		bool any = false;
 
-		while ((at = nginx_dump_next(look->dump, block, at,
+		while ((at = nginx_tree_next(look->dump, block, at,
 		    "proxy_set_header")) >= 0) {
 			any = true;
 			if (strcasecmp(word(look, at, 1), name) == 0)
@@ -217,15 +217,15 @@ sets_header(const struct nginx_look *look, int block, const char *name)
 static void
 look_at_location(const struct nginx_look *look, int pass)
 {
-	const struct nginx_dump *dump = look->dump;
-	int block = nginx_dump_parent(dump, pass);
-	const char *buffering = nginx_dump_value(dump, block,
+	const struct nginx_tree *dump = look->dump;
+	int block = nginx_tree_parent(dump, pass);
+	const char *buffering = nginx_tree_value(dump, block,
 	    "proxy_buffering");
-	const char *version = nginx_dump_value(dump, block,
+	const char *version = nginx_tree_value(dump, block,
 	    "proxy_http_version");
-	const char *size = nginx_dump_value(dump, block,
+	const char *size = nginx_tree_value(dump, block,
 	    "client_max_body_size");
-	const char *timeout = nginx_dump_value(dump, block,
+	const char *timeout = nginx_tree_value(dump, block,
 	    "proxy_read_timeout");
 
 	JUDGE(look, block, !is(buffering, "off"), "nginx-buffering",
@@ -253,11 +253,11 @@ is_public(const char *address)
 static void
 look_at_clear(const struct nginx_look *look, int server)
 {
-	const char *ssl = nginx_dump_value(look->dump, server, "ssl");
+	const char *ssl = nginx_tree_value(look->dump, server, "ssl");
 	int listen = -1;
-	bool clear = nginx_dump_next(look->dump, server, -1, "listen") < 0;
+	bool clear = nginx_tree_next(look->dump, server, -1, "listen") < 0;
 
-	while ((listen = nginx_dump_next(look->dump, server, listen,
+	while ((listen = nginx_tree_next(look->dump, server, listen,
 	    "listen")) >= 0)
 		clear = clear || (!has_word(look, listen, "ssl") &&
 		    !is(ssl, "on") && is_public(word(look, listen, 1)));
@@ -271,7 +271,7 @@ has_header(const struct nginx_look *look, int block, const char *name)
 {
 	int at = -1;
 
-	while ((at = nginx_dump_next(look->dump, block, at,
+	while ((at = nginx_tree_next(look->dump, block, at,
 	    "add_header")) >= 0) {
 		if (strcasecmp(word(look, at, 1), name) == 0)
 			return true;
@@ -287,10 +287,10 @@ look_at_headers(const struct nginx_look *look, int server)
 
 	while ((at = next_named(look, at, "location")) >= 0) {
 		if (server_of(look, at) != server ||
-		    nginx_dump_next(look->dump, at, -1, "add_header") < 0)
+		    nginx_tree_next(look->dump, at, -1, "add_header") < 0)
 			continue;
 		dropped = NULL;
-		for (header = -1; (header = nginx_dump_next(look->dump,
+		for (header = -1; (header = nginx_tree_next(look->dump,
 		    server, header, "add_header")) >= 0;) {
 			if (!has_header(look, at, word(look, header, 1)))
 				dropped = word(look, header, 1);
@@ -315,8 +315,8 @@ look_at_cors(const struct nginx_look *look, int server)
 		    !str_eq(word(look, at, 1) + strlen(allow), "Origin"))
 			continue;
 		both = false;
-		for (other = -1; (other = nginx_dump_next(look->dump,
-		    nginx_dump_parent(look->dump, at), other,
+		for (other = -1; (other = nginx_tree_next(look->dump,
+		    nginx_tree_parent(look->dump, at), other,
 		    "add_header")) >= 0;)
 			both = both || (str_starts(word(look, other, 1),
 			    allow) && str_eq(word(look, other, 1) +
@@ -331,15 +331,15 @@ look_at_cors(const struct nginx_look *look, int server)
 static void
 look_at_tls(const struct nginx_look *look, int server)
 {
-	const char *protocols = nginx_dump_value(look->dump, server,
+	const char *protocols = nginx_tree_value(look->dump, server,
 	    "ssl_protocols");
 	int at = -1;
 
 	if (!protocols)
 		return;
-	for (int block = server; at < 0 && block != NGINX_DUMP_ROOT;
-	    block = nginx_dump_parent(look->dump, block))
-		at = nginx_dump_next(look->dump, block, -1, "ssl_protocols");
+	for (int block = server; at < 0 && block != NGINX_TREE_ROOT;
+	    block = nginx_tree_parent(look->dump, block))
+		at = nginx_tree_next(look->dump, block, -1, "ssl_protocols");
 	if (at < 0)
 		return;
 	JUDGE(look, at, has_word(look, at, "TLSv1") || has_word(look, at,
@@ -365,7 +365,7 @@ listens(const struct nginx_look *look, int server, const char *socket)
 	struct buf name = BUF_INIT(WHERE_MAX_BYTES);
 	int at = -1, found = -1;
 
-	while (found < 0 && (at = nginx_dump_next(look->dump, server, at,
+	while (found < 0 && (at = nginx_tree_next(look->dump, server, at,
 	    "listen")) >= 0) {
 		buf_clear(&name);
 		socket_name(word(look, at, 1), &name);
@@ -397,14 +397,14 @@ default_of(const struct nginx_look *look, const char *socket)
 static bool
 offers_13(const struct nginx_look *look, int server)
 {
-	for (int block = server;; block = nginx_dump_parent(look->dump,
+	for (int block = server;; block = nginx_tree_parent(look->dump,
 	    block)) {
-		int at = nginx_dump_next(look->dump, block, -1,
+		int at = nginx_tree_next(look->dump, block, -1,
 		    "ssl_protocols");
 
 		if (at >= 0)
 			return has_word(look, at, "TLSv1.3");
-		if (block == NGINX_DUMP_ROOT)
+		if (block == NGINX_TREE_ROOT)
 			return false;
 	}
 }
@@ -418,10 +418,10 @@ look_at_socket(const struct nginx_look *look, int server, int listen)
 
 	socket_name(word(look, listen, 1), &socket);
 	other = default_of(look, buf_cstr(&socket));
-	rejects = nginx_dump_value(look->dump, other,
+	rejects = nginx_tree_value(look->dump, other,
 	    "ssl_reject_handshake");
-	JUDGE(look, other, !is(nginx_dump_value(look->dump, other,
-	    "underscores_in_headers"), "on") || !is(nginx_dump_value(
+	JUDGE(look, other, !is(nginx_tree_value(look->dump, other,
+	    "underscores_in_headers"), "on") || !is(nginx_tree_value(
 	    look->dump, server, "underscores_in_headers"), "on"),
 	    "nginx-underscores", "underscores_in_headers is off in the "
 	    "server or in the default server of %s", buf_cstr(&socket));
@@ -441,22 +441,22 @@ look_at_socket(const struct nginx_look *look, int server, int listen)
 static void
 look_at_names(const struct nginx_look *look, int server)
 {
-	int names = nginx_dump_next(look->dump, server, -1, "server_name");
+	int names = nginx_tree_next(look->dump, server, -1, "server_name");
 	int other = server, theirs, listen, found = -1;
 	struct buf socket = BUF_INIT(WHERE_MAX_BYTES);
 	const char *twice = "";
 
 	while (names >= 0 && found < 0 &&
 	    (other = next_named(look, other, "server")) >= 0) {
-		theirs = nginx_dump_next(look->dump, other, -1,
+		theirs = nginx_tree_next(look->dump, other, -1,
 		    "server_name");
-		for (listen = -1; theirs >= 0 && (listen = nginx_dump_next(
+		for (listen = -1; theirs >= 0 && (listen = nginx_tree_next(
 		    look->dump, server, listen, "listen")) >= 0;) {
 			buf_clear(&socket);
 			socket_name(word(look, listen, 1), &socket);
 			if (listens(look, other, buf_cstr(&socket)) < 0)
 				continue;
-			for (size_t i = 1; i < nginx_dump_n_words(look->dump,
+			for (size_t i = 1; i < nginx_tree_n_words(look->dump,
 			    names); i++) {
 				if (!has_word(look, theirs, word(look, names,
 				    i)))
@@ -481,7 +481,7 @@ look_at_server(const struct nginx_look *look, int server)
 	look_at_headers(look, server);
 	look_at_cors(look, server);
 	look_at_tls(look, server);
-	while ((listen = nginx_dump_next(look->dump, server, listen,
+	while ((listen = nginx_tree_next(look->dump, server, listen,
 	    "listen")) >= 0)
 		look_at_socket(look, server, listen);
 }
@@ -490,7 +490,7 @@ look_at_server(const struct nginx_look *look, int server)
 static bool
 is_block(const struct nginx_look *look, int at)
 {
-	return nginx_dump_n_words(look->dump, at) == 1;
+	return nginx_tree_n_words(look->dump, at) == 1;
 }
 
 void
@@ -522,16 +522,16 @@ nginx_look_certificates(const struct nginx_look *look,
 	char *place;
 
 	while ((at = next_named(look, at, "server")) >= 0) {
-		certificate = nginx_dump_value(look->dump, at,
+		certificate = nginx_tree_value(look->dump, at,
 		    "ssl_certificate");
-		key = nginx_dump_value(look->dump, at,
+		key = nginx_tree_value(look->dump, at,
 		    "ssl_certificate_key");
 		if (!is_block(look, at) || !certificate || !key)
 			continue;
-		names = nginx_dump_next(look->dump, at, -1, "server_name");
+		names = nginx_tree_next(look->dump, at, -1, "server_name");
 		place = where(look, at);
 		each(ctx, certificate, key, names < 0 ? none :
-		    nginx_dump_words(look->dump, names) + 1, place);
+		    nginx_tree_words(look->dump, names) + 1, place);
 		free(place);
 	}
 }

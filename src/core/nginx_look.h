@@ -7,7 +7,7 @@
 #include "base/attr.h"
 
 struct doctor;
-struct nginx_dump;
+struct nginx_tree;
 
 /*
  * The traps of an nginx that stands in front of a Letta server, as far as its
@@ -18,7 +18,7 @@ struct nginx_dump;
  * at a port of letta_ports.
  */
 struct nginx_look {
-	const struct nginx_dump *dump;
+	const struct nginx_tree *dump;
 	const char *host;			/* for "host:file:line" */
 	const unsigned int *letta_ports;	/* 0 behind the last */
 	struct doctor *doctor;

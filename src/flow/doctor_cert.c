@@ -119,10 +119,11 @@ look_at_certificate(void *ctx, const char *certificate, const char *key,
 		return;
 	there = doctor_read(c->at, certificate, &pem) &&
 	    cert_parse(buf_cstr(&pem), pem.len, &cert, &ignored) == 0;
-	doctor_judge(c->at->d, !there, "certificate-missing", where,
-	    "%s: %s", certificate, *ignored.text ? ignored.text :
-	    "cannot be read");
-	if (there) {
+	if (!there)
+		doctor_unknown(c->at->d, "certificate-expiry", where,
+		    "%s: %s", certificate, *ignored.text ? ignored.text :
+		    "cannot be read");
+	else {
 		look_at_names(c->at, &cert, certificate, names);
 		if (!take_seen(c, certificate)) {
 			DOCTOR_JUDGE(c->at, certificate, cert.seconds_left <

@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "core/nginx_dump.h"
+#include "core/nginx_tree.h"
 #include "flow/doctor_host.h"
 #include "flow/doctor_part.h"
 #include "io/host.h"
@@ -101,6 +101,6 @@ doctor_host(struct doctor *d, struct host *host, const char *name,
 	    doctor_services(&at, err) != 0 ||
 	    doctor_workers(&at, err) != 0 || doctor_machine(&at, err) != 0)
 		rc = -1;
-	nginx_dump_free(at.nginx);
+	nginx_tree_free(at.nginx);
 	return rc;
 }

@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "core/answer.h"
 #include "core/nginx.h"
-#include "core/nginx_dump.h"
+#include "core/nginx_tree.h"
 #include "core/nginx_look.h"
 #include "flow/doctor_part.h"
 #include "flow/edge.h"
@@ -62,12 +62,12 @@ static bool
 generation_of(const struct doctor_at *at, int location,
     char out[static NGINX_GENERATION_SIZE])
 {
-	int at_return = nginx_dump_next(at->nginx, location, -1, "return");
+	int at_return = nginx_tree_next(at->nginx, location, -1, "return");
 	const char *text;
 
-	if (at_return < 0 || nginx_dump_n_words(at->nginx, at_return) < 3)
+	if (at_return < 0 || nginx_tree_n_words(at->nginx, at_return) < 3)
 		return false;
-	text = nginx_dump_words(at->nginx, at_return)[2];
+	text = nginx_tree_words(at->nginx, at_return)[2];
 	if (strspn(text, "0123456789abcdef") < NGINX_GENERATION_SIZE - 1)
 		return false;
 	(void)snprintf(out, NGINX_GENERATION_SIZE, "%s", text);
@@ -78,25 +78,25 @@ generation_of(const struct doctor_at *at, int location,
 static int
 look_at_generation(const struct doctor_at *at, int location, struct err *err)
 {
-	const struct nginx_dump *dump = at->nginx;
-	int server = nginx_dump_parent(dump, location), name, listen;
+	const struct nginx_tree *dump = at->nginx;
+	int server = nginx_tree_parent(dump, location), name, listen;
 	char wanted[NGINX_GENERATION_SIZE];
 	struct buf seen = BUF_INIT(65536);
 	int rc = 0;
 
 	if (server < 0)
 		return 0;
-	name = nginx_dump_next(dump, server, -1, "server_name");
-	listen = nginx_dump_next(dump, server, -1, "listen");
-	if (name < 0 || listen < 0 || nginx_dump_n_words(dump, name) < 2 ||
-	    !str_eq(nginx_dump_words(dump, listen)[1], "80") ||
+	name = nginx_tree_next(dump, server, -1, "server_name");
+	listen = nginx_tree_next(dump, server, -1, "listen");
+	if (name < 0 || listen < 0 || nginx_tree_n_words(dump, name) < 2 ||
+	    !str_eq(nginx_tree_words(dump, listen)[1], "80") ||
 	    !generation_of(at, location, wanted))
 		return 0;
-	if (served(at, nginx_dump_words(dump, name)[1], &seen, err) != 0)
+	if (served(at, nginx_tree_words(dump, name)[1], &seen, err) != 0)
 		rc = doctor_pass(at, "nginx-generation", err);
 	else {
 		buf_truncate(&seen, strcspn(buf_cstr(&seen), "\n"));
-		DOCTOR_JUDGE(at, nginx_dump_file(dump, location),
+		DOCTOR_JUDGE(at, nginx_tree_file(dump, location),
 		    !str_eq(buf_cstr(&seen), wanted), "nginx-generation",
 		    "generation %s is on disk, `%.64s' is served", wanted,
 		    buf_cstr(&seen));
@@ -110,9 +110,9 @@ look_at_generations(const struct doctor_at *at, struct err *err)
 {
 	const char *const *words;
 
-	for (int i = 0; i < nginx_dump_n(at->nginx); i++) {
-		words = nginx_dump_words(at->nginx, i);
-		if (nginx_dump_n_words(at->nginx, i) == 3 &&
+	for (int i = 0; i < nginx_tree_n(at->nginx); i++) {
+		words = nginx_tree_words(at->nginx, i);
+		if (nginx_tree_n_words(at->nginx, i) == 3 &&
 		    str_eq(words[0], "location") &&
 		    str_eq(words[2], NGINX_GENERATION_PATH) &&
 		    look_at_generation(at, i, err) != 0)
@@ -163,7 +163,7 @@ doctor_nginx(struct doctor_at *at, struct err *err)
 	if (rc == 0 && status != 127)
 		look_at_test(at, status, &said);
 	if (rc == 0 && status == 0)
-		rc = nginx_dump_read(buf_cstr(&out), out.len, &at->nginx,
+		rc = nginx_tree_read(buf_cstr(&out), out.len, &at->nginx,
 		    err);
 	buf_clear(&out);
 	buf_clear(&said);

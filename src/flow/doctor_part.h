@@ -10,7 +10,7 @@
 struct buf;
 struct err;
 struct host;
-struct nginx_dump;
+struct nginx_tree;
 
 /* For doctor_*.c alone: one module for each subject of a host. */
 #define DOCTOR_TEXT_MAX (8 * 1024 * 1024)
@@ -21,7 +21,7 @@ struct doctor_at {
 	struct doctor *d;
 	struct host *host;
 	const char *name;		/* for "name:path" */
-	struct nginx_dump *nginx;	/* of doctor_nginx; NULL: none there */
+	struct nginx_tree *nginx;	/* of doctor_nginx; NULL: none there */
 };
 
 /* "name:path", or "name" for NULL; the caller frees it. */

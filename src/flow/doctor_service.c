@@ -93,6 +93,10 @@ note_letta(void *ctx, const struct procs_info *info, struct err *err)
 	bool letta = false;
 
 	(void)err;
+	for (size_t i = 0; i < all->n; i++) {
+		if (all->list[i].pid == info->ppid)
+			return 0;	/* a worker of it */
+	}
 	for (word = info->argv; word < end; word += strlen(word) + 1) {
 		if (letta && str_eq(word, "server") && all->n < 16) {
 			all->list[all->n].pid = info->pid;

@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "core/doctor.h"
-#include "core/nginx_dump.h"
+#include "core/nginx_tree.h"
 #include "core/nginx_look.h"
 
 #define MAIN "# configuration file /etc/nginx/nginx.conf:\n"
@@ -29,14 +29,14 @@ findings(const char *text)
 	struct doctor d = { .tell = note, .ctx = &out };
 	struct nginx_look look = { .host = "node1", .doctor = &d,
 	    .letta_ports = nginx_look_ports };
-	struct nginx_dump *dump;
+	struct nginx_tree *dump;
 	struct err err = ERR_INIT;
 
-	if (nginx_dump_read(text, strlen(text), &dump, &err) != 0)
+	if (nginx_tree_read(text, strlen(text), &dump, &err) != 0)
 		fail_msg("%s", err.text);
 	look.dump = dump;
 	nginx_look(&look);
-	nginx_dump_free(dump);
+	nginx_tree_free(dump);
 	return out.len > 0 ? buf_take(&out) : mem_strdup("");
 }
 
@@ -141,12 +141,12 @@ test_what_cannot_be_read(void **state)
 {
 	static const char *const texts[] = { "", "http {}", MAIN "http {",
 	    MAIN "http", MAIN "a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{" };
-	struct nginx_dump *dump;
+	struct nginx_tree *dump;
 	struct err err = ERR_INIT;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-		assert_int_equal(nginx_dump_read(texts[i], strlen(texts[i]),
+		assert_int_equal(nginx_tree_read(texts[i], strlen(texts[i]),
 		    &dump, &err), -1);
 		assert_int_equal(err.kind, ERR_DATA);
 		err_clear(&err);

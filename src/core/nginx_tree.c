@@ -6,14 +6,14 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "core/nginx_dump.h"
+#include "core/nginx_tree.h"
 
 #define MARK "# configuration file "
 #define WORD_MAX_BYTES 65536
 #define DEPTH_MAX 16		/* includes in includes, blocks in blocks */
 
 struct directive {
-	char *words[NGINX_DUMP_WORDS + 1];
+	char *words[NGINX_TREE_WORDS + 1];
 	size_t n_words;
 	int parent;
 	size_t file;
@@ -26,7 +26,7 @@ struct file {
 	size_t len;
 };
 
-struct nginx_dump {
+struct nginx_tree {
 	struct directive *list;
 	int n;
 	struct file *files;
@@ -35,7 +35,7 @@ struct nginx_dump {
 
 /* Where the reading stands. */
 struct cursor {
-	struct nginx_dump *dump;
+	struct nginx_tree *dump;
 	size_t file;
 	size_t at;
 	size_t line;
@@ -111,7 +111,7 @@ read_word(struct cursor *c)
 static int
 add(struct cursor *c, int parent)
 {
-	struct nginx_dump *dump = c->dump;
+	struct nginx_tree *dump = c->dump;
 
 	dump->list = mem_grow(dump->list, (size_t)dump->n + 1,
 	    sizeof(*dump->list));
@@ -121,11 +121,11 @@ add(struct cursor *c, int parent)
 }
 
 static void
-add_word(struct nginx_dump *dump, int at, char *take)
+add_word(struct nginx_tree *dump, int at, char *take)
 {
 	struct directive *one = &dump->list[at];
 
-	if (one->n_words < NGINX_DUMP_WORDS)
+	if (one->n_words < NGINX_TREE_WORDS)
 		one->words[one->n_words++] = take;
 	else
 		free(take);
@@ -135,7 +135,7 @@ add_word(struct nginx_dump *dump, int at, char *take)
 static int
 include(struct cursor *c, int parent, const char *pattern, struct err *err)
 {
-	const struct nginx_dump *dump = c->dump;
+	const struct nginx_tree *dump = c->dump;
 	const char *top = dump->files[0].path, *slash = strrchr(top, '/');
 	char *whole = *pattern == '/' ? mem_strdup(pattern) :
 	    mem_printf("%.*s/%s", slash ? (int)(slash - top) : 0, top,
@@ -207,7 +207,7 @@ read_block(struct cursor *c, int parent, bool inside, struct err *err)
 
 /* The files of the text; false when there is none. */
 static bool
-cut(struct nginx_dump *dump, const char *text, size_t len)
+cut(struct nginx_tree *dump, const char *text, size_t len)
 {
 	const char *at = text, *end = text + len, *stop, *name;
 	struct file *file = NULL;
@@ -231,10 +231,10 @@ cut(struct nginx_dump *dump, const char *text, size_t len)
 }
 
 int
-nginx_dump_read(const char *text, size_t len, struct nginx_dump **out,
+nginx_tree_read(const char *text, size_t len, struct nginx_tree **out,
     struct err *err)
 {
-	struct nginx_dump *dump = mem_zero(1, sizeof(*dump));
+	struct nginx_tree *dump = mem_zero(1, sizeof(*dump));
 	struct cursor c = { .dump = dump, .line = 1 };
 	int rc;
 
@@ -242,18 +242,18 @@ nginx_dump_read(const char *text, size_t len, struct nginx_dump **out,
 	if (!cut(dump, text, len))
 		rc = err_set(err, ERR_DATA, "nginx -T named no file");
 	else
-		rc = read_block(&c, NGINX_DUMP_ROOT, false, err);
+		rc = read_block(&c, NGINX_TREE_ROOT, false, err);
 	for (size_t i = 0; i < dump->n_files; i++)
 		dump->files[i].text = NULL;
 	if (rc == 0)
 		*out = dump;
 	else
-		nginx_dump_free(dump);
+		nginx_tree_free(dump);
 	return rc;
 }
 
 void
-nginx_dump_free(struct nginx_dump *dump)
+nginx_tree_free(struct nginx_tree *dump)
 {
 	if (!dump)
 		return;
@@ -268,13 +268,13 @@ nginx_dump_free(struct nginx_dump *dump)
 }
 
 int
-nginx_dump_n(const struct nginx_dump *dump)
+nginx_tree_n(const struct nginx_tree *dump)
 {
 	return dump->n;
 }
 
 int
-nginx_dump_next(const struct nginx_dump *dump, int block, int after,
+nginx_tree_next(const struct nginx_tree *dump, int block, int after,
     const char *name)
 {
 	for (int i = after + 1; i < dump->n; i++) {
@@ -287,45 +287,45 @@ nginx_dump_next(const struct nginx_dump *dump, int block, int after,
 }
 
 const char *const *
-nginx_dump_words(const struct nginx_dump *dump, int at)
+nginx_tree_words(const struct nginx_tree *dump, int at)
 {
 	return (const char *const *)dump->list[at].words;
 }
 
 size_t
-nginx_dump_n_words(const struct nginx_dump *dump, int at)
+nginx_tree_n_words(const struct nginx_tree *dump, int at)
 {
 	return dump->list[at].n_words;
 }
 
 int
-nginx_dump_parent(const struct nginx_dump *dump, int at)
+nginx_tree_parent(const struct nginx_tree *dump, int at)
 {
 	return dump->list[at].parent;
 }
 
 const char *
-nginx_dump_file(const struct nginx_dump *dump, int at)
+nginx_tree_file(const struct nginx_tree *dump, int at)
 {
 	return dump->files[dump->list[at].file].path;
 }
 
 size_t
-nginx_dump_line(const struct nginx_dump *dump, int at)
+nginx_tree_line(const struct nginx_tree *dump, int at)
 {
 	return dump->list[at].line;
 }
 
 const char *
-nginx_dump_value(const struct nginx_dump *dump, int block, const char *name)
+nginx_tree_value(const struct nginx_tree *dump, int block, const char *name)
 {
 	for (;;) {
-		int at = nginx_dump_next(dump, block, -1, name);
+		int at = nginx_tree_next(dump, block, -1, name);
 
 		if (at >= 0)
 			return dump->list[at].n_words > 1 ?
 			    dump->list[at].words[1] : "";
-		if (block == NGINX_DUMP_ROOT)
+		if (block == NGINX_TREE_ROOT)
 			return NULL;
 		block = dump->list[block].parent;
 	}

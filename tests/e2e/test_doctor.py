@@ -1,0 +1,123 @@
+"""Every trap that doctor knows, where it is; and none where it is not.
+
+Letta is a stand-in here: what is asked of it are a few routes, and its faults
+are wanted.  nginx, certificates, processes and databases are real.
+"""
+
+import json
+
+import pytest
+
+from bed import jobs
+from bed.quack import Quack
+from bed.sick import AGENT, Sick
+
+#: What a sick host shows from within.
+IN_HOST = set("""
+worker-debug-mode worker-env-missing worker-env-above worker-env-mode
+worker-env-bom worker-env-dialect worker-env-placeholder worker-env-names
+worker-env-copies worker-agent-id worker-process-env
+worker-database-elsewhere worker-database-mode worker-database-journal
+worker-processing worker-queue-idle worker-no-pid-file worker-pid-foreign
+worker-code-root worker-cwd worker-processes worker-split-brain
+worker-agent-twice worker-two-supervisors worker-no-supervisor
+worker-unit-restart worker-background worker-telegram-owner
+worker-settings-mode worker-git-token worker-venv-moved worker-curl-insecure
+smcp-agent-id smcp-env-unread smcp-mcp2 smcp-auth-bypass smcp-auth-off
+letta-env-export
+nginx-warning nginx-generation nginx-buffering nginx-http-version
+nginx-body-size nginx-read-timeout nginx-upgrade nginx-underscores
+nginx-clear nginx-cors-star nginx-headers-dropped nginx-tls13 nginx-old-tls
+nginx-unknown-name nginx-name-twice
+certificate-key certificate-expiry certificate-names certbot-timer
+certbot-hook certbot-installer certbot-standalone certbot-links
+letta-public letta-redis docker-published docker-latest compose-latest
+compose-published port-public disk-space disk-inodes clock
+""".split())
+
+#: What a stand-in shows, by the habit that it has.
+API = {
+    "api-health": {"health": {"name": "not Letta"}},
+    "api-version": {"version": "0.17.0"},
+    "api-old": {"version": "0.11.3"},
+    "api-insecure": {"secure": False},
+    "api-token": {"password": "another"},
+    "api-paging": {"paging": False},
+    "api-listing": {"listing": 500},
+    "api-agent-name": {"name": "AI/ML"},
+    "api-mcp-private": {"mcp": "http://10.0.0.7:8000/sse"},
+    "api-user-id": {"user_id": False},
+    "ade-preflight": {"methods": "GET, POST, PUT, DELETE"},
+    "ade-response": {"silent": True},
+    "ade-wildcard": {"origin": "*"},
+    "ade-any-origin": {"echo": True},
+    "ade-vary": {"vary": None},
+    "ade-body": {"body_max": 1 << 20},
+    "ade-stream": {"buffered": True},
+    "mixed-content": {"page": '<script src="http://x.internal/a.js">'},
+}
+
+
+class Found(dict):
+    """{trap: [finding, ...]}, of those that are known; and the rest."""
+
+    def __init__(self, done):
+        super().__init__()
+        self.rc, self.unknown, self.lines = done.rc, {}, []
+        assert done.rc in (0, 3), done.err
+        for line in done.out.splitlines():
+            one = json.loads(line)
+            self.lines.append(one)
+            if one["type"] == "doctor_finding":
+                kept = self if one["known"] else self.unknown
+                kept.setdefault(one["trap"], []).append(one)
+        last = self.lines[-1]
+        assert last["type"] == "doctor"
+        assert last["found"] == sum(map(len, self.values()))
+        assert (done.rc == 3) == (last["found"] > 0)
+
+
+@pytest.fixture
+def doctor(sanctumctl, dst):
+    """Function that runs it; returns what it found."""
+    def run(*words, **env):
+        return Found(sanctumctl("doctor", "--json", *words, env=env))
+    return run
+
+
+@pytest.fixture
+def node_job(dst, tmp_path):
+    """Function that writes a job with dst and a server, and a worker."""
+    def write(url="http://127.0.0.1:1", **host):
+        return jobs.write(tmp_path / "node.conf", [
+            jobs.job("workers", "node"),
+            ("host node1", {**jobs.host("node1", dst)[1], **host}),
+            ("letta new", {"url": url, "token": "env:QUACK"}),
+            ("worker sage", {"agent": AGENT, "from": "node1:/root/sage",
+                             "to": "node1:/root/moved", "server": "new"})])
+    return write
+
+
+@pytest.fixture
+def word(node_job):
+    """The word by which doctor is told of dst."""
+    return f"{node_job()}#node1"
+
+
+def test_a_sick_host(doctor, word, dst):
+    sick = Sick(dst)
+    try:
+        sick.machine()
+        sick.nginx()
+        sick.static_worker()
+        sick.odd_layouts()
+        sick.live_workers()
+        found = doctor(word)
+    finally:
+        sick.cure()
+    assert IN_HOST - set(found) == set()
+    for one in (f for them in found.values() for f in them):
+        assert one["where"] and one["evidence"] and one["cure"]
+        # Nothing of what the files keep secret.
+        assert "old-token" not in one["evidence"]
+        assert "pass@" not in one["evidence"]
