@@ -80,6 +80,29 @@ server {{
 """
 NGINX_FILE = "/etc/nginx/conf.d/sick.conf"
 
+#: An edge as strangers see it; health is answered by nginx itself.
+OUTSIDE = """\
+server {{
+	listen 80;
+	server_name {site};
+	{port_80}
+}}
+server {{
+	listen 443 ssl;
+	server_name {site};
+	ssl_certificate /etc/sick/cert.pem;
+	ssl_certificate_key /etc/sick/ec.key;
+	ssl_protocols TLSv1.2;
+	location = /v1/health/ {{ {health} }}
+	location = / {{
+		default_type text/html;
+		return 200 '<img src="http://x.internal/a.png">';
+	}}
+	location / {{ return 401; }}
+}}
+"""
+HEALTH = "return 200 '{\"version\":\"0.16.2\",\"status\":\"ok\"}';"
+
 RENEWAL = {"nginx": "authenticator = nginx\ninstaller = nginx\n",
            "alone": "authenticator = standalone\ninstaller = None\n"}
 
@@ -194,6 +217,7 @@ class Sick:
         """One alone, with a queue that stands; two with one agent."""
         alone = self.worker("alone", agent_id=AGENT.replace("7", "5"))
         self.asleep(alone)
+        (alone.broca / "run/broca.pid").unlink(missing_ok=True)
         self.run_broca(alone)
         self.spawn(["/usr/bin/python3", f"{alone.home}/smcp/smcp.py"],
                    cwd=f"{alone.home}/smcp",
@@ -224,7 +248,7 @@ class Sick:
         self.mount("/srv", "size=1m")
         self.host.path("/srv/big").write_bytes(bytes(1 << 20))
         self.mount("/opt", "nr_inodes=40")
-        for i in range(36):
+        for i in range(39):
             write(self.host, f"/opt/f{i}", "")
         self.put("/home/app/compose.yaml", COMPOSE)
         self.put("/root/.letta/.env", "LETTA_SERVER_URL=http://x\n", 0o600)
@@ -251,6 +275,15 @@ class Sick:
         self.made.append("/etc/letsencrypt")
         self.host.run(["rm", "-f", "/etc/cron.d/certbot",
                        "/etc/cron.daily/certbot"])
+
+    def outside(self, port_80):
+        """Serve OUTSIDE as second.SITE; returns the root to trust."""
+        if "/etc/sick" not in self.made:
+            self.certificates()
+        self.put(NGINX_FILE, OUTSIDE.format(
+            site=f"second.{SITE}", health=HEALTH, port_80=port_80))
+        self.host.run(["nginx"])
+        return self.host.path("/etc/sick/cert.pem")
 
     def nginx(self):
         """It serves another generation than the one that is on disk."""

@@ -9,8 +9,9 @@ import json
 import pytest
 
 from bed import jobs
-from bed.quack import Quack
-from bed.sick import AGENT, Sick
+from bed.quack import PASSWORD, Quack
+from bed.sick import AGENT, HEALTH, LISTENER, SITE, Sick
+from bed.wait import wait_for
 
 #: What a sick host shows from within.
 IN_HOST = set("""
@@ -56,6 +57,18 @@ API = {
     "ade-stream": {"buffered": True},
     "mixed-content": {"page": '<script src="http://x.internal/a.js">'},
 }
+
+
+#: What an edge shows from outside.
+OUTSIDE = set("""tls-chain tls-expiry tls13 tls-unknown-name hsts http-clear
+http-redirect mixed-content raw-port""".split())
+
+#: What tests of their own show.
+ELSEWHERE = {"api-unreachable", "host-unreachable", "api-human-block",
+             "nginx-test", "nginx-stopped"}
+
+#: Nothing that root cannot read is there, and tests are root's.
+NOT_SHOWN = {"worker-env-unreadable"}
 
 
 class Found(dict):
@@ -104,6 +117,50 @@ def word(node_job):
     return f"{node_job()}#node1"
 
 
+def ask(doctor, stand_in, *words):
+    return doctor(stand_in.url, *words, LETTA_API_KEY=PASSWORD)
+
+
+def test_a_good_api_is_quiet(doctor):
+    with Quack() as good:
+        found = ask(doctor, good, "--turn", AGENT)
+        assert (found, found.unknown) == ({}, {})
+        # A turn costs: without leave it is not compared.
+        found = ask(doctor, good)
+        assert (found, set(found.unknown)) == ({}, {"ade-stream"})
+        found = doctor(good.url)
+        assert (found, set(found.unknown)) == (
+            {}, {"ade-stream", "api-token"})
+
+
+def wanted(trap):
+    # Without TLS there is nothing to be mixed.
+    return trap != "mixed-content"
+
+
+@pytest.mark.parametrize("trap", filter(wanted, API))
+def test_an_api_with_a_fault(doctor, trap):
+    habits = API[trap]
+    if trap == "api-user-id":
+        habits = {**habits, "version": "0.16.8"}
+    with Quack(**habits) as bad:
+        found = ask(doctor, bad, "--turn", AGENT)
+    assert set(found) in ({trap}, {trap, "ade-any-origin"}), found
+
+
+def test_nobody_there(doctor, node_job):
+    found = doctor("http://127.0.0.1:1")
+    assert set(found) == {"api-unreachable"}
+    found = doctor(str(node_job(port=1)), QUACK=PASSWORD)
+    assert set(found) == {"host-unreachable", "api-unreachable"}
+
+
+def test_what_only_the_server_knows_of_a_worker(doctor, node_job):
+    with Quack(label="human") as api:
+        found = doctor(str(node_job(api.url)), QUACK=PASSWORD)
+    assert [one["evidence"] for one in found["api-human-block"]] == [AGENT]
+
+
 def test_a_sick_host(doctor, word, dst):
     sick = Sick(dst)
     try:
@@ -121,3 +178,52 @@ def test_a_sick_host(doctor, word, dst):
         # Nothing of what the files keep secret.
         assert "old-token" not in one["evidence"]
         assert "pass@" not in one["evidence"]
+
+
+def test_nginx_that_is_broken_or_stopped(doctor, word, dst):
+    sick = Sick(dst)
+    try:
+        sick.put("/etc/nginx/conf.d/sick.conf", "server { nonsense; }\n")
+        assert "nonsense" in doctor(word)["nginx-test"][0]["evidence"]
+        sick.put("/etc/nginx/conf.d/sick.conf", "server { location / {"
+                 " proxy_pass http://127.0.0.1:18283; } }\n")
+        assert "nginx-stopped" in doctor(word)
+    finally:
+        sick.cure()
+
+
+def test_an_edge_from_outside(doctor, dst, tmp_path):
+    sick, root, url = Sick(dst), tmp_path / "root.pem", \
+        f"https://second.{SITE}"
+    seen = set()
+
+    def look(*words):
+        found = doctor(url, "--connect-to", dst.address, *words)
+        seen.update(found)
+        return found
+
+    try:
+        sick.spawn(["/usr/bin/python3", "-c", LISTENER, "18283"])
+        made = sick.outside("return 404;")
+        root.write_bytes(made.read_bytes())
+        wait_for("nginx to answer", lambda: "tls-chain" in look())
+        found = look("--ca-file", root)
+        assert "tls-chain" not in found
+        assert "http-redirect" in found and "http-clear" not in found
+        dst.run(["nginx", "-s", "stop"])
+        sick.outside("location / { %s }" % HEALTH)
+        wait_for("nginx to serve", lambda: "http-clear" in look(
+            "--ca-file", root))
+    finally:
+        sick.cure()
+    assert OUTSIDE - seen == set()
+
+
+def test_each_trap_is_shown(sanctumctl):
+    done = sanctumctl("doctor", "--list", "--json")
+    assert done.rc == 0
+    listed = {json.loads(line)["trap"] for line in done.out.splitlines()}
+    assert listed == IN_HOST | set(API) | OUTSIDE | ELSEWHERE | NOT_SHOWN
+    text = sanctumctl("doctor", "--list").out
+    assert text.count("known from:") == len(listed)
+    assert sanctumctl("doctor").rc == 2
