@@ -9,8 +9,8 @@
 #define NAMES_MAX 32
 
 extern const struct cmd cmd_agent, cmd_apply, cmd_cancel, cmd_check,
-    cmd_complete, cmd_plan, cmd_rehearse, cmd_reverse, cmd_status, cmd_switch,
-    cmd_verify, cmd_worker;
+    cmd_complete, cmd_edge, cmd_plan, cmd_rehearse, cmd_reverse, cmd_status,
+    cmd_switch, cmd_verify, cmd_worker;
 extern const struct cmd cmd_doctor;
 
 const struct cmd *const cmd_table[] = {
@@ -25,6 +25,7 @@ const struct cmd *const cmd_table[] = {
 	&cmd_complete,
 	&cmd_cancel,
 	&cmd_doctor,
+	&cmd_edge,
 	&cmd_agent,
 	&cmd_worker,
 	NULL
@@ -119,6 +120,7 @@ cmd_help(const struct cmd *one)
 		return;
 	}
 	(void)printf("usage: sanctumctl COMMAND [options] JOB\n"
+	    "       sanctumctl edge VERB JOB\n"
 	    "       sanctumctl agent VERB [options] ...\n"
 	    "       sanctumctl doctor [options] HOST|URL|JOB\n"
 	    "       sanctumctl worker VERB [options] ...\n\n"
@@ -138,6 +140,7 @@ cmd_help(const struct cmd *one)
 	    "  --dry-run      show what would be done (agent import, worker "
 	    "repoint)\n"
 	    "  --reverse      go back (worker repoint)\n"
+	    "  --out DIR      where files are written (edge render)\n"
 	    "  --name TEXT    the agent's name there (agent import)\n"
 	    "  --tools WORD   stop, override or keep (agent import)\n"
 	    "  -q, --quiet    warnings only on stderr\n"

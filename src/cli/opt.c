@@ -17,6 +17,7 @@ enum {
 	OPT_DRY_RUN,
 	OPT_FOR,
 	OPT_NAME,
+	OPT_OUT,
 	OPT_REVERSE,
 	OPT_TOOLS,
 	OPT_STATE,
@@ -34,6 +35,7 @@ static const struct option longs[] = {
 	{ "list", no_argument, NULL, OPT_LIST },
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "origin", required_argument, NULL, OPT_ORIGIN },
+	{ "out", required_argument, NULL, OPT_OUT },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "reverse", no_argument, NULL, OPT_REVERSE },
 	{ "state", required_argument, NULL, OPT_STATE },
@@ -83,6 +85,8 @@ value_of(struct opt *opt, int c)
 		return &opt->for_version;
 	case OPT_NAME:
 		return &opt->name;
+	case OPT_OUT:
+		return &opt->out;
 	case OPT_TOOLS:
 		return &opt->tools;
 	default:

@@ -18,6 +18,7 @@ struct err;
  *     -v, --verbose   more on stderr; twice: all
  *     -h, --help      usage of the command
  *     --for VERSION   agent lint
+ *     --out DIR       edge render: where files are written
  *     --name TEXT     agent import: the agent's name there
  *     --tools WORD    agent import: stop, override or keep
  *     --list          doctor: all traps, and how they are known
@@ -38,6 +39,7 @@ struct opt {
 	const char *for_version;	/* NULL: not given; so the next ones */
 	const char *name;
 	const char *tools;
+	const char *out;
 	const char *origin;
 	const char *turn;
 	const char *ca_file;
