@@ -5,12 +5,15 @@ the few routes that it asks, and the CORS headers of the edge.  With no habit
 it is what a good node answers.
 """
 
+import base64
+import hashlib
 import json
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlparse
 
+from bed import loopback
 from bed.wait import free_port
 
 AGENT = "agent-77777777-7777-4777-8777-777777777777"
@@ -67,6 +70,8 @@ class Handler(BaseHTTPRequestHandler):
                                                  "status": "ok"})
         if at.path == "/":
             return self.say(200, h["page"], "text/html")
+        if at.path == "/v1/socket":
+            return self.socket()
         if not self.may():
             return self.say(401, {"detail": "Unauthorized"})
         if at.path == "/v1/agents/":
@@ -80,6 +85,30 @@ class Handler(BaseHTTPRequestHandler):
         if at.path == "/v1/tools/mcp/servers":
             return self.say(200, {"smcp": {"server_url": h["mcp"]}})
         return self.say(404, {"detail": "Not Found"})
+
+    def do_PUT(self):
+        """PATCH and DELETE too: what came."""
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if not self.may():
+            return self.say(401, {"detail": "Unauthorized"})
+        return self.say(200, {"method": self.command, "user_id":
+                              self.headers.get("user_id")})
+
+    do_PATCH = do_DELETE = do_PUT
+
+    def socket(self):
+        """A WebSocket that says one word (RFC 6455)."""
+        key = self.headers["Sec-WebSocket-Key"] + \
+            "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        self.close_connection = True
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Accept", base64.b64encode(
+            hashlib.sha1(key.encode()).digest()).decode())
+        self.end_headers()
+        self.wfile.write(b"\x81\x05quack")
+        self.rfile.read(1)
 
     def messages(self, query):
         h = self.server.habits
@@ -117,6 +146,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if not self.server.habits["buffered"]:
             self.wfile.write(b"data: one\n\n")
+        # As long as a turn: doctor looks when in it the first byte comes.
         time.sleep(0.4)
         self.wfile.write(b"data: two\n\n")
 
@@ -125,7 +155,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Quack:
-    """One on this machine's loopback, from entry to exit."""
+    """One on the loopback of this machine, or of a host, until stop()."""
 
     good = dict(health=None, version="0.16.8", secure=True,
                 password=PASSWORD, paging=True, listing=200, name="sage",
@@ -134,23 +164,26 @@ class Quack:
                 origin=None, echo=False, vary="Origin", body_max=None,
                 buffered=False, page="<p>", label="persona")
 
-    def __init__(self, tls=None, address="127.0.0.1", port=None, **habits):
+    def __init__(self, host=None, port=None, **habits):
         assert set(habits) <= set(self.good)
         self.port = port or free_port()
-        self._server = ThreadingHTTPServer((address, self.port), Handler)
+        self._server = ThreadingHTTPServer(("", 0), Handler,
+                                           bind_and_activate=False)
+        self._server.socket.close()
+        self._server.socket = loopback.listener(self.port, host)
         self._server.daemon_threads = True
         self._server.habits = {**self.good, **habits}
-        if tls:
-            self._server.socket = tls.wrap_socket(self._server.socket,
-                                                  server_side=True)
-        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
-
-    def __enter__(self):
+        self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self._server.serve_forever,
                          kwargs={"poll_interval": 0.01},
                          daemon=True).start()
+
+    def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
         self._server.shutdown()
         self._server.server_close()
