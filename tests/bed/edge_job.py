@@ -38,7 +38,8 @@ class Authority:
         names_file.write_text("subjectAltName=" + ",".join(
             f"DNS:{n}" for n in names))
         openssl("req", "-new", "-newkey", "ec", "-pkeyopt",
-                "ec_paramgen_curve:P-256", "-nodes", "-subj", "/",
+                "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                f"/CN={names[0]}",
                 "-keyout", at / "privkey.pem", "-out", request)
         openssl("x509", "-req", "-in", request, "-CA", self.root, "-CAkey",
                 self.folder / "root.key", "-CAcreateserial", "-days", str(days),
