@@ -581,7 +581,8 @@ http_call(struct http *h, const char *method, const char *path,
 
 	http_begin_reply(reply);
 	if (http_check_path(path, err) != 0 || stop_check(err) != 0 ||
-	    http_request(h, method, path, json, NULL, timeout_ms, &call, err) != 0) {
+	    http_request(h, method, path, json, NULL, timeout_ms, &call,
+	    err) != 0) {
 		http_begin_reply(reply);
 		return err_ctx(err, "%s %s%s", method, h->url, path);
 	}

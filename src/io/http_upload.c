@@ -66,8 +66,8 @@ http_upload(struct http *h, const char *path,
 	if (code != CURLE_OK)
 		(void)http_fail(h, &call, code, err);
 	else
-		rc = http_request(h, "POST", path, NULL, mime, timeout_ms, &call,
-		    err);
+		rc = http_request(h, "POST", path, NULL, mime, timeout_ms,
+		    &call, err);
 out:
 	curl_mime_free(mime);
 	if (rc == 0)
