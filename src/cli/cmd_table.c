@@ -10,7 +10,7 @@
 
 extern const struct cmd cmd_agent, cmd_apply, cmd_cancel, cmd_check,
     cmd_complete, cmd_edge, cmd_plan, cmd_rehearse, cmd_reverse, cmd_status,
-    cmd_switch, cmd_verify, cmd_worker;
+    cmd_switch, cmd_uninstall, cmd_verify, cmd_worker;
 extern const struct cmd cmd_doctor;
 
 const struct cmd *const cmd_table[] = {
@@ -26,6 +26,7 @@ const struct cmd *const cmd_table[] = {
 	&cmd_cancel,
 	&cmd_doctor,
 	&cmd_edge,
+	&cmd_uninstall,
 	&cmd_agent,
 	&cmd_worker,
 	NULL
@@ -138,9 +139,10 @@ cmd_help(const struct cmd *one)
 	    "(doctor)\n"
 	    "  --ca-file FILE, --connect-to ADDRESS    for a URL (doctor)\n"
 	    "  --dry-run      show what would be done (agent import, worker "
-	    "repoint)\n"
+	    "repoint,\n                 uninstall)\n"
 	    "  --reverse      go back (worker repoint)\n"
 	    "  --out DIR      where files are written (edge render)\n"
+	    "  --purge        the data and packages, too (uninstall)\n"
 	    "  --name TEXT    the agent's name there (agent import)\n"
 	    "  --tools WORD   stop, override or keep (agent import)\n"
 	    "  -q, --quiet    warnings only on stderr\n"

@@ -18,6 +18,7 @@ enum {
 	OPT_FOR,
 	OPT_NAME,
 	OPT_OUT,
+	OPT_PURGE,
 	OPT_REVERSE,
 	OPT_TOOLS,
 	OPT_STATE,
@@ -36,6 +37,7 @@ static const struct option longs[] = {
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "origin", required_argument, NULL, OPT_ORIGIN },
 	{ "out", required_argument, NULL, OPT_OUT },
+	{ "purge", no_argument, NULL, OPT_PURGE },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "reverse", no_argument, NULL, OPT_REVERSE },
 	{ "state", required_argument, NULL, OPT_STATE },
@@ -124,6 +126,9 @@ parse(int argc, char **argv, struct opt *opt, struct err *err)
 			break;
 		case OPT_DRY_RUN:
 			opt->dry_run = true;
+			break;
+		case OPT_PURGE:
+			opt->purge = true;
 			break;
 		case OPT_REVERSE:
 			opt->reverse = true;

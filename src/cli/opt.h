@@ -26,7 +26,9 @@ struct err;
  *     --turn AGENT    doctor: let it take one, to see the stream
  *     --ca-file FILE, --connect-to ADDRESS    doctor URL
  *     --discard       reverse: leave what the target has queued since
- *     --dry-run       agent import: plan, do not apply; worker repoint
+ *     --dry-run       show what would be done: agent import, worker
+ *                     repoint, uninstall
+ *     --purge         uninstall: data and packages, too
  *     --reverse       worker repoint: back
  *     --version
  */
@@ -47,6 +49,7 @@ struct opt {
 	bool list;
 	bool dry_run;
 	bool discard;
+	bool purge;
 	bool reverse;
 	const char *command;	/* its whole name, once it is found; or NULL */
 	/* The words that are no options, a command first. */
