@@ -42,10 +42,13 @@ scalar(const char *from, size_t len, char out[static VALUE_MAX])
 		len--;
 	}
 	for (; len > 0 && n < VALUE_MAX - 1; from++, len--) {
-		if (quote ? *from == quote : strchr(" \t\r#", *from) != NULL)
+		if (quote ? *from == quote : *from == '#' && (n == 0 ||
+		    from[-1] == ' '))
 			break;
 		out[n++] = *from;
 	}
+	while (!quote && n > 0 && strchr(" \t\r", out[n - 1]))
+		n--;
 	out[n] = '\0';
 }
 

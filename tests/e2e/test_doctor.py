@@ -9,6 +9,7 @@ import json
 import pytest
 
 from bed import jobs
+from bed.paths import TOP
 from bed.quack import PASSWORD, Quack
 from bed.sick import AGENT, HEALTH, LISTENER, SITE, Sick
 from bed.wait import wait_for
@@ -71,6 +72,19 @@ ELSEWHERE = {"api-unreachable", "host-unreachable", "api-human-block",
 NOT_SHOWN = {"worker-env-unreadable"}
 
 
+#: What a line may hold, by its type.
+SCHEMA = json.loads((TOP / "share/schema/output.schema.json").read_text())
+
+
+def check_line(one):
+    """A line has the members of its type, all of them, and no other."""
+    of = SCHEMA["$defs"][one["type"]]
+    assert set(one) == set(of["required"]) == set(of["properties"])
+    assert {"$ref": f"#/$defs/{one['type']}"} in SCHEMA["oneOf"]
+    if "severity" in one:
+        assert one["severity"] in SCHEMA["$defs"]["severity"]["enum"]
+
+
 class Found(dict):
     """{trap: [finding, ...]}, of those that are known; and the rest."""
 
@@ -80,6 +94,7 @@ class Found(dict):
         assert done.rc in (0, 3), done.err
         for line in done.out.splitlines():
             one = json.loads(line)
+            check_line(one)
             self.lines.append(one)
             if one["type"] == "doctor_finding":
                 kept = self if one["known"] else self.unknown
@@ -222,7 +237,10 @@ def test_an_edge_from_outside(doctor, dst, tmp_path):
 def test_each_trap_is_shown(sanctumctl):
     done = sanctumctl("doctor", "--list", "--json")
     assert done.rc == 0
-    listed = {json.loads(line)["trap"] for line in done.out.splitlines()}
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    for one in lines:
+        check_line(one)
+    listed = {one["trap"] for one in lines}
     assert listed == IN_HOST | set(API) | OUTSIDE | ELSEWHERE | NOT_SHOWN
     text = sanctumctl("doctor", "--list").out
     assert text.count("known from:") == len(listed)
