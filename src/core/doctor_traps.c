@@ -164,6 +164,17 @@ const struct doctor_trap doctor_traps[] = {
 	    "certificates",
 	    "remove -k; give --cacert FILE where the CA is your own",
 	    "a habit of nodes whose chain was once incomplete" },
+	{ "worker-user-block", DOCTOR_CRITICAL,
+	    "a user's block is not on the server",
+	    "re-create it with its value and write its id into "
+	    "letta_users: a move by sanctumctl does",
+	    "Broca 1b368f9: it tries again without end, and the whole "
+	    "queue waits (run)" },
+	{ "worker-user-identity", DOCTOR_WARNING,
+	    "a user's identity is not on the server",
+	    "re-create it and write its id into letta_users: a move by "
+	    "sanctumctl does",
+	    "Letta 0.16.2 takes an unknown sender_id in silence (run)" },
 	{ "smcp-agent-id", DOCTOR_CRITICAL,
 	    "SMCP runs without LETTA_AGENT_ID and loads the secrets of "
 	    "all agents",

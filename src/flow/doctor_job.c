@@ -12,6 +12,7 @@
 #include "flow/doctor_job.h"
 #include "flow/doctor_run.h"
 #include "flow/doctor_url.h"
+#include "flow/doctor_users.h"
 #include "flow/endpoint.h"
 #include "flow/run.h"
 #include "io/host.h"
@@ -151,16 +152,45 @@ look_at_agent(const struct look *look, const struct endpoint *at,
 	return rc;
 }
 
+/* The users of the database at one end, against the server it talks to. */
+static int
+look_at_users(const struct look *look, const struct conf_host *section,
+    const char *path, const struct conf_letta *letta, struct err *err)
+{
+	const struct endpoint *at =
+	    &look->servers[letta - look->conf->lettas];
+	char *ca_file = run_local_path(at->ca_file);
+	const struct doctor_site site = { .d = look->d, .url = at->url,
+	    .ca_file = ca_file, .connect_to = at->connect_to,
+	    .token = at->token };
+	struct host *host;
+	int rc = 0;
+
+	/* A host that cannot be reached was told of. */
+	if (run_host_open(section, &host, err) == 0) {
+		rc = doctor_users(&site, host, path, err);
+		host_close(host);
+	} else if (err->kind == ERR_INTERRUPTED)
+		rc = -1;
+	else
+		err_clear(err);
+	free(ca_file);
+	return rc;
+}
+
 static int
 look_at_worker(const struct look *look, const struct conf_worker *worker,
     struct err *err)
 {
-	size_t i;
-
-	if (!worker->agent_id || !worker->server)
+	if (!worker->server || !worker->from_server)
 		return 0;
-	i = (size_t)(worker->server - look->conf->lettas);
-	return look_at_agent(look, &look->servers[i], worker->agent_id, err);
+	if (worker->agent_id && look_at_agent(look, &look->servers[
+	    worker->server - look->conf->lettas], worker->agent_id, err) != 0)
+		return -1;
+	return look_at_users(look, worker->from_host, worker->from_path,
+	    worker->from_server, err) != 0 ||
+	    look_at_users(look, worker->to_host, worker->to_path,
+	    worker->server, err) != 0 ? -1 : 0;
 }
 
 static int

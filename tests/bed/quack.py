@@ -82,6 +82,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.messages(query)
         if at.path.endswith("/blocks"):
             return self.say(200, [{"id": "block-1", "label": h["label"]}])
+        if at.path.startswith(("/v1/blocks/", "/v1/identities/")):
+            return self.say(200 if h["knows"] else 404, {})
         if at.path == "/v1/tools/mcp/servers":
             return self.say(200, {"smcp": {"server_url": h["mcp"]}})
         return self.say(404, {"detail": "Not Found"})
@@ -162,7 +164,8 @@ class Quack:
                 mcp="https://smcp.example.org/sse", user_id=True,
                 methods="GET, POST, PUT, PATCH, DELETE", silent=False,
                 origin=None, echo=False, vary="Origin", body_max=None,
-                buffered=False, page="<p>", label="persona")
+                buffered=False, page="<p>", label="persona",
+                knows=True)
 
     def __init__(self, host=None, port=None, **habits):
         assert set(habits) <= set(self.good)

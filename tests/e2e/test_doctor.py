@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from bed import jobs
+from bed import jobs, worker
 from bed.paths import TOP
 from bed.quack import PASSWORD, Quack
 from bed.sick import AGENT, HEALTH, LISTENER, SITE, Sick
@@ -66,6 +66,7 @@ http-redirect mixed-content raw-port""".split())
 
 #: What tests of their own show.
 ELSEWHERE = {"api-unreachable", "host-unreachable", "api-human-block",
+             "worker-user-block", "worker-user-identity",
              "nginx-test", "nginx-stopped"}
 
 #: Nothing that root cannot read is there, and tests are root's.
@@ -170,10 +171,21 @@ def test_nobody_there(doctor, node_job):
     assert set(found) == {"host-unreachable", "api-unreachable"}
 
 
-def test_what_only_the_server_knows_of_a_worker(doctor, node_job):
-    with Quack(label="human") as api:
-        found = doctor(str(node_job(api.url)), QUACK=PASSWORD)
-    assert [one["evidence"] for one in found["api-human-block"]] == [AGENT]
+@pytest.mark.parametrize("knows", [True, False])
+def test_what_only_the_server_knows_of_a_worker(doctor, node_job, dst,
+                                                knows):
+    made = worker.make_worker("sage", agent_id=AGENT, url="https://x",
+                              home="/root/sage", on=dst, random_bytes=10)
+    try:
+        with Quack(label="persona" if knows else "human",
+                   knows=knows) as api:
+            found = doctor(str(node_job(api.url)), QUACK=PASSWORD)
+    finally:
+        made.remove()
+    ours = {"api-human-block": 1, "worker-user-block": 3,
+            "worker-user-identity": 3}
+    assert {trap: len(found.get(trap, ())) for trap in ours} == (
+        dict.fromkeys(ours, 0) if knows else ours)
 
 
 def test_a_sick_host(doctor, word, dst):
