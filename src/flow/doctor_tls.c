@@ -169,12 +169,12 @@ look_at_clear_8283(const struct doctor_site *site,
 }
 
 int
-doctor_tls(const struct doctor_site *site, struct err *err)
+doctor_tls(const struct doctor_site *site, bool reached, struct err *err)
 {
 	struct doctor_address at;
 
 	doctor_address(site->url, &at);
-	if (at.tls && (look_at_tls13(site, err) != 0 ||
+	if (at.tls && reached && (look_at_tls13(site, err) != 0 ||
 	    look_at_unknown_name(site, &at, err) != 0))
 		return -1;
 	if (at.loopback)

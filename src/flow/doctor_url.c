@@ -135,18 +135,20 @@ look_at_mixed(const struct doctor_site *site, struct err *err)
 /* The first answer, or why there is none; rc 0 in both cases. */
 static int
 first(const struct doctor_site *site, struct http_probe *probe,
-    struct http_reply *reply, bool *answers, struct err *err)
+    struct http_reply *reply, bool *answers, bool *reached,
+    struct err *err)
 {
 	const struct doctor_request how = { .token = false };
 
 	if (doctor_request(site, &how, "GET", LETTA_PATH_HEALTH, probe,
 	    DOCTOR_ASK_MS, reply, err) == 0) {
-		*answers = true;
+		*answers = *reached = true;
 		return 0;
 	}
 	if (err->kind != ERR_AUTH && err->kind != ERR_UNREACHABLE &&
 	    err->kind != ERR_DATA)
 		return -1;
+	*reached = err->kind != ERR_UNREACHABLE;
 	doctor_found(site->d, err->kind == ERR_AUTH ? "tls-chain" :
 	    "api-unreachable", site->url, "%s", err->text);
 	err_clear(err);
@@ -160,11 +162,12 @@ doctor_url(const struct doctor_site *site, bool *answers, struct err *err)
 	struct http_probe probe = { .head = &head, .certificate = &pem };
 	struct http_reply reply = { .body = BUF_INIT(DOCTOR_ANSWER_MAX) };
 	struct doctor_address at;
+	bool reached = false;
 	int rc;
 
 	*answers = false;
 	doctor_address(site->url, &at);
-	rc = first(site, &probe, &reply, answers, err);
+	rc = first(site, &probe, &reply, answers, &reached, err);
 	if (rc == 0 && *answers && at.tls) {
 		doctor_fine(site->d, "tls-chain");
 		look_at_certificate(site, &pem);
@@ -172,7 +175,7 @@ doctor_url(const struct doctor_site *site, bool *answers, struct err *err)
 		rc = look_at_mixed(site, err);
 	}
 	if (rc == 0)
-		rc = doctor_tls(site, err);
+		rc = doctor_tls(site, reached, err);
 	if (rc == 0 && *answers)
 		rc = doctor_api(site, buf_cstr(&reply.body),
 		    reply.status == 200 ? reply.body.len : 0, err);

@@ -80,7 +80,9 @@ int doctor_request(const struct doctor_site *, const struct doctor_request *,
 int doctor_url_pass(const struct doctor_site *, const char *id, struct err *)
     MUST_CHECK;
 
-int doctor_tls(const struct doctor_site *, struct err *) MUST_CHECK;
+/* reached: somebody took the connection; else there is no TLS to look at. */
+int doctor_tls(const struct doctor_site *, bool reached, struct err *)
+    MUST_CHECK;
 int doctor_api(const struct doctor_site *, const char *health, size_t len,
     struct err *) MUST_CHECK;
 
