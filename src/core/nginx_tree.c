@@ -10,6 +10,7 @@
 
 #define MARK "# configuration file "
 #define WORD_MAX_BYTES 65536
+#define DIRECTIVES_MAX 20000	/* files that include each other have more */
 #define DEPTH_MAX 16		/* includes in includes, blocks in blocks */
 
 struct directive {
@@ -159,6 +160,10 @@ read_directive(struct cursor *c, int parent, struct err *err)
 	const struct directive *one;
 	int at;
 
+	if (c->dump->n == DIRECTIVES_MAX)
+		return err_set(err, ERR_DATA, "%s:%zu: more than %d "
+		    "directives", c->dump->files[c->file].path, c->line,
+		    DIRECTIVES_MAX);
 	at = add(c, parent);
 	for (;;) {
 		skip_blanks(c);

@@ -27,7 +27,10 @@ struct nginx_tree;
 #define NGINX_TREE_ROOT (-1)	/* around all files */
 #define NGINX_TREE_WORDS 64	/* of a directive; more are dropped */
 
-/* ERR_DATA: no file in it, or a block without end. */
+/*
+ * ERR_DATA: no file in it, a block without end, or more of it than people
+ * write: 20,000 directives, 16 blocks and includes in each other.
+ */
 int nginx_tree_read(const char *text, size_t len, struct nginx_tree **out,
     struct err *) MUST_CHECK;
 void nginx_tree_free(struct nginx_tree *);

@@ -4,6 +4,7 @@ Real nginx on dst; a stand-in for Letta behind it.
 """
 
 import os
+import re
 import ssl
 from pathlib import Path
 
@@ -51,8 +52,8 @@ class Edge:
         self.client = edge_job.Client(dst.address, self.authority.root)
         self.job = self.write("edge.conf")
 
-    def write(self, name, **keys):
-        return edge_job.write(self.folder / name, self.dst, self.authority,
+    def write(self, file_name, **keys):
+        return edge_job.write(self.folder / file_name, self.dst, self.authority,
                               self.letta.port, **keys)
 
     def apply(self, rc=0, job=None, **kw):
@@ -295,6 +296,12 @@ def test_render_asks_nobody(edge):
     assert edge.conf.read_text() == (out / f"{SITE}.tls.conf").read_text()
 
 
+def same(one, other):
+    """Whether two renderings differ by their generation alone."""
+    rule = re.compile("generation [0-9a-f]{16}|[0-9a-f]{16}.n")
+    return rule.sub("", one) == rule.sub("", other)
+
+
 def test_a_kill_at_every_point_is_met(edge):
     program = Path(os.environ.get("SANCTUMCTL_FAULTS")
                    or TOP / "build/faults/sanctumctl").resolve()
@@ -306,14 +313,14 @@ def test_a_kill_at_every_point_is_met(edge):
     # From the first thing that it does on the host to the last.
     first = points.index("plan_begun")
     for number in range(first + 1, len(points) + 1):
+        if not points[number - 1].startswith(("host_", "plan_")):
+            continue
         job = edge.write("again.conf", name=f"killed-{number}")
         text = wanted.replace("edge-alone", f"killed-{number}")
         stopped = edge.run("edge", "apply", job, program=program,
                            env={"SANCTUMCTL_FAULT_STOP": str(number)})
         assert stopped.rc == STOPPED, (number, stopped.err)
         edge.apply(job=job)
-        strip = lambda t: [x for x in t.split("\n") if "generation" not in x
-                           and "return 200" not in x]
-        assert strip(edge.conf.read_text()) == strip(text), number
+        assert same(edge.conf.read_text(), text), points[number - 1]
         assert edge.run("cancel", job).rc == 0
         assert not edge.conf.exists(), points[number - 1]
