@@ -499,7 +499,8 @@ nginx_look(const struct nginx_look *look)
 	int at = -1;
 
 	while ((at = next_named(look, at, "proxy_pass")) >= 0) {
-		if (is_letta_pass(look, at))
+		if (nginx_tree_parent(look->dump, at) != NGINX_TREE_ROOT &&
+		    is_letta_pass(look, at))
 			look_at_location(look, at);
 	}
 	for (at = -1; (at = next_named(look, at, "server")) >= 0;) {

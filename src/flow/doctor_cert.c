@@ -254,7 +254,7 @@ doctor_certificates(struct doctor_at *at, struct err *err)
 	struct certificates c = { .at = at, .err = err,
 	    .seen = BUF_INIT(TEXT_MAX_BYTES) };
 	struct nginx_look look = { .dump = at->nginx, .host = at->name,
-	    .doctor = at->d, .letta_ports = nginx_look_ports };
+	    .doctor = at->d, .letta_ports = at->letta_ports };
 
 	if (at->nginx)
 		nginx_look_certificates(&look, look_at_certificate, &c);

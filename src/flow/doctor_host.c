@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/nginx_look.h"
 #include "core/nginx_tree.h"
 #include "flow/doctor_host.h"
 #include "flow/doctor_part.h"
@@ -90,10 +91,15 @@ doctor_setting(const char *text, const char *key)
 
 int
 doctor_host(struct doctor *d, struct host *host, const char *name,
-    struct err *err)
+    unsigned int letta_port, struct err *err)
 {
 	struct doctor_at at = { .d = d, .host = host, .name = name };
+	size_t n = 0;
 	int rc = 0;
+
+	for (; nginx_look_ports[n]; n++)
+		at.letta_ports[n] = nginx_look_ports[n];
+	at.letta_ports[n] = letta_port;
 
 	/* nginx comes first: the others ask what it leads to. */
 	if (doctor_nginx(&at, err) != 0 ||

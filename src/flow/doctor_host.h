@@ -17,11 +17,12 @@ struct host;
  *     Letta, docker, compose, PostgreSQL, Redis doctor_service.c
  *     disk and clock                            doctor_machine.c
  *
- * name  the host's, as the user gave it
+ * name        the host's, as the user gave it
+ * letta_port  where its Letta listens, when that is known; 0
  *
  * Fails when the host cannot be asked any more.
  */
 int doctor_host(struct doctor *, struct host *, const char *name,
-    struct err *) MUST_CHECK;
+    unsigned int letta_port, struct err *) MUST_CHECK;
 
 #endif /* !FLOW_DOCTOR_HOST_H */

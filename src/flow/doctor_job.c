@@ -28,6 +28,17 @@ struct look {
 	struct endpoint *servers;	/* one for each of conf->lettas */
 };
 
+/* Of the server that stands on that host; 0: none. */
+static unsigned int
+letta_port(const struct conf *conf, const struct conf_host *section)
+{
+	for (size_t i = 0; i < conf->n_lettas; i++) {
+		if (conf->lettas[i].host == section)
+			return conf->lettas[i].port;
+	}
+	return 0;
+}
+
 static int
 look_at_host(const struct look *look, const struct conf_host *section,
     struct err *err)
@@ -37,7 +48,8 @@ look_at_host(const struct look *look, const struct conf_host *section,
 
 	rc = run_host_open(section, &host, err);
 	if (rc == 0) {
-		rc = doctor_host(look->d, host, section->name, err);
+		rc = doctor_host(look->d, host, section->name,
+		    letta_port(look->conf, section), err);
 		host_close(host);
 	}
 	if (rc == 0 || err->kind == ERR_INTERRUPTED)

@@ -156,7 +156,7 @@ doctor_nginx(struct doctor_at *at, struct err *err)
 	struct buf out = BUF_INIT(DOCTOR_TEXT_MAX);
 	struct buf said = BUF_INIT(DOCTOR_TEXT_MAX);
 	struct nginx_look look = { .host = at->name, .doctor = at->d,
-	    .letta_ports = nginx_look_ports };
+	    .letta_ports = at->letta_ports };
 	int status, rc;
 
 	rc = doctor_ask(at, argv, &status, &out, &said, err);
@@ -173,7 +173,7 @@ doctor_nginx(struct doctor_at *at, struct err *err)
 		return 0;
 	look.dump = at->nginx;
 	nginx_look(&look);
-	for (const unsigned int *port = nginx_look_ports; *port; port++) {
+	for (const unsigned int *port = at->letta_ports; *port; port++) {
 		if (nginx_look_passes(&look, *port))
 			return look_at_process(at, err);
 	}

@@ -21,6 +21,7 @@ struct doctor_at {
 	struct doctor *d;
 	struct host *host;
 	const char *name;		/* for "name:path" */
+	unsigned int letta_ports[8];	/* 0 behind the last */
 	struct nginx_tree *nginx;	/* of doctor_nginx; NULL: none there */
 };
 

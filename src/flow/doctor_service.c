@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/compose_look.h"
-#include "core/nginx_look.h"
 #include "flow/doctor_part.h"
 #include "io/host.h"
 
@@ -49,7 +48,7 @@ look_at_listener(const struct doctor_at *at, const char *line)
 		DOCTOR_JUDGE(at, NULL, !is_loopback(address), "port-public",
 		    "%s is listened on", address);
 	/* nginx at 8283 is the edge itself. */
-	if (is_of(nginx_look_ports, port) && !(who &&
+	if (is_of(at->letta_ports, port) && !(who &&
 	    strstr(who, "(\"nginx\"")))
 		DOCTOR_JUDGE(at, NULL, !is_loopback(address),
 		    "letta-public", "%s is listened on, by %.60s", address,

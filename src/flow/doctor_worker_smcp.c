@@ -70,7 +70,7 @@ look_at_auth(const struct doctor_at *at, const struct worker_found *one,
 {
 	const struct nginx_look look = { .dump = at->nginx,
 	    .host = at->name, .doctor = at->d,
-	    .letta_ports = nginx_look_ports };
+	    .letta_ports = at->letta_ports };
 	const char *text = value_of(smcp, "MCP_PORT");
 	uint64_t port = PORT;
 

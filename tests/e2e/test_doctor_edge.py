@@ -19,6 +19,8 @@ from bed.quack import AGENT, PASSWORD, Quack
 from bed.sick import write
 from bed.wait import free_port, wait_for
 
+#: Not the usual one, so that doctor has it from the job.
+PORT = 18391
 APP = "https://app.letta.com"
 ARCHIVE = f"/etc/letsencrypt/archive/{SITE}"
 ENV = f"""\
@@ -47,11 +49,11 @@ class Node:
         self.page = f"http://localhost:{self.page_port}"
         self.run = program_at(folder)
         self.authority = edge_job.Authority(folder)
-        self.letta = Quack(dst, 18283)
+        self.letta = Quack(dst, PORT)
         self.make_lineage()
         self.make_worker()
         self.job = edge_job.write(folder / "node.conf", dst,
-                                  self.authority, 18283,
+                                  self.authority, PORT,
                                   cors=f"{APP} {self.page}")
 
     def make_lineage(self):
@@ -117,6 +119,18 @@ def test_a_good_node_is_quiet(node):
     text = node.run("doctor", node.job, env={
         "SANCTUM_BED_TARGET_TOKEN": PASSWORD})
     assert text.rc == 0 and "nothing found" in text.out, text.out
+
+
+def test_nginx_is_known_by_the_port_of_the_job(node):
+    """The edge's file with its buffers on, as somebody may leave it."""
+    at = node.dst.path(CONF)
+    good = at.read_text()
+    try:
+        at.write_text(good.replace("proxy_buffering off;", ""))
+        found = {one[0] for one in node.doctor(node.job) if one[1]}
+    finally:
+        at.write_text(good)
+    assert found == {"nginx-buffering"}
 
 
 def test_a_page_that_the_edge_does_not_know(node):
