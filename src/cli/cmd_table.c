@@ -24,9 +24,9 @@ const struct cmd *const cmd_table[] = {
 	&cmd_reverse,
 	&cmd_complete,
 	&cmd_cancel,
-	&cmd_doctor,
-	&cmd_edge,
 	&cmd_uninstall,
+	&cmd_edge,
+	&cmd_doctor,
 	&cmd_agent,
 	&cmd_worker,
 	NULL
