@@ -5,9 +5,7 @@ the addresses that it is given; nothing of TLS or CORS is switched off.
 """
 
 import json
-import os
 import shutil
-import subprocess
 import urllib.error
 import urllib.request
 
@@ -19,44 +17,49 @@ FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-proxy-server",
 
 
 class Browser:
-    """One from start() to stop().
+    """One from start() to stop(), on a host.
 
-    folder   for its profile and its database of certificates
-    root     path of the certificate to trust
-    names    {DNS name: address}
+    On this machine it would break off its requests each time that another
+    bed brings an interface up ("network changed").
+
+    host    bed.hosts.Host; it has the profile and the certificates
+    root    path of the certificate to trust
+    names   {DNS name: address}
     """
 
-    def __init__(self, folder, root, names):
-        self.folder, self.root, self.names = folder, root, names
+    home = "/root/browser"
+
+    def __init__(self, host, root, names):
+        self.host, self.root, self.names = host, root, names
         self._driver = self._session = None
 
     def start(self):
         for name in ("chromium", "chromedriver", "certutil"):
             if shutil.which(name) is None:
                 raise BedError(f"{name} is not there: run scripts/setup bed")
-        home = self.folder / "home"
-        database = home / ".pki/nssdb"
-        database.mkdir(parents=True)
+        database = f"{self.home}/.pki/nssdb"
+        self.host.run(["mkdir", "-p", database])
+        self.host.path(f"{self.home}/root.pem").write_bytes(
+            self.root.read_bytes())
         for words in (["-N", "--empty-password"],
-                      ["-A", "-t", "C,,", "-n", "bed", "-i", self.root]):
-            subprocess.run(["certutil", "-d", f"sql:{database}", *words],
-                           check=True)
+                      ["-A", "-t", "C,,", "-n", "bed", "-i",
+                       f"{self.home}/root.pem"]):
+            self.host.run(["certutil", "-d", f"sql:{database}", *words])
         port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        with open(self.folder / "chromedriver.log", "wb") as log:
-            self._driver = subprocess.Popen(
-                ["chromedriver", f"--port={port}"], stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, "HOME": str(home)})
-        wait_for("chromedriver", lambda: accepts("127.0.0.1", port),
-                 alive=lambda: self._driver.poll() is None)
+        self.url = f"http://{self.host.address}:{port}"
+        self._driver = self.host.spawn(
+            ["chromedriver", f"--port={port}",
+             f"--allowed-ips={self.host.gateway}"],
+            env={"HOME": self.home})
+        wait_for("chromedriver", lambda: accepts(self.host.address, port),
+                 alive=self._driver.alive)
         rules = ", ".join(f"MAP {n} {a}" for n, a in self.names.items())
         made = self._call("POST", "/session", {"capabilities": {
             "alwaysMatch": {"browserName": "chrome",
                             "goog:chromeOptions": {
                                 "binary": shutil.which("chromium"),
                                 "args": FLAGS + [
-                                    f"--user-data-dir={home}/profile",
+                                    f"--user-data-dir={self.home}/profile",
                                     f"--host-resolver-rules={rules}"]}}}})
         self._session = f"/session/{made['sessionId']}"
         self._call("POST", f"{self._session}/timeouts", {"script": 60000})
@@ -66,8 +69,8 @@ class Browser:
         if self._session:
             self._call("DELETE", self._session)
         if self._driver:
-            self._driver.terminate()
-            self._driver.wait(10)
+            self._driver.stop()
+        self.host.run(["rm", "-rf", self.home])
 
     def __enter__(self):
         try:

@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from bed import edge_job, worker
+from bed import edge_job, loopback, worker
 from bed.browser import Browser
 from bed.edge_job import ADE, ADE_PORT, CONF, SITE
 from bed.quack import AGENT, PASSWORD, Quack
@@ -107,7 +107,9 @@ def node(dst, tmp_path_factory, program_at):
 @pytest.fixture
 def pages(node):
     """Pages at two origins, of which the edge knows `localhost'."""
-    server = ThreadingHTTPServer(("127.0.0.1", node.page_port), Page)
+    server = ThreadingHTTPServer(("", 0), Page, bind_and_activate=False)
+    server.socket.close()
+    server.socket = loopback.listener(node.page_port, node.dst)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield
     server.shutdown()
@@ -181,10 +183,10 @@ s.onerror = () => done("refused");
 """
 
 
-def test_a_real_browser(node, pages, tmp_path):
+def test_a_real_browser(node, pages):
     api = f"https://{ADE}:{ADE_PORT}"
     names = {SITE: node.dst.address, ADE: node.dst.address}
-    with Browser(tmp_path, node.authority.root, names) as browser:
+    with Browser(node.dst, node.authority.root, names) as browser:
         browser.open(node.page)
         for base in (api, f"https://{SITE}"):
             status, text = browser.run(FETCH, f"{base}/v1/agents/", "GET",
