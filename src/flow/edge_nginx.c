@@ -96,7 +96,7 @@ proof_of(const struct rendering *r)
 		.host = r->file.f.host,
 		.generation = r->text.generation,
 		.port_80 = r->port_80,
-		.ipv6 = !r->place.ipv4_only,
+		.ipv6 = r->place.ipv6_loopback,
 	};
 }
 
