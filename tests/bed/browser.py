@@ -12,8 +12,9 @@ import urllib.request
 from bed.paths import BedError
 from bed.wait import accepts, free_port, wait_for
 
-FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-proxy-server",
-         "--disable-dev-shm-usage", "--disable-background-networking"]
+FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu",
+         "--no-proxy-server", "--disable-dev-shm-usage",
+         "--disable-background-networking"]
 
 
 class Browser:

@@ -6,9 +6,8 @@ its own resolver rules: it judges TLS and CORS by itself.
 """
 
 import json
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-
 import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
