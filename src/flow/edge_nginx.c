@@ -39,9 +39,6 @@ render(struct rendering *r, struct run *run, struct err *err)
 {
 	const struct conf_edge *edge = r->edge;
 	const char *name = r->tls ? "tls.conf.in" : "http.conf.in";
-	char *live = mem_printf("/etc/letsencrypt/live/%s", edge->site);
-	char *certificate = mem_printf("%s/fullchain.pem", live);
-	char *key = mem_printf("%s/privkey.pem", live);
 	char *webroot = edge_webroot(edge);
 	struct nginx_edge model = {
 		.job = run->conf->name,
@@ -50,20 +47,23 @@ render(struct rendering *r, struct run *run, struct err *err)
 		.ade_port = edge->ade_port,
 		.upstream_port = edge_backend_port(run, edge),
 		.webroot = webroot,
-		.certificate = r->tls ? certificate : NULL,
-		.certificate_key = r->tls ? key : NULL,
 	};
 	struct buf text = BUF_INIT(EDGE_FILE_MAX);
-	char *path = NULL;
-	int rc;
+	char *path = NULL, *certificate = NULL, *key = NULL;
+	int rc = 0;
 
-	rc = template_file_read(name, &path, &text, err);
+	if (r->tls)
+		rc = edge_certificate_paths(run, edge, &certificate, &key,
+		    err);
+	model.certificate = certificate;
+	model.certificate_key = key;
+	if (rc == 0)
+		rc = template_file_read(name, &path, &text, err);
 	if (rc == 0)
 		rc = nginx_render(&model, path, buf_cstr(&text), text.len,
 		    &r->wanted, r->generation, err);
 	buf_clear(&text);
 	free(path);
-	free(live);
 	free(certificate);
 	free(key);
 	free(webroot);
@@ -440,7 +440,9 @@ http_act(struct run *run, const struct step *step, struct plan_note *note,
 	bool there, lasts;
 	int rc;
 
-	if (edge_certificate(run, step->subject, &there, &lasts, err) != 0)
+	/* Told before anything is changed; a reload hides it. */
+	if (edge_port_check(run, step->subject, 80, err) != 0 ||
+	    edge_certificate(run, step->subject, &there, &lasts, err) != 0)
 		return -1;
 	rc = rendering_init(&r, run, step->subject, there, true, err);
 	if (rc == 0)

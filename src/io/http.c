@@ -31,6 +31,7 @@ struct http {
 	bool direct;		/* no proxy may come between */
 	long connect_ms;
 	long silence_s;
+	struct buf *peer;
 };
 
 /* One request under way. */
@@ -217,6 +218,7 @@ take_spec(struct http *h, const struct http_spec *spec, struct err *err)
 	if (spec->ca_file)
 		h->ca_file = mem_strdup(spec->ca_file);
 	h->token = spec->token;
+	h->peer = spec->peer;
 	h->connect_ms = spec->connect_ms ? (long)spec->connect_ms :
 	    CONNECT_MS;
 	h->silence_s = spec->silence_s ? (long)spec->silence_s : SILENCE_S;
@@ -340,6 +342,8 @@ set_transport(const struct http *h, uint64_t timeout_ms)
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	if (h->peer)
+		SET(CURLOPT_CERTINFO, 1L);
 	if (h->ca_file) {
 		/* The system's directory would be trusted besides. */
 		SET(CURLOPT_CAINFO, h->ca_file);
@@ -464,6 +468,26 @@ take_head(const struct call *call)
 		    http_head_retry_ms(&call->head, time(NULL));
 }
 
+/* The first of the chain is the server's own. */
+static void
+take_peer(const struct http *h)
+{
+	static const char mark[] = "Cert:";
+	struct curl_certinfo *chain = NULL;
+	const struct curl_slist *at = NULL;
+
+	if (!h->peer)
+		return;
+	buf_clear(h->peer);
+	if (curl_easy_getinfo(h->curl, CURLINFO_CERTINFO, &chain) ==
+	    CURLE_OK && chain && chain->num_of_certs > 0)
+		at = chain->certinfo[0];
+	for (; at; at = at->next) {
+		if (str_starts(at->data, mark))
+			buf_str(h->peer, at->data + strlen(mark));
+	}
+}
+
 /*
  * Send what was set and wait for the answer.  The handle keeps nothing of
  * call after: its next request begins with curl_easy_reset.
@@ -483,6 +507,7 @@ perform(const struct http *h, struct call *call, struct err *err)
 		code = CURLE_GOT_NOTHING;
 	if (code == CURLE_OK) {
 		take_head(call);
+		take_peer(h);
 		if (!call->repeatable)
 			fault_point("http_write");
 		return 0;

@@ -56,6 +56,10 @@ struct http_spec {
 					 * token must be NULL */
 	unsigned int connect_ms;	/* 0: 10 s */
 	unsigned int silence_s;		/* 0: 120 s without a byte */
+	struct buf *peer;		/* gets the certificate that the
+					 * server showed, as PEM, after each
+					 * call by https; NULL: not wanted.
+					 * Borrowed */
 };
 
 struct http_reply {
