@@ -8,7 +8,8 @@
 #include "flow/run.h"
 
 int
-job_cmd_run(const struct opt *opt,
+job_cmd_run_part(const struct opt *opt,
+    void (*make)(struct plan *, const struct conf *),
     int (*body)(const struct job_cmd *, struct err *), struct err *err)
 {
 	struct run_options options = {
@@ -23,9 +24,16 @@ job_cmd_run(const struct opt *opt,
 
 	if (run_open(opt->job, &options, &cmd.run, err) != 0)
 		return -1;
-	job_plan(&plan, cmd.run->conf);
+	make(&plan, cmd.run->conf);
 	rc = body(&cmd, err);
 	plan_clear(&plan);
 	run_close(cmd.run);
 	return rc;
+}
+
+int
+job_cmd_run(const struct opt *opt,
+    int (*body)(const struct job_cmd *, struct err *), struct err *err)
+{
+	return job_cmd_run_part(opt, job_plan, body, err);
 }

@@ -3,6 +3,7 @@
 
 #include "base/attr.h"
 
+struct conf;
 struct err;
 struct opt;
 struct plan;
@@ -22,6 +23,12 @@ struct job_cmd {
  * body returns is returned: an exit code, or -1 with err filled.
  */
 int job_cmd_run(const struct opt *,
+    int (*body)(const struct job_cmd *, struct err *), struct err *)
+    MUST_CHECK;
+
+/* The same for some of its steps, which make adds: `edge apply'. */
+int job_cmd_run_part(const struct opt *,
+    void (*make)(struct plan *, const struct conf *),
     int (*body)(const struct job_cmd *, struct err *), struct err *)
     MUST_CHECK;
 

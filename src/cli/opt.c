@@ -13,6 +13,7 @@ enum {
 	OPT_FOR,
 	OPT_NAME,
 	OPT_PURGE,
+	OPT_RENEW,
 	OPT_REVERSE,
 	OPT_TOOLS,
 	OPT_STATE,
@@ -28,6 +29,7 @@ static const struct option longs[] = {
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "purge", no_argument, NULL, OPT_PURGE },
 	{ "quiet", no_argument, NULL, 'q' },
+	{ "renew", no_argument, NULL, OPT_RENEW },
 	{ "reverse", no_argument, NULL, OPT_REVERSE },
 	{ "state", required_argument, NULL, OPT_STATE },
 	{ "tools", required_argument, NULL, OPT_TOOLS },
@@ -104,6 +106,9 @@ parse(int argc, char **argv, struct opt *opt, struct err *err)
 			break;
 		case OPT_PURGE:
 			opt->purge = true;
+			break;
+		case OPT_RENEW:
+			opt->renew = true;
 			break;
 		case OPT_REVERSE:
 			opt->reverse = true;

@@ -9,6 +9,7 @@
 #include "core/letta.h"
 #include "core/verdict.h"
 #include "flow/edge.h"
+#include "flow/edge_render.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/server.h"
@@ -53,13 +54,7 @@ edge_webroot(const struct conf_edge *edge)
 unsigned int
 edge_backend_port(const struct run *run, const struct conf_edge *edge)
 {
-	const struct conf *conf = run->conf;
-
-	for (size_t i = 0; i < conf->n_lettas; i++) {
-		if (conf->lettas[i].edge == edge)
-			return conf->lettas[i].port;
-	}
-	return 18283;
+	return edge_upstream_port(run->conf, edge);
 }
 
 int

@@ -30,7 +30,7 @@ struct verdict;
  * renewal comes last, since its proof is what nginx then serves.
  *
  * One file is ours on the host: /etc/nginx/conf.d/sanctumctl-SITE.conf
- * (edge_file.h).
+ * (edge_render.h).
  * It is written whole, tested with `nginx -t`, and only said to be in service
  * when the new rendering's own generation id was fetched: `nginx -s reload`
  * returns 0 even when the new configuration cannot bind (nginx 1.22.1, seen).

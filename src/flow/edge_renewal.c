@@ -184,7 +184,7 @@ get_fact(struct run *run, const struct conf_edge *edge, const char *word,
 /* What is known of the proof, and *ours: this job issued or moved it. */
 static int
 look_at_proof(struct run *run, const struct conf_edge *edge,
-    const struct edge_lineage *lineage, enum edge_proof *proof, bool *ours,
+    const struct edge_lineage *lineage, enum edge_renewal_proof *proof, bool *ours,
     struct err *err)
 {
 	char *proven = NULL, *issued = NULL;
@@ -287,13 +287,23 @@ force(struct run *run, const struct conf_edge *edge,
 	return rc;
 }
 
+static int
+put_proven(struct run *run, const struct conf_edge *edge, const char *lineage,
+    struct err *err)
+{
+	char *key = run_key("edge", edge->host->name, "renewal");
+	int rc = journal_put(run->journal, key, lineage, err);
+
+	free(key);
+	return rc;
+}
+
 /* One renewal, by the rule of the header; the hook is there. */
 static int
 prove(struct run *run, const struct conf_edge *edge,
     const struct edge_lineage *lineage, const struct hook *hook, bool ours,
     struct err *err)
 {
-	char *key = run_key("edge", edge->host->name, "renewal");
 	bool staging = ours && edge_issue_rehearses(edge);
 	int rc;
 
@@ -308,17 +318,16 @@ prove(struct run *run, const struct conf_edge *edge,
 			rc = await_served(edge, lineage, err);
 	}
 	if (rc == 0)
-		rc = journal_put(run->journal, key, lineage->name, err);
+		rc = put_proven(run, edge, lineage->name, err);
 	else
 		(void)err_ctx(err, "proof of the renewal; the edge serves, "
 		    "its certificate has %" PRId64 " days left",
 		    lineage->cert.seconds_left / 86400);
-	free(key);
 	return rc;
 }
 
 static const char *
-proof_words(enum edge_proof proof)
+proof_words(enum edge_renewal_proof proof)
 {
 	switch (proof) {
 	case EDGE_PROOF_DONE:
@@ -404,7 +413,7 @@ reload_for_client(struct run *run, const struct conf_edge *edge,
 
 static int
 act_on(struct run *run, const struct conf_edge *edge,
-    const struct edge_lineage *lineage, enum edge_proof *proof,
+    const struct edge_lineage *lineage, enum edge_renewal_proof *proof,
     struct err *err)
 {
 	struct hook hook = { 0 };
@@ -437,7 +446,7 @@ renewal_act(struct run *run, const struct step *step, struct plan_note *note,
 	const struct conf_edge *edge = step->subject;
 	struct edge_lineage lineage = { 0 };
 	struct buf scheduler = BUF_INIT(1024);
-	enum edge_proof proof = EDGE_PROOF_NONE;
+	enum edge_renewal_proof proof = EDGE_PROOF_NONE;
 	bool ready = true;
 	int rc;
 
@@ -497,6 +506,8 @@ edge_renewal_force(struct run *run, const struct conf_edge *edge,
 		    lineage.certificate);
 	if (rc == 0)
 		rc = force(run, edge, &lineage, err);
+	if (rc == 0 && lineage.name)
+		rc = put_proven(run, edge, lineage.name, err);
 	edge_lineage_clear(&lineage);
 	return rc;
 }

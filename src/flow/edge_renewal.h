@@ -35,7 +35,7 @@ struct run;
  *
  * Always: the serial number that site serves is that of the lineage.
  */
-enum edge_proof {
+enum edge_renewal_proof {
 	EDGE_PROOF_NONE,	/* nothing has been proven */
 	EDGE_PROOF_WAITS,	/* cannot be before DNS leads here */
 	EDGE_PROOF_OFF,		/* acme_staging = none, or acme_command */
@@ -46,7 +46,7 @@ struct edge_renewal {
 	bool hook;			/* as we would write it */
 	bool scheduled;
 	struct buf scheduler;		/* its name, or what is missing */
-	enum edge_proof proof;
+	enum edge_renewal_proof proof;
 	bool served;			/* something answers with TLS, and: */
 	bool current;			/* with the lineage's serial */
 };
