@@ -1,6 +1,6 @@
-"""A stand-in for an ACME server that has had enough: 429 to every request.
+"""A stand-in for an ACME server that refuses every request: by default 429.
 
-Pebble cannot say that.  It serves a directory and nonces, so that a client
+Pebble cannot say that, nor refuse each nonce for one client alone.  It serves a directory and nonces, so that a client
 comes as far as its first signed request; a real authority refuses there, too,
 when an account or an order is one too many.  Counts what it was asked.
 """
@@ -42,9 +42,9 @@ class Handler(BaseHTTPRequestHandler):
         more = {}
         if self.server.retry_after is not None:
             more["Retry_After"] = str(self.server.retry_after)
-        self._send(429, {
-            "type": "urn:ietf:params:acme:error:rateLimited",
-            "detail": self.server.detail, "status": 429},
+        self._send(self.server.status, {
+            "type": f"urn:ietf:params:acme:error:{self.server.problem}",
+            "detail": self.server.detail, "status": self.server.status},
             Content_Type="application/problem+json", **more)
 
     def log_message(self, *_):
@@ -55,10 +55,12 @@ class AcmeLimit:
     """Serves on the address of a bed.acme.Acme, with its API's certificate.
 
     retry_after  seconds that it says, or None;  detail  its words
+    status       and problem: of its answers, as RFC 8555 names them
     asked        paths of the signed requests that came
     """
 
-    def __init__(self, acme, retry_after=7200, detail="too many orders"):
+    def __init__(self, acme, retry_after=7200, detail="enough for now",
+                 status=429, problem="rateLimited"):
         self.server = ThreadingHTTPServer((acme.address, PORT), Handler)
         self.server.daemon_threads = True
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -69,6 +71,7 @@ class AcmeLimit:
         self.server.url = f"https://{acme.address}:{PORT}"
         self.server.asked = self.asked = []
         self.server.retry_after, self.server.detail = retry_after, detail
+        self.server.status, self.server.problem = status, problem
         self.directory_url = f"{self.server.url}/dir"
 
     def __enter__(self):

@@ -54,7 +54,8 @@ class Node:
             ("edge node1", self.keys)])
 
     def apply(self, rc=0, **more):
-        done = self.ctl("apply", self.job, **more)
+        """Run `edge apply'; return what it said."""
+        done = self.ctl("edge", "apply", self.job, **more)
         assert done.rc == rc, done.out + done.err
         return done.out + done.err
 
@@ -62,15 +63,40 @@ class Node:
         done = self.ctl("cancel", self.job)
         assert done.rc == 0, done.out + done.err
 
-    def kill_at(self, point, nth=1):
-        """Apply with the program that stops at the nth point of a name."""
-        count = self.folder / "points"
-        self.ctl("apply", self.job, program=faults(),
-                 env={"SANCTUMCTL_FAULT_COUNT": str(count)})
-        return count.read_text().split()
+    def cert(self, *words, rc=0):
+        """Run `edge cert'; return its object."""
+        done = self.ctl("--json", "edge", "cert", *words, self.job)
+        assert done.rc == rc, done.out + done.err
+        return json.loads(done.out.splitlines()[0])
+
+    def journal(self):
+        return b"".join(p.read_bytes() for p in self.ctl.state.rglob("*")
+                        if p.is_file())
+
+    def hosts_file(self, *lines):
+        """Return a program for which these are the names of this machine."""
+        names = self.folder / "hosts"
+        names.write_text("127.0.0.1 localhost\n" + "\n".join(lines) + "\n")
+        program = self.folder / "with-names"
+        program.write_text(
+            "#!/bin/sh\nexec unshare -m sh -c 'mount --bind "
+            f"{names} /etc/hosts && exec {program_path()} \"$@\"' sh "
+            '"$@"\n')
+        program.chmod(0o755)
+        return program
 
     def path(self, inside):
         return self.dst.path(inside)
+
+    def certbot(self, *words, on=None, name=None):
+        """Ask Pebble for a certificate by hand, without sanctumctl."""
+        on = on or self.dst
+        return on.run(
+            ["certbot", "certonly", "--standalone", "-n", "--agree-tos",
+             "--register-unsafely-without-email", "--server",
+             self.bed.acme.directory_url, "--cert-name", name or self.site,
+             "-d", self.site, *words],
+            env={"REQUESTS_CA_BUNDLE": self.bed.acme.trust_on(on)})
 
     def exists(self, inside):
         return self.dst.run(["test", "-e", inside], check=False
@@ -80,6 +106,9 @@ class Node:
         return self.dst.run(
             ["openssl", "x509", "-noout", "-serial", "-in",
              f"{LIVE}/{lineage or self.site}/cert.pem"]).stdout.strip()
+
+    def mode(self, inside):
+        return self.dst.run(["stat", "-Lc", "%a", inside]).stdout.strip()
 
     def served(self):
         done = subprocess.run(
@@ -94,6 +123,11 @@ class Node:
         """Number of orders that Pebble has taken."""
         text = (self.bed.acme.state_dir / f"{log}.log").read_text()
         return text.count("order-plz")
+
+
+def program_path():
+    return Path(os.environ.get("SANCTUMCTL")
+                or TOP / "build/plain/sanctumctl").resolve()
 
 
 def faults():
@@ -136,16 +170,310 @@ def test_it_is_issued_renewed_once_and_taken_back(node):
     # The forced renewal made a second one, and the hook told nginx.
     assert node.exists(f"/etc/letsencrypt/archive/{node.site}/cert2.pem")
     assert node.served() == node.serial() != ""
-    hook = node.path(f"{HOOKS}/sanctumctl-{node.site}")
-    assert hook.stat().st_mode & 0o777 == 0o755
-    assert not list(node.path("/var/lib/sanctumctl/acme").rglob("sanctumctl-*"))
+    hook = f"{HOOKS}/sanctumctl-{node.site}"
+    assert node.mode(hook) == "755"
+    # No token of the check before is left.
+    assert not list(node.path("/var/lib/sanctumctl/acme")
+                    .rglob("sanctumctl-*"))
+    shown = node.cert()
+    assert shown["lineage"] == node.site and shown["names"] == [node.site]
+    assert shown["seconds_left"] > 86400 and shown["served"] is True
+    assert shown["renewal"] == "proven" and shown["deploy_hook"] is True
 
     orders = node.asked()
-    assert "0 of" in node.apply() or True
-    assert node.ctl("plan", node.job).rc == 0
+    assert "nothing to do" in node.apply()
     assert node.asked() == orders
 
+    # Renewed by somebody without the hook: nginx is told, nothing is asked.
+    hidden = node.path(hook).rename(node.path("/root/hook"))
+    node.dst.run(["certbot", "renew", "-n", "--force-renewal",
+                  "--no-random-sleep-on-renew", "--cert-name", node.site],
+                 env={"REQUESTS_CA_BUNDLE": node.keys["acme_ca_file"]})
+    hidden.rename(node.path(hook))
+    assert node.served() != node.serial()
+    orders = node.asked()
+    node.apply()
+    assert node.served() == node.serial() and node.asked() == orders
+
     node.cancel()
-    for gone in (f"{LIVE}/{node.site}", str(f"{HOOKS}/sanctumctl-{node.site}"),
+    for gone in (f"{LIVE}/{node.site}", hook,
                  f"/etc/letsencrypt/renewal/{node.site}.conf"):
         assert not node.exists(gone), gone
+
+
+def test_a_first_issue_is_rehearsed_once(node, acme):
+    with AcmeLimit(acme) as limit:
+        # The rehearsal passes, the real authority refuses.
+        node.write(acme_server=limit.directory_url,
+                   acme_staging=acme.directory_url)
+        orders = node.asked()
+        assert limit.directory_url in node.apply(75)
+        assert node.asked() == orders + 1 and len(limit.asked) == 1
+        node.write(acme_server=acme.directory_url,
+                   acme_staging=limit.directory_url)
+        said = node.apply(75)
+        assert "the real one was not asked" in said
+        assert node.asked() == orders + 1
+    node.write(acme_staging=acme.directory_url)
+    orders = node.asked()
+    node.apply()
+    # Rehearsal, issue, and the renewal as a dry run, with the hook by itself.
+    assert node.asked() == orders + 3
+    assert not node.exists(f"/etc/letsencrypt/archive/{node.site}/cert2.pem")
+    assert node.served() == node.serial() != ""
+
+
+@pytest.mark.parametrize("retry_after, detail, low, high", [
+    (7200, "too many orders", 7000, 7200),
+    (None, "retry after 2099-01-01 00:00:00 UTC: see", 13 * 86400,
+     14 * 86400),
+    (None, "no time told", 3500, 3600)])
+def test_a_rate_limit_is_respected(node, acme, retry_after, detail, low,
+                                   high):
+    now = datetime.datetime.now(datetime.timezone.utc)
+    with AcmeLimit(acme, retry_after, detail) as limit:
+        node.write(acme_server=limit.directory_url, acme_staging="none")
+        said = node.apply(75)
+        assert "too many requests of a given type" in said
+        assert len(limit.asked) == 1
+        again = node.apply(75)
+        until = re.search(r"not asked again before (\S+Z)", again)[1]
+        wait = datetime.datetime.fromisoformat(until[:-1] + "+00:00") - now
+        assert low - 60 <= wait.total_seconds() <= high + 60
+        assert until in said and len(limit.asked) == 1
+    # Another authority has refused nothing.
+    node.write(acme_server=acme.directory_url)
+    node.apply()
+
+
+def test_a_bad_nonce_is_worth_another_try(node, acme):
+    with AcmeLimit(acme, None, "JWS has an invalid nonce", 400,
+                   "badNonce") as limit:
+        node.write(acme_server=limit.directory_url, acme_staging="none")
+        for n in (1, 2):
+            assert "nonce" in node.apply(75)
+            assert len(limit.asked) == 2 * n
+
+
+def test_failed_validations_are_counted(node, acme, src):
+    node.write(acme_staging="none")
+    acme.set_address(node.site, src.address)
+    for rc in (1, 1, 75):
+        said = node.apply(rc)
+        assert "Some challenges have failed" in said
+    orders = node.asked()
+    assert "is not asked again before" in node.apply(75)
+    assert node.asked() == orders
+    assert not node.exists(f"{LIVE}/{node.site}")
+
+
+def test_dns_is_checked_before_anybody_is_asked(node, src, dst, acme):
+    node.write(connect_to=None, acme_staging="none")
+    orders = node.asked()
+
+    def fails(*lines):
+        said = node.apply(1, program=node.hosts_file(*lines))
+        assert node.asked() == orders, said
+        return said
+
+    # The step for port 80 cannot be proven without a name that leads there.
+    right, wrong = (f"{a} {node.site}" for a in (dst.address, src.address))
+    assert node.site in fails()
+    node.write(connect_to=dst.address)
+    said = fails(wrong)
+    assert f"{node.site} leads to {src.address}" in said
+    assert f"its own: {dst.address}" in said and "set the A record" in said
+    said = fails(right, f"2001:db8::5 {node.site}")
+    assert "2001:db8::5" in said and "set the AAAA record" in said
+    node.write(connect_to=None)
+    said = node.apply(program=node.hosts_file(right))
+    assert "was not checked" not in said
+
+
+def test_port_80_is_taken(node, dst):
+    other = dst.spawn(["python3", "-m", "http.server", "80"])
+    wait_for("the other program", lambda: accepts(dst.address, 80),
+             alive=other.alive)
+    orders = node.asked()
+    said = node.apply(1)
+    assert "port 80 is taken by python3 (process " in said
+    assert node.asked() == orders
+    assert not node.exists(f"/etc/nginx/conf.d/sanctumctl-{node.site}.conf")
+    other.stop()
+    node.write(acme_staging="none")
+    node.apply()
+
+
+def test_a_kill_while_it_is_issued(node, acme):
+    count = node.folder / "points"
+    node.write(acme_staging="none")
+    with AcmeLimit(acme) as limit:
+        node.write(acme_server=limit.directory_url)
+        node.apply(75, program=faults(),
+                   env={"SANCTUMCTL_FAULT_COUNT": str(count)})
+    names = count.read_text().split()
+    asked = max(i for i, n in enumerate(names) if n == "host_run") + 1
+    node.write(acme_server=acme.directory_url)
+
+    def fresh():
+        node.cancel()
+        for p in sorted(node.ctl.state.rglob("*"), reverse=True):
+            p.unlink() if p.is_file() else p.rmdir()
+
+    # certbot has ended, and nobody wrote that down.
+    fresh()
+    node.apply(STOPPED, program=faults(),
+               env={"SANCTUMCTL_FAULT_STOP": str(asked)})
+    serial, orders = node.serial(), node.asked()
+    node.apply()
+    assert node.serial() == serial and node.asked() == orders
+
+    # certbot itself was killed: what stands in for its leavings.
+    fresh()
+    node.apply(STOPPED, program=faults(),
+               env={"SANCTUMCTL_FAULT_STOP": str(asked - 1)})
+    assert not node.exists(f"{LIVE}/{node.site}")
+    for folder in ("renewal", "live", "archive"):
+        node.path(f"/etc/letsencrypt/{folder}").mkdir(parents=True,
+                                                      exist_ok=True)
+    node.path(f"/etc/letsencrypt/renewal/{node.site}.conf").write_text("")
+    node.path(f"/etc/letsencrypt/archive/{node.site}").mkdir()
+    node.apply()
+    assert node.served() == node.serial() != ""
+    node.cancel()
+    assert not node.exists(f"{LIVE}/{node.site}")
+
+
+def test_leavings_of_others_stay(node):
+    folder = node.path(f"/etc/letsencrypt/archive/{node.site}")
+    folder.mkdir(parents=True)
+    assert "parts of a lineage" in node.apply(1)
+    assert folder.exists()
+
+
+def test_another_lineage_is_used_as_it_is(node):
+    node.write(acme_staging="none")
+    node.certbot(name="by-hand")
+    before = node.dst.run(["sh", "-c", "cd /etc/letsencrypt; find archive "
+                           "live renewal -type f | sort | xargs sha256sum"]
+                          ).stdout
+    said = node.apply()
+    assert "is that of lineage by-hand" in said
+    assert node.served() == node.serial("by-hand") != ""
+    assert f"{LIVE}/by-hand/privkey.pem" in node.path(
+        f"/etc/nginx/conf.d/sanctumctl-{node.site}.conf").read_text()
+    assert "nothing to do" in node.apply()
+    node.cancel()
+    assert before == node.dst.run(
+        ["sh", "-c", "cd /etc/letsencrypt; find archive live renewal "
+         "-type f | sort | xargs sha256sum"]).stdout
+
+
+@pytest.fixture
+def moved(node, src, acme):
+    """A lineage on src, made by another client's hands, and a job for it."""
+    acme.set_address(node.site, src.address)
+    node.certbot(on=src, name="old-name")
+    node.hosts = [jobs.host("old", src), *node.hosts]
+    node.write(certificate_from="old")
+    yield node
+    src.run(["rm", "-rf", "/etc/letsencrypt"])
+
+
+def test_a_lineage_comes_from_the_old_host(moved, src, dst, acme):
+    node = moved
+    sums = ["sh", "-c", "cd /etc/letsencrypt; find . -type f | sort | "
+            "xargs sha256sum"]
+    before = src.run(sums).stdout
+    orders = node.asked()
+    said = node.apply()
+    assert "certificate for" in said and "from old" in said
+    assert "DNS does not lead here yet" in said
+    assert node.asked() == orders and src.run(sums).stdout == before
+    serial = src.run(["openssl", "x509", "-noout", "-serial", "-in",
+                      f"{LIVE}/old-name/cert.pem"]).stdout.strip()
+    assert node.served() == node.serial() == serial
+    assert node.mode(f"{LIVE}/{node.site}/privkey.pem") == "600"
+    key = src.path("/etc/letsencrypt/archive/old-name/privkey1.pem"
+                   ).read_bytes().splitlines()[1]
+    assert key not in node.journal()
+    assert "nothing to do" in node.apply()
+    assert node.cert()["renewal"] == "waits for DNS"
+
+    # The name leads here: renewed with the account that came along.
+    acme.set_address(node.site, dst.address)
+    assert node.cert("--renew")["renewal"] == "proven"
+    assert node.served() == node.serial() != serial
+    node.cancel()
+    assert not node.exists(f"{LIVE}/{node.site}")
+    assert not dst.run(["find", "/etc/letsencrypt/accounts", "-name",
+                        "private_key.json"]).stdout
+
+
+def test_a_kill_while_it_comes(moved):
+    node = moved
+    node.write(acme_staging="none")
+    count = node.folder / "points"
+    node.apply(program=faults(), env={"SANCTUMCTL_FAULT_COUNT": str(count)})
+    serial = node.serial()
+    names = count.read_text().split()
+    begun = [i for i, n in enumerate(names) if n == "plan_begun"]
+    first = begun[1] + 1
+    last = names.index("plan_acted", first)
+    for point in (first + 3, (first + last) // 2, last - 2):
+        node.cancel()
+        for p in sorted(node.ctl.state.rglob("*"), reverse=True):
+            p.unlink() if p.is_file() else p.rmdir()
+        node.apply(STOPPED, program=faults(),
+                   env={"SANCTUMCTL_FAULT_STOP": str(point)})
+        if point == last - 2:
+            node.cancel()
+            assert not node.exists(f"/etc/letsencrypt/archive/{node.site}")
+        node.apply()
+        assert node.served() == node.serial() == serial
+
+
+def test_a_foreign_key_does_not_come(moved, src):
+    src.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt",
+             "ec_paramgen_curve:P-256", "-out",
+             "/etc/letsencrypt/archive/old-name/privkey1.pem"])
+    assert "the key is not that of the certificate" in moved.apply(1)
+    assert not moved.exists(f"/etc/letsencrypt/archive/{moved.site}")
+
+
+CLIENT = """\
+#!/bin/sh
+[ -e /root/refuse ] && { echo "not today" >&2; exit 1; }
+printenv | grep ^SANCTUM_ | sort >/root/client.env
+umask 077
+cp /root/made.key "$SANCTUM_CERTIFICATE_KEY"
+cp /root/made.pem "$SANCTUM_CERTIFICATE"
+"""
+
+
+def test_another_client_brings_it(node, dst):
+    dst.path("/root/client").write_text(CLIENT)
+    dst.path("/root/client").chmod(0o755)
+    dst.path("/root/refuse").write_text("")
+    dst.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+             "ec_paramgen_curve:P-256", "-nodes", "-days", "9", "-subj",
+             f"/CN={node.site}", "-addext", f"subjectAltName=DNS:{node.site}",
+             "-keyout", "/root/made.key", "-out", "/root/made.pem"])
+    trusted = node.folder / "made.pem"
+    trusted.write_bytes(dst.path("/root/made.pem").read_bytes())
+    node.write(acme_command="/root/client --now", ca_file=trusted,
+               certificate="/root/edge.pem", certificate_key="/root/edge.key")
+    assert "not today" in node.apply(1)
+    dst.path("/root/refuse").unlink()
+    said = node.apply()
+    assert "acme_command's own" in said
+    env = dst.path("/root/client.env").read_text()
+    for line in (f"SANCTUM_DOMAINS={node.site}",
+                 f"SANCTUM_WEBROOT=/var/lib/sanctumctl/acme/{node.site}",
+                 "SANCTUM_CERTIFICATE=/root/edge.pem",
+                 "SANCTUM_CERTIFICATE_KEY=/root/edge.key"):
+        assert line in env.splitlines()
+    assert "nothing to do" in node.apply()
+    assert node.cert()["lineage"] is None
+    node.cancel()
+    assert node.exists("/root/edge.pem")
