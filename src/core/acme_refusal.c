@@ -11,18 +11,26 @@
 
 #define BUSY_PAUSE 60
 
-static const struct {
+struct sign {
 	const char *words;
 	enum acme_refusal_kind kind;
-} signs[] = {
+};
+
+static const struct sign signs[] = {
 	{ "Another instance of Certbot is already running",
 	    ACME_REFUSAL_LOCKED },
-	{ "error:rateLimited", ACME_REFUSAL_RATE_LIMITED },
 	{ "too many requests of a given type", ACME_REFUSAL_RATE_LIMITED },
-	{ "error:badNonce", ACME_REFUSAL_BAD_NONCE },
 	{ "unacceptable anti-replay nonce", ACME_REFUSAL_BAD_NONCE },
 	{ "Some challenges have failed", ACME_REFUSAL_INVALID },
 	{ "failed to authenticate some domains", ACME_REFUSAL_INVALID },
+};
+
+/* The last failure that ended a run, as its traceback has it. */
+#define RAISED "acme.messages.Error: urn:ietf:params:acme:error:"
+
+static const struct sign types[] = {
+	{ "rateLimited", ACME_REFUSAL_RATE_LIMITED },
+	{ "badNonce", ACME_REFUSAL_BAD_NONCE },
 };
 
 /* What the last run wrote: each begins with its version. */
@@ -39,15 +47,33 @@ last_run(const char *log)
 	}
 }
 
-/* The header lines of the last answer of that status, or NULL. */
+/* What follows the last of these words, or NULL. */
 static const char *
-answer_of(const char *log, const char *status)
+behind_last(const char *text, const char *words)
 {
-	const char *found = NULL, *at = log;
+	const char *found = NULL, *at = text;
 
-	while ((at = strstr(at, status)) != NULL)
-		found = at += strlen(status);
+	while ((at = strstr(at, words)) != NULL)
+		found = at += strlen(words);
 	return found;
+}
+
+/* By certbot's words, or else by what its log says was raised. */
+static enum acme_refusal_kind
+kind_of(const char *said, const char *log)
+{
+	const char *type = behind_last(log, RAISED);
+
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
+		if (strstr(said, signs[i].words))
+			return signs[i].kind;
+	}
+	for (size_t i = 0; type && i < sizeof(types) / sizeof(types[0]);
+	    i++) {
+		if (str_starts(type, types[i].words))
+			return types[i].kind;
+	}
+	return ACME_REFUSAL_OTHER;
 }
 
 /* A time in GMT; 0: it is none in this form. */
@@ -111,23 +137,17 @@ acme_refusal_read(const char *said, const char *log, int64_t now,
 {
 	const char *head;
 
-	*out = (struct acme_refusal){ .kind = ACME_REFUSAL_OTHER };
 	log = last_run(log);
-	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
-		if (strstr(said, signs[i].words)) {
-			out->kind = signs[i].kind;
-			break;
-		}
-	}
+	*out = (struct acme_refusal){ .kind = kind_of(said, log) };
 	if (out->kind != ACME_REFUSAL_OTHER &&
 	    out->kind != ACME_REFUSAL_RATE_LIMITED)
 		return;
 
-	head = answer_of(log, "\nHTTP 429");
+	head = behind_last(log, "\nHTTP 429");
 	if (head)
 		out->kind = ACME_REFUSAL_RATE_LIMITED;
 	else if (out->kind == ACME_REFUSAL_OTHER) {
-		head = answer_of(log, "\nHTTP 503");
+		head = behind_last(log, "\nHTTP 503");
 		if (head)
 			out->kind = ACME_REFUSAL_BUSY;
 	}

@@ -7,8 +7,9 @@
 /*
  * Why a certificate authority gave no certificate, out of what certbot says
  * and what it logs (2.1.0, seen).  It prints the description of an ACME error
- * (RFC 8555, 6.7) and leaves out its type and the header Retry-After; both are
- * in its log, as "Received response:", "HTTP 429" and the header lines.
+ * (RFC 8555, 6.7) or, when it registers, its detail alone, and never its type
+ * or the header Retry-After.  Both are in its log: "HTTP 429" with the header
+ * lines, and "acme.messages.Error: urn:ietf:params:acme:error:TYPE".
  */
 enum acme_refusal_kind {
 	ACME_REFUSAL_OTHER,

@@ -131,8 +131,15 @@ edge_certbot_may_ask(struct run *run, const struct conf_edge *edge,
  * its stdout, its own to stderr (2.1.0, seen).
  */
 static const char *
-last_words(struct buf *shown, const struct proc_result *result)
+last_words(struct buf *shown, struct proc_result *result)
 {
+	/* Where to ask for help takes the room of what is wrong. */
+	const char *end = strstr(buf_cstr(&result->err_out),
+	    "Ask for help or search for solutions");
+
+	if (end)
+		buf_truncate(&result->err_out,
+		    (size_t)(end - result->err_out.data));
 	edge_said(shown, &result->out, 550);
 	if (shown->len > 0 && result->err_out.len > 0)
 		buf_str(shown, "; ");

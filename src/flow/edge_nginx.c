@@ -9,6 +9,7 @@
 #include "flow/edge_auth.h"
 #include "flow/edge_place.h"
 #include "flow/edge_prove.h"
+#include "flow/edge_reach.h"
 #include "flow/edge_render.h"
 #include "flow/edge_service.h"
 #include "flow/host_file.h"
@@ -340,11 +341,14 @@ http_act(struct run *run, const struct step *step, struct plan_note *note,
 
 	/* Told before anything is changed; a reload hides it. */
 	if (edge_port_check(run, step->subject, 80, err) != 0 ||
+	    edge_reach_resolves(run, step->subject, err) != 0 ||
 	    edge_certificate(run, step->subject, &there, &lasts, err) != 0)
 		return -1;
 	rc = rendering_init(&r, run, step->subject, there, true, err);
 	if (rc == 0)
 		rc = act(run, &r, note, err);
+	if (rc != 0)
+		edge_reach_explain(run, step->subject, err);
 	rendering_clear(&r);
 	return rc;
 }

@@ -179,6 +179,29 @@ address_text(const struct lookup_address *a,
 	return inet_ntop(a->addr.ss_family, addr, text, INET6_ADDRSTRLEN);
 }
 
+/* The addresses of a name; without one what to set is said. */
+static int
+resolve(const struct reach *r, const char *name,
+    struct lookup_address list[static LOOKUP_MAX], size_t *n,
+    struct err *err)
+{
+	char *cause;
+	int rc;
+
+	rc = lookup_name(name, 80, clock_ms() + LOOKUP_MS, list, n, err);
+	if (rc != 0 && err->kind == ERR_UNREACHABLE &&
+	    !r->edge->connect_to) {
+		cause = mem_strdup(err->text);
+		err_clear(err);
+		(void)err_set(err, ERR_FAILED, "%s: %s; set an A record of %s "
+		    "to this host (its addresses:%s), then run the same "
+		    "command again; no certificate was asked for",
+		    r->edge->host->name, cause, name, buf_cstr(&r->own));
+		free(cause);
+	}
+	return rc;
+}
+
 static int
 check_name(struct reach *r, const char *name, struct err *err)
 {
@@ -187,22 +210,13 @@ check_name(struct reach *r, const char *name, struct err *err)
 	size_t n = 0;
 	int rc;
 
-	rc = lookup_name(name, 80, clock_ms() + LOOKUP_MS, list, &n, err);
-	if (rc != 0 && err->kind == ERR_UNREACHABLE && r->edge->connect_to) {
+	rc = resolve(r, name, list, &n, err);
+	if (rc != 0 && err->kind == ERR_UNREACHABLE) {
 		unknown = mem_printf("DNS was not checked (%s)", err->text);
 		err_clear(err);
 		say_unknown(r, unknown);
 		free(unknown);
 		return 0;
-	}
-	if (rc != 0 && err->kind == ERR_UNREACHABLE) {
-		unknown = mem_printf("%s", err->text);
-		err_clear(err);
-		rc = err_set(err, ERR_FAILED, "%s: %s; set an A record of %s "
-		    "to this host (its addresses:%s), then run the same "
-		    "command again; no certificate was asked for",
-		    r->edge->host->name, unknown, name, buf_cstr(&r->own));
-		free(unknown);
 	}
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		if (address_text(&list[i], text))
@@ -288,6 +302,54 @@ edge_reach_check(struct run *run, const struct conf_edge *edge,
 	free(r.file);
 	free(r.url_path);
 	return rc;
+}
+
+int
+edge_reach_resolves(struct run *run, const struct conf_edge *edge,
+    struct err *err)
+{
+	struct reach r = { .run = run, .edge = edge, .own = BUF_INIT(32768) };
+	struct lookup_address list[LOOKUP_MAX];
+	size_t n;
+	int rc;
+
+	if (edge->connect_to)
+		return 0;
+	rc = run_host(run, edge->host, &r.host, err);
+	if (rc == 0) {
+		list_own(&r);
+		rc = resolve(&r, edge->site, list, &n, err);
+	}
+	if (rc == 0)
+		rc = resolve(&r, edge->ade_name, list, &n, err);
+	buf_clear(&r.own);
+	return rc;
+}
+
+void
+edge_reach_explain(struct run *run, const struct conf_edge *edge,
+    struct err *err)
+{
+	struct reach r = { .run = run, .edge = edge, .own = BUF_INIT(32768) };
+	struct lookup_address list[LOOKUP_MAX];
+	struct err ignored = ERR_INIT;
+	char text[INET6_ADDRSTRLEN];
+	size_t n = 0;
+
+	if (edge->connect_to || err->kind != ERR_FAILED ||
+	    run_host(run, edge->host, &r.host, &ignored) != 0 ||
+	    resolve(&r, edge->site, list, &n, &ignored) != 0)
+		return;
+	list_own(&r);
+	for (size_t i = 0; i < n; i++) {
+		if (address_text(&list[i], text) && !is_own(&r, text)) {
+			(void)err_ctx(err, "%s leads to %s, which is no "
+			    "address of %s (its own:%s)", edge->site, text,
+			    edge->host->name, buf_cstr(&r.own));
+			break;
+		}
+	}
+	buf_clear(&r.own);
 }
 
 int

@@ -31,6 +31,20 @@ int edge_reach_check(struct run *, const struct conf_edge *,
     struct buf *unknown, struct err *) MUST_CHECK;
 
 /*
+ * Before port 80 is to be proven by name: that both names have an address at
+ * all.  With connect_to none is needed.  Only asks.
+ */
+int edge_reach_resolves(struct run *, const struct conf_edge *, struct err *)
+    MUST_CHECK;
+
+/*
+ * After port 80 could not be proven: put in front of err where the names lead
+ * to, when that is none of the host's own addresses.  Nothing with connect_to.
+ */
+void edge_reach_explain(struct run *, const struct conf_edge *,
+    struct err *);
+
+/*
  * Whether site leads to this edge for the rest of the world: without
  * connect_to that is how we reach it; with it, the name's own addresses must
  * serve the same generation.  Only asks.

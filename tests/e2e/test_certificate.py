@@ -185,7 +185,7 @@ def test_it_is_issued_renewed_once_and_taken_back(node):
     assert node.asked() == orders
 
     # Renewed by somebody without the hook: nginx is told, nothing is asked.
-    hidden = node.path(hook).rename(node.path("/root/hook"))
+    hidden = node.path(hook).rename(node.path("/etc/letsencrypt/renewal-hooks/hook"))
     node.dst.run(["certbot", "renew", "-n", "--force-renewal",
                   "--no-random-sleep-on-renew", "--cert-name", node.site],
                  env={"REQUESTS_CA_BUNDLE": node.keys["acme_ca_file"]})
@@ -223,23 +223,17 @@ def test_a_first_issue_is_rehearsed_once(node, acme):
     assert node.served() == node.serial() != ""
 
 
-@pytest.mark.parametrize("retry_after, detail, low, high", [
-    (7200, "too many orders", 7000, 7200),
-    (None, "retry after 2099-01-01 00:00:00 UTC: see", 13 * 86400,
-     14 * 86400),
-    (None, "no time told", 3500, 3600)])
-def test_a_rate_limit_is_respected(node, acme, retry_after, detail, low,
-                                   high):
+def test_a_rate_limit_is_respected(node, acme):
     now = datetime.datetime.now(datetime.timezone.utc)
-    with AcmeLimit(acme, retry_after, detail) as limit:
+    with AcmeLimit(acme, 7200, "too many orders") as limit:
         node.write(acme_server=limit.directory_url, acme_staging="none")
         said = node.apply(75)
-        assert "too many requests of a given type" in said
+        assert "too many orders" in said
         assert len(limit.asked) == 1
         again = node.apply(75)
         until = re.search(r"not asked again before (\S+Z)", again)[1]
         wait = datetime.datetime.fromisoformat(until[:-1] + "+00:00") - now
-        assert low - 60 <= wait.total_seconds() <= high + 60
+        assert 7000 <= wait.total_seconds() <= 7300
         assert until in said and len(limit.asked) == 1
     # Another authority has refused nothing.
     node.write(acme_server=acme.directory_url)
@@ -276,9 +270,10 @@ def test_dns_is_checked_before_anybody_is_asked(node, src, dst, acme):
         assert node.asked() == orders, said
         return said
 
-    # The step for port 80 cannot be proven without a name that leads there.
     right, wrong = (f"{a} {node.site}" for a in (dst.address, src.address))
-    assert node.site in fails()
+    said = fails()
+    assert f"set an A record of {node.site} to this host" in said
+    assert dst.address in said
     node.write(connect_to=dst.address)
     said = fails(wrong)
     assert f"{node.site} leads to {src.address}" in said
@@ -357,8 +352,8 @@ def test_another_lineage_is_used_as_it_is(node):
     before = node.dst.run(["sh", "-c", "cd /etc/letsencrypt; find archive "
                            "live renewal -type f | sort | xargs sha256sum"]
                           ).stdout
-    said = node.apply()
-    assert "is that of lineage by-hand" in said
+    node.apply()
+    assert node.cert()["lineage"] == "by-hand"
     assert node.served() == node.serial("by-hand") != ""
     assert f"{LIVE}/by-hand/privkey.pem" in node.path(
         f"/etc/nginx/conf.d/sanctumctl-{node.site}.conf").read_text()
@@ -373,10 +368,14 @@ def test_another_lineage_is_used_as_it_is(node):
 def moved(node, src, acme):
     """A lineage on src, made by another client's hands, and a job for it."""
     acme.set_address(node.site, src.address)
+    # The authority is on dst's link.
+    route = [f"{acme.address}/32", "via", src.gateway, "dev", "eth0"]
+    src.run(["ip", "route", "add", *route])
     node.certbot(on=src, name="old-name")
     node.hosts = [jobs.host("old", src), *node.hosts]
     node.write(certificate_from="old")
     yield node
+    src.run(["ip", "route", "del", *route])
     src.run(["rm", "-rf", "/etc/letsencrypt"])
 
 
@@ -465,8 +464,7 @@ def test_another_client_brings_it(node, dst):
                certificate="/root/edge.pem", certificate_key="/root/edge.key")
     assert "not today" in node.apply(1)
     dst.path("/root/refuse").unlink()
-    said = node.apply()
-    assert "acme_command's own" in said
+    node.apply()
     env = dst.path("/root/client.env").read_text()
     for line in (f"SANCTUM_DOMAINS={node.site}",
                  f"SANCTUM_WEBROOT=/var/lib/sanctumctl/acme/{node.site}",
@@ -474,6 +472,8 @@ def test_another_client_brings_it(node, dst):
                  "SANCTUM_CERTIFICATE_KEY=/root/edge.key"):
         assert line in env.splitlines()
     assert "nothing to do" in node.apply()
-    assert node.cert()["lineage"] is None
+    shown = node.cert()
+    assert shown["lineage"] is None
+    assert shown["scheduler"] == "acme_command's own"
     node.cancel()
     assert node.exists("/root/edge.pem")
