@@ -147,9 +147,10 @@ look_for_parts(struct host *host, const struct conf_edge *edge,
 }
 
 /*
- * A certbot that was killed leaves parts of a lineage, and refuses to make it
- * ever after (2.1.0, seen).  They are ours when the journal says that we asked
- * for it while there was nothing; else they are somebody's.
+ * A certbot that was killed leaves parts of a lineage, and the next one makes
+ * SITE-0001 beside them, or refuses (2.1.0, by its storage.py).  They are ours
+ * when the journal says that we asked for it while there was nothing; else
+ * they are somebody's.
  */
 static int
 clear_parts(struct run *run, const struct conf_edge *edge, bool ours,

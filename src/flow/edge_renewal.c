@@ -184,8 +184,8 @@ get_fact(struct run *run, const struct conf_edge *edge, const char *word,
 /* What is known of the proof, and *ours: this job issued or moved it. */
 static int
 look_at_proof(struct run *run, const struct conf_edge *edge,
-    const struct edge_lineage *lineage, enum edge_renewal_proof *proof, bool *ours,
-    struct err *err)
+    const struct edge_lineage *lineage, enum edge_renewal_proof *proof,
+    bool *ours, struct err *err)
 {
 	char *proven = NULL, *issued = NULL;
 	bool moved, public = true;
