@@ -25,7 +25,7 @@ conclude(const struct job_cmd *cmd, size_t acted)
 	struct jdoc *object;
 
 	if (cmd->opt->json) {
-		object = show_new("edge-apply");
+		object = show_new("edge");
 		jdoc_set(object, "steps", jdoc_new_int((int64_t)n_steps));
 		jdoc_set(object, "acted", jdoc_new_int((int64_t)acted));
 		jdoc_set_str(object, "next", "apply");

@@ -133,6 +133,7 @@ cmd_help(const struct cmd *one)
 	    "repoint,\n                 uninstall)\n"
 	    "  --renew        now, whatever is left (edge cert)\n"
 	    "  --reverse      go back (worker repoint)\n"
+	    "  --out DIR      where files are written (edge render)\n"
 	    "  --purge        the data and packages, too (uninstall)\n"
 	    "  --name TEXT    the agent's name there (agent import)\n"
 	    "  --tools WORD   stop, override or keep (agent import)\n"

@@ -12,6 +12,7 @@ enum {
 	OPT_DRY_RUN,
 	OPT_FOR,
 	OPT_NAME,
+	OPT_OUT,
 	OPT_PURGE,
 	OPT_RENEW,
 	OPT_REVERSE,
@@ -28,6 +29,7 @@ static const struct option longs[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "purge", no_argument, NULL, OPT_PURGE },
+	{ "out", required_argument, NULL, OPT_OUT },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "renew", no_argument, NULL, OPT_RENEW },
 	{ "reverse", no_argument, NULL, OPT_REVERSE },
@@ -69,6 +71,8 @@ value_of(struct opt *opt, int c)
 		return &opt->for_version;
 	case OPT_NAME:
 		return &opt->name;
+	case OPT_OUT:
+		return &opt->out;
 	case OPT_TOOLS:
 		return &opt->tools;
 	default:

@@ -58,26 +58,6 @@ file_clear(struct edge_file *file)
 	free(file->path);
 }
 
-/* An adopted lineage has another name than site. */
-static int
-place_certificate(struct rendering *r, struct run *run, struct err *err)
-{
-	struct edge_place *place = &r->place;
-	char *certificate, *key;
-	int rc;
-
-	rc = edge_certificate_paths(run, r->edge, &certificate, &key, err);
-	if (rc == 0) {
-		(void)snprintf(place->certificate,
-		    sizeof(place->certificate), "%s", certificate);
-		(void)snprintf(place->certificate_key,
-		    sizeof(place->certificate_key), "%s", key);
-	}
-	free(certificate);
-	free(key);
-	return rc;
-}
-
 static int
 rendering_init(struct rendering *r, struct run *run,
     const struct conf_edge *edge, bool tls, bool port_80, struct err *err)
@@ -89,7 +69,7 @@ rendering_init(struct rendering *r, struct run *run,
 	if (file_read(&r->file, run, edge, err) != 0 ||
 	    edge_place_look(r->file.f.host, edge, &r->place, err) != 0)
 		return -1;
-	if (tls && place_certificate(r, run, err) != 0)
+	if (tls && edge_place_certificate(run, edge, &r->place, err) != 0)
 		return -1;
 	if (tls && edge_auth_look(run, r->file.f.host, edge, &r->place,
 	    &r->auth_done, err) != 0)
