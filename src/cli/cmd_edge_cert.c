@@ -34,7 +34,7 @@ static void
 show_json(const struct conf_edge *edge, const struct edge_lineage *lineage,
     const struct edge_renewal *renewal)
 {
-	struct jdoc *object = show_new("edge-cert"), *names;
+	struct jdoc *object = show_new("certificate"), *names;
 
 	jdoc_set_str(object, "host", edge->host->name);
 	jdoc_set_str(object, "site", edge->site);
