@@ -477,3 +477,41 @@ def test_another_client_brings_it(node, dst):
     assert shown["scheduler"] == "acme_command's own"
     node.cancel()
     assert node.exists("/root/edge.pem")
+
+
+TIMER = """\
+[Timer]
+OnCalendar=daily
+[Install]
+WantedBy=timers.target
+"""
+
+
+def test_what_renews_where_systemd_runs(machine, bed, acme, sanctumctl,
+                                        tmp_path):
+    job = jobs.write(tmp_path / "unit.conf", [
+        jobs.job("greenfield", "unit-cert"), jobs.host("node1", machine),
+        ("letta new", {"host": "node1"}),
+        ("edge node1", {"site": "unit.internal",
+                        "acme_email": "ops@unit.internal"})])
+
+    def look():
+        done = sanctumctl("--json", "edge", "cert", job)
+        assert done.rc == 0, done.err
+        found = json.loads(done.out)
+        assert found["present"] is False and "names" not in found
+        return found["scheduled"], found["scheduler"]
+
+    # A cron file as Debian's does nothing there.
+    machine.run(["mkdir", "-p", "/etc/cron.d"])
+    machine.path("/etc/cron.d/certbot").write_text("# the package's\n")
+    assert look() == (False, "/etc/cron.d/sanctumctl-certbot (not there)")
+    machine.path("/etc/systemd/system/certbot.service").write_text(
+        "[Service]\nType=oneshot\nExecStart=/bin/true\n")
+    machine.unit("certbot.timer", TIMER)
+    assert look() == (True, "certbot.timer")
+    machine.systemctl("disable", "-q", "--now", "certbot.timer")
+    assert look() == (False, "certbot.timer (not enabled)")
+    machine.remove_unit("certbot.timer")
+    machine.run(["rm", "/etc/systemd/system/certbot.service",
+                 "/etc/cron.d/certbot"])
