@@ -10,6 +10,7 @@
 #include "core/jdoc.h"
 #include "flow/edge_lineage.h"
 #include "flow/edge_renewal.h"
+#include "flow/node_lock.h"
 #include "flow/run.h"
 
 #define DAY_SECONDS 86400
@@ -122,6 +123,20 @@ show(const struct opt *opt, struct run *run, const struct conf_edge *edge,
 	return rc;
 }
 
+/* What changes a host is one job's at a time. */
+static int
+renew(struct run *run, const struct conf_edge *edge, struct err *err)
+{
+	struct node_lock lock;
+	int rc;
+
+	if (node_lock_take(&lock, run, err) != 0)
+		return -1;
+	rc = edge_renewal_force(run, edge, err);
+	node_lock_drop(&lock, run);
+	return rc;
+}
+
 static int
 each_edge(const struct opt *opt, struct run *run, struct err *err)
 {
@@ -133,7 +148,7 @@ each_edge(const struct opt *opt, struct run *run, struct err *err)
 		    "in it", opt->job);
 	for (size_t i = 0; i < conf->n_edges && rc == 0; i++) {
 		if (opt->renew)
-			rc = edge_renewal_force(run, &conf->edges[i], err);
+			rc = renew(run, &conf->edges[i], err);
 		if (rc == 0)
 			rc = show(opt, run, &conf->edges[i], err);
 	}

@@ -113,6 +113,34 @@ def test_a_file_that_was_not_proven_is_not_what_comes_back(edge):
     assert not edge.conf.exists()
 
 
+def test_two_jobs_do_not_change_one_node(edge):
+    lock = edge.dst.path("/run/sanctumctl.lock")
+    lock.write_text('{"job": "theirs", "host": "desk", "pid": 4711,'
+                    ' "since": "2026-01-02T03:04:05Z"}')
+    points = edge.folder / "points"
+    code, said = edge.run("apply", SANCTUMCTL_FAULT_COUNT=str(points))
+    assert code == 11, said
+    assert "node1 is being changed by the job theirs (pid 4711 on desk," in (
+        said)
+    assert not edge.conf.exists()
+    lock.unlink()
+
+    # Killed with the lock, the same job has it still, and others do not.
+    taken = len(points.read_text().split()) + 2
+    edge.state = edge.folder / "fresh"
+    code, said = edge.run("apply", SANCTUMCTL_FAULT_STOP=str(taken))
+    assert code == STOPPED and lock.exists(), said
+    edge.state = edge.folder / "other"
+    code, said = edge.run("apply")
+    assert code == 11 and "whose process is no more" in said, said
+    assert lock.exists()
+    edge.state = edge.folder / "fresh"
+    edge.make()
+    assert not lock.exists()
+    edge.cancel()
+    assert not list(lock.parent.glob(lock.name + "*"))
+
+
 def test_a_signal_while_it_is_proven_leaves_it_to_the_next_apply(edge, bed):
     # Another certificate authority than the one that signs: no proof.
     right = edge.job.read_text()
