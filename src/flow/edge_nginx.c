@@ -35,6 +35,7 @@ struct rendering {
 	bool tls;		/* what is rendered */
 	bool port_80;		/* this port alone is asked for it */
 	bool auth_done;		/* the ADE's users are as they must be */
+	bool no_static;		/* its directory is not there */
 };
 
 static int
@@ -58,6 +59,21 @@ file_clear(struct edge_file *file)
 	free(file->path);
 }
 
+/* nginx takes a root that is not there, and answers 404. */
+static int
+look_at_static(struct rendering *r, struct err *err)
+{
+	const char *root = r->edge->static_root;
+	struct fs_meta meta;
+
+	if (!r->tls || !root)
+		return 0;
+	if (host_stat(r->file.f.host, root, &meta, err) != 0)
+		return -1;
+	r->no_static = meta.type == FS_NONE;
+	return 0;
+}
+
 static int
 rendering_init(struct rendering *r, struct run *run,
     const struct conf_edge *edge, bool tls, bool port_80, struct err *err)
@@ -67,7 +83,8 @@ rendering_init(struct rendering *r, struct run *run,
 		.auth_done = true,
 	};
 	if (file_read(&r->file, run, edge, err) != 0 ||
-	    edge_place_look(r->file.f.host, edge, &r->place, err) != 0)
+	    edge_place_look(r->file.f.host, edge, &r->place, err) != 0 ||
+	    look_at_static(r, err) != 0)
 		return -1;
 	if (tls && edge_place_certificate(run, edge, &r->place, err) != 0)
 		return -1;
@@ -99,7 +116,7 @@ proof_of(const struct rendering *r)
 		.host = r->file.f.host,
 		.generation = r->text.generation,
 		.port_80 = r->port_80,
-		.ipv6 = !r->place.ipv4_only,
+		.ipv6 = r->place.ipv6_loopback,
 	};
 }
 
@@ -234,14 +251,21 @@ check_neighbours(const struct rendering *r, struct run *run, struct err *err)
 	return rc;
 }
 
+static const char *
+static_note(const struct rendering *r)
+{
+	return r->no_static ? "; the directory of `static' is not there yet" :
+	    "";
+}
+
 static int
 say_todo(const struct rendering *r, struct plan_note *note, struct err *err)
 {
 	const struct host_file *file = &r->file.f;
 
-	plan_say(note, file->present ? '~' : '+', "%s:%s, reload nginx%s",
+	plan_say(note, file->present ? '~' : '+', "%s:%s, reload nginx%s%s",
 	    r->edge->host->name, r->file.path, r->auth_done ? "" :
-	    "; users of the ADE");
+	    "; users of the ADE", static_note(r));
 	return host_file_note(file, buf_cstr(&r->text.text),
 	    r->text.text.len, note, err);
 }
@@ -259,8 +283,9 @@ probe(struct run *run, struct rendering *r, struct plan_note *note,
 	if (rc == 0 && is_current(r) && r->auth_done)
 		rc = edge_serves(&proof, &answers, &served, err);
 	if (rc == 0 && served) {
-		plan_say(note, '+', "nginx serves %s",
-		    r->port_80 ? "port 80" : "the site and the ADE port");
+		plan_say(note, '+', "nginx serves %s%s",
+		    r->port_80 ? "port 80" : "the site and the ADE port",
+		    static_note(r));
 		*found = PLAN_DONE;
 		/* A stop between its proof and the journal. */
 		rc = host_file_forget(&r->file.f, run, "former", err);

@@ -10,8 +10,13 @@
 #include "flow/edge_service.h"
 #include "io/host.h"
 
-/* There when the kernel has IPv6 at all (Linux). */
+/*
+ * There when the kernel has IPv6 at all (Linux), a line an address: without
+ * ::1 a socket can be bound to [::], and nobody connects to it.
+ */
 #define INET6_FILE "/proc/net/if_inet6"
+#define INET6_LOOPBACK "00000000000000000000000000000001 "
+#define INET6_MAX (1024 * 1024)
 
 /*
  * Two default servers of one port, of which ours is one: nginx names the
@@ -51,8 +56,8 @@ judge_refusal(const char *said, const char *own, const struct conf_edge *edge,
 
 	for (const char *at = said; (at = strstr(at, " in /")) != NULL; at++)
 		in = at + strlen(" in ");
-	if (!in || (str_starts(in, own) && in[strlen(own)] == ':') ||
-	    is_ours_to_mend(said, edge, place))
+	if (is_ours_to_mend(said, edge, place) || !in ||
+	    (str_starts(in, own) && in[strlen(own)] == ':'))
 		return;
 	(void)snprintf(place->broken, sizeof(place->broken), "%.1000s",
 	    said);
@@ -141,16 +146,31 @@ look_at_nginx(struct host *host, const struct conf_edge *edge,
 	return rc;
 }
 
+static int
+look_at_ipv6(struct host *host, struct edge_place *place, struct err *err)
+{
+	struct buf addresses = BUF_INIT(INET6_MAX);
+	int rc;
+
+	rc = host_read(host, INET6_FILE, &addresses, NULL, err);
+	if (rc != 0 && err->kind == ERR_MISSING) {
+		err_clear(err);
+		rc = 0;
+		place->ipv4_only = true;
+	}
+	place->ipv6_loopback = rc == 0 &&
+	    strstr(buf_cstr(&addresses), INET6_LOOPBACK) != NULL;
+	buf_clear(&addresses);
+	return rc;
+}
+
 int
 edge_place_look(struct host *host, const struct conf_edge *edge,
     struct edge_place *place, struct err *err)
 {
-	struct fs_meta inet6;
-
 	*place = (struct edge_place){ 0 };
-	if (host_stat(host, INET6_FILE, &inet6, err) != 0)
+	if (look_at_ipv6(host, place, err) != 0)
 		return -1;
-	place->ipv4_only = inet6.type == FS_NONE;
 	return look_at_nginx(host, edge, place, err);
 }
 

@@ -14,6 +14,7 @@ struct run;
 /* What a host is for an edge's file; all 0 when it was not asked. */
 struct edge_place {
 	bool ipv4_only;		/* the host has no IPv6 */
+	bool ipv6_loopback;	/* ::1 is one of its addresses */
 	bool foreign_443;	/* as in struct nginx_edge */
 	bool foreign_ade;
 	size_t n_foreign;	/* files of nginx's configuration but ours */

@@ -17,6 +17,8 @@ from bed.upstream import Upstream
 from bed.wait import wait_for
 
 NEIGHBOUR = "/etc/nginx/sites-enabled/neighbour"
+#: nginx names the later of two: this one is read before ours.
+EARLIER = "/etc/nginx/conf.d/0-neighbour.conf"
 OTHER = "other.internal"
 FOREIGN = f"""\
 server {{
@@ -76,7 +78,7 @@ class Edge:
 
     def down(self):
         self.dst.run(["sh", "-c", "umount /etc/nginx/conf.d 2>/dev/null;"
-                      f"rm -rf /etc/nginx/conf.d/sanctumctl-* {NEIGHBOUR}"
+                      f"rm -rf /etc/nginx/conf.d/sanctumctl-* {NEIGHBOUR} {EARLIER}"
                       " /etc/nginx/*.htpasswd /etc/letsencrypt"
                       " /var/lib/sanctumctl"])
         self.dst.run(["nginx", "-s", "stop"], check=False)
@@ -177,14 +179,16 @@ def test_somebody_elses_default_server_stays_theirs(edge):
     assert edge.run("edge", "apply", edge.job).out.startswith("nothing")
 
 
-def test_a_default_server_that_came_later_is_made_room_for(edge):
+@pytest.mark.parametrize("path", [NEIGHBOUR, EARLIER])
+def test_a_default_server_that_came_later_is_made_room_for(edge, path):
     edge.apply()
     assert "default_server" in edge.conf.read_text()
-    edge.neighbour(FOREIGN % (" default_server", " default_server", OTHER))
+    edge.dst.path(path).write_text(
+        FOREIGN % (" default_server", " default_server", OTHER))
     assert edge.dst.run(["nginx", "-t"], check=False).returncode != 0
     edge.apply()
     assert edge.serves(OTHER) == "the neighbour\n" and edge.serves()
-    edge.neighbour("")
+    edge.dst.path(path).unlink()
     plan = edge.run("plan", edge.job)
     assert plan.rc == 4 and "+\tssl_reject_handshake on;" in plan.out
 
@@ -229,6 +233,16 @@ def test_a_full_disk_leaves_what_was_there(edge):
     edge.dst.run(["umount", "/etc/nginx/conf.d"])
     edge.apply()
     assert edge.serves()
+
+
+def test_a_host_without_an_ipv6_address(edge):
+    switch = "echo {} >/proc/sys/net/ipv6/conf/all/disable_ipv6"
+    edge.dst.run(["sh", "-c", switch.format(1)])
+    try:
+        edge.apply()
+        assert edge.serves()
+    finally:
+        edge.dst.run(["sh", "-c", switch.format(0)])
 
 
 def test_two_edges_on_one_host(edge):
@@ -283,6 +297,15 @@ def test_users_in_clear_are_refused_and_cancel_takes_them_away(edge):
     assert path.read_text().startswith("ada:")
     assert edge.run("cancel", job).rc == 0
     assert not path.exists() and not edge.conf.exists()
+
+
+def test_a_site_without_its_directory_is_told(edge):
+    job = edge.write("static.conf", static="/srv/none")
+    words = "directory of `static' is not there"
+    assert words in edge.run("plan", job).out
+    edge.apply(job=job)
+    assert words in edge.run("plan", job).out
+    assert edge.client.ask("GET", "/").status == 404
 
 
 def test_render_asks_nobody(edge):

@@ -5,7 +5,10 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
+#include "base/err.h"
 #include "core/nginx_dump.h"
+#include "core/nginx_scratch.h"
 
 #define OWN "/etc/nginx/conf.d/sanctumctl-a.example.org.conf"
 #define FILE_OF(path) "# configuration file " path ":\n"
@@ -125,6 +128,56 @@ test_own_and_first(void **state)
 	assert_string_equal(d.default_443, "");
 }
 
+/* One file in the place of another, and all else as it was. */
+static void
+test_scratch(void **state)
+{
+	static const char text[] = FILE_OF("/etc/nginx/nginx.conf")
+	    "http {\n\tinclude mime.types;\n\tinclude conf.d/*.conf;\n"
+	    "\tinclude sites-enabled/*; # last\n}\n\n"
+	    FILE_OF("/etc/nginx/mime.types") "types { }\n"
+	    FILE_OF("/etc/nginx/conf.d/a.conf") "# a\n" FILE_OF(OWN) "# ours\n"
+	    FILE_OF("/etc/nginx/conf.d/z.conf") "# z\n" OTHER "# other\n";
+	struct buf out = BUF_INIT(4096);
+	struct err err = ERR_INIT;
+	char *path = NULL;
+
+	(void)state;
+	assert_int_equal(nginx_scratch(text, sizeof(text) - 1, OWN,
+	    "/etc/nginx/new", &out, &path, &err), 0);
+	assert_string_equal(path, "/etc/nginx/nginx.conf");
+	assert_string_equal(buf_cstr(&out),
+	    "http {\n\tinclude mime.types;\n"
+	    "\tinclude /etc/nginx/conf.d/a.conf;\n"
+	    "\tinclude /etc/nginx/conf.d/z.conf;\n"
+	    "\tinclude /etc/nginx/new;\n"
+	    "\tinclude sites-enabled/*; # last\n}\n\n");
+	free(path);
+	buf_clear(&out);
+}
+
+static void
+test_scratch_that_nginx_would_not_read(void **state)
+{
+	static const char text[] = FILE_OF("/etc/nginx/nginx.conf")
+	    "http {\n\tinclude /etc/nginx/sites-enabled/*;\n}\n";
+	struct buf out = BUF_INIT(4096);
+	struct err err = ERR_INIT;
+	char *path = NULL;
+
+	(void)state;
+	assert_int_equal(nginx_scratch(text, sizeof(text) - 1, OWN, "/x",
+	    &out, &path, &err), -1);
+	assert_non_null(strstr(err.text, "/etc/nginx/nginx.conf includes "
+	    "nothing that would take in " OWN));
+	free(path);
+	path = NULL;
+	assert_int_equal(nginx_scratch("", 0, OWN, "/x", &out, &path, &err),
+	    -1);
+	free(path);
+	buf_clear(&out);
+}
+
 int
 main(void)
 {
@@ -132,6 +185,8 @@ main(void)
 		cmocka_unit_test(test_files_and_group),
 		cmocka_unit_test(test_servers),
 		cmocka_unit_test(test_own_and_first),
+		cmocka_unit_test(test_scratch),
+		cmocka_unit_test(test_scratch_that_nginx_would_not_read),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
