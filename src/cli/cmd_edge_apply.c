@@ -39,21 +39,30 @@ conclude(const struct job_cmd *cmd, size_t acted)
 		    "done\n", n_steps);
 }
 
+static int
+act(const struct job_cmd *cmd, struct err *err)
+{
+	size_t acted;
+
+	if (plan_apply(cmd->run, cmd->plan, cmd->watch, &acted, err) != 0)
+		return -1;
+	conclude(cmd, acted);
+	return 0;
+}
+
 /* As apply: what cannot work is said while everything is as it was. */
 static int
 look_and_apply(const struct job_cmd *cmd, struct err *err)
 {
 	static const struct plan_watch quiet = { 0 };
-	size_t todo, acted;
+	size_t todo;
 
 	if (cmd->plan->n_steps == 0)
 		return err_set(err, ERR_USAGE, "%s: there is no [edge HOST] "
 		    "in it", cmd->opt->job);
-	if (plan_look(cmd->run, cmd->plan, &quiet, &todo, err) != 0 ||
-	    plan_apply(cmd->run, cmd->plan, cmd->watch, &acted, err) != 0)
+	if (plan_look(cmd->run, cmd->plan, &quiet, &todo, err) != 0)
 		return -1;
-	conclude(cmd, acted);
-	return 0;
+	return todo > 0 ? job_cmd_locked(cmd, act, err) : act(cmd, err);
 }
 
 static int

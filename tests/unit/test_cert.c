@@ -304,10 +304,6 @@ test_how_many_names(void **state)
 	buf_clear(&names);
 }
 
-int
-main(void)
-{
-	static const struct CMUnitTest tests[] = {
 static void
 test_key_and_serial(void **state)
 {
@@ -339,6 +335,10 @@ test_key_and_serial(void **state)
 	buf_clear(&pem);
 }
 
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		TEST(test_names_and_days),
 		TEST(test_without_names),
