@@ -39,13 +39,6 @@ job_cmd_run_part(const struct opt *opt,
 }
 
 int
-job_cmd_run(const struct opt *opt,
-    int (*body)(const struct job_cmd *, struct err *), struct err *err)
-{
-	return job_cmd_run_part(opt, job_plan, body, err);
-}
-
-int
 job_cmd_locked(const struct job_cmd *cmd,
     int (*body)(const struct job_cmd *, struct err *), struct err *err)
 {
@@ -73,4 +66,11 @@ job_cmd_conclude(const struct job_cmd *cmd, struct err *err)
 			    .text = unit->why.text });
 	}
 	return units_conclude(cmd->units, cmd->run, err);
+}
+
+int
+job_cmd_run(const struct opt *opt,
+    int (*body)(const struct job_cmd *, struct err *), struct err *err)
+{
+	return job_cmd_run_part(opt, job_plan, body, err);
 }

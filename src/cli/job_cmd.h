@@ -28,12 +28,6 @@ int job_cmd_run(const struct opt *,
     int (*body)(const struct job_cmd *, struct err *), struct err *)
     MUST_CHECK;
 
-/* The same for some of its steps, which make adds: `edge apply'. */
-int job_cmd_run_part(const struct opt *,
-    void (*make)(struct plan *, const struct conf *),
-    int (*body)(const struct job_cmd *, struct err *), struct err *)
-    MUST_CHECK;
-
 /*
  * Call body with the node of the job locked (flow/node_lock.h): for what
  * changes a host.  ERR_LOCKED: another job has it.
@@ -47,5 +41,11 @@ int job_cmd_locked(const struct job_cmd *,
  * fail when there is one.
  */
 int job_cmd_conclude(const struct job_cmd *, struct err *) MUST_CHECK;
+
+/* The same for some of its steps, which make adds: `edge apply'. */
+int job_cmd_run_part(const struct opt *,
+    void (*make)(struct plan *, const struct conf *),
+    int (*body)(const struct job_cmd *, struct err *), struct err *)
+    MUST_CHECK;
 
 #endif /* !CLI_JOB_CMD_H */

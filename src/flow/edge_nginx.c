@@ -175,15 +175,27 @@ reload_and_prove(struct run *run, const struct rendering *r, struct err *err)
 }
 
 static int
-write_files(struct run *run, const struct rendering *r, struct err *err)
+write_file(const struct rendering *r, struct err *err)
 {
-	if (!r->auth_done && edge_auth_set(run, r->file.f.host, r->edge,
-	    &r->place, err) != 0)
-		return -1;
 	if (is_current(r))
 		return 0;
 	return host_file_put(&r->file.f, buf_cstr(&r->text.text),
 	    r->text.text.len, &file_meta, err);
+}
+
+/*
+ * Users come after the file that asks for them is in service, and go after it
+ * does not any more: a failure before leaves them as they were, and in between
+ * nginx lets nobody in (403).
+ */
+static int
+finish(struct run *run, const struct rendering *r, struct err *err)
+{
+	if (host_file_forget(&r->file.f, run, "former", err) != 0)
+		return -1;
+	if (r->auth_done)
+		return 0;
+	return edge_auth_set(run, r->file.f.host, r->edge, &r->place, err);
 }
 
 /*
@@ -193,10 +205,10 @@ write_files(struct run *run, const struct rendering *r, struct err *err)
 static int
 put_in_service(struct run *run, const struct rendering *r, struct err *err)
 {
-	bool written = write_files(run, r, err) == 0;
+	bool written = write_file(r, err) == 0;
 
 	if (written && reload_and_prove(run, r, err) == 0)
-		return host_file_forget(&r->file.f, run, "former", err);
+		return finish(run, r, err);
 	if (stop_asked())
 		return err_ctx(err, "%s:%s is not proven to serve; the next "
 		    "`apply' proves it or puts the former one back",

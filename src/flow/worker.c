@@ -21,6 +21,9 @@
 void
 worker_plan(struct plan *plan, const struct conf_worker *worker)
 {
+	if (worker->account)
+		plan_add(plan, "worker", worker->name, &worker_account_kind,
+		    worker);
 	plan_add(plan, "worker", worker->name, &worker_copy_kind, worker);
 	plan_add(plan, "worker", worker->name, &worker_snapshot_kind, worker);
 	plan_add(plan, "worker", worker->name, &worker_env_kind, worker);
