@@ -8,7 +8,12 @@
 
 enum {
 	OPT_JSON = 256,
+	OPT_CA_FILE,
+	OPT_CONNECT_TO,
 	OPT_DISCARD,
+	OPT_LIST,
+	OPT_ORIGIN,
+	OPT_TURN,
 	OPT_DRY_RUN,
 	OPT_FOR,
 	OPT_NAME,
@@ -22,12 +27,16 @@ enum {
 };
 
 static const struct option longs[] = {
+	{ "ca-file", required_argument, NULL, OPT_CA_FILE },
+	{ "connect-to", required_argument, NULL, OPT_CONNECT_TO },
 	{ "discard", no_argument, NULL, OPT_DISCARD },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ "for", required_argument, NULL, OPT_FOR },
 	{ "help", no_argument, NULL, 'h' },
 	{ "json", no_argument, NULL, OPT_JSON },
+	{ "list", no_argument, NULL, OPT_LIST },
 	{ "name", required_argument, NULL, OPT_NAME },
+	{ "origin", required_argument, NULL, OPT_ORIGIN },
 	{ "out", required_argument, NULL, OPT_OUT },
 	{ "purge", no_argument, NULL, OPT_PURGE },
 	{ "quiet", no_argument, NULL, 'q' },
@@ -35,6 +44,7 @@ static const struct option longs[] = {
 	{ "reverse", no_argument, NULL, OPT_REVERSE },
 	{ "state", required_argument, NULL, OPT_STATE },
 	{ "tools", required_argument, NULL, OPT_TOOLS },
+	{ "turn", required_argument, NULL, OPT_TURN },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 }
@@ -67,6 +77,14 @@ static const char **
 value_of(struct opt *opt, int c)
 {
 	switch (c) {
+	case OPT_CA_FILE:
+		return &opt->ca_file;
+	case OPT_CONNECT_TO:
+		return &opt->connect_to;
+	case OPT_ORIGIN:
+		return &opt->origin;
+	case OPT_TURN:
+		return &opt->turn;
 	case OPT_FOR:
 		return &opt->for_version;
 	case OPT_NAME:
@@ -104,6 +122,9 @@ parse(int argc, char **argv, struct opt *opt, struct err *err)
 			break;
 		case OPT_DISCARD:
 			opt->discard = true;
+			break;
+		case OPT_LIST:
+			opt->list = true;
 			break;
 		case OPT_DRY_RUN:
 			opt->dry_run = true;

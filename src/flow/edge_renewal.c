@@ -114,8 +114,9 @@ serves(const struct conf_edge *edge, const char *serial, bool *served,
 	struct buf pem = BUF_INIT(PEM_MAX);
 	struct http_spec spec = {
 		.url = url, .ca_file = ca_file,
-		.connect_to = edge->connect_to, .peer = &pem
+		.connect_to = edge->connect_to
 	};
+	struct http_probe probe = { .certificate = &pem };
 	struct http_reply reply = { .body = BUF_INIT(PEM_MAX) };
 	struct http *http = NULL;
 	struct cert cert;
@@ -124,8 +125,8 @@ serves(const struct conf_edge *edge, const char *serial, bool *served,
 	*served = *current = false;
 	rc = http_open(&spec, &http, err);
 	if (rc == 0)
-		rc = http_call(http, "GET",
-		    "/.well-known/sanctumctl-generation", NULL, FETCH_MS,
+		rc = http_probe(http, "GET",
+		    "/.well-known/sanctumctl-generation", &probe, FETCH_MS,
 		    &reply, err);
 	if (rc == 0)
 		rc = cert_parse(pem.data, pem.len, &cert, err);
