@@ -140,6 +140,7 @@ cmd_help(const struct cmd *one)
 	    "  --ca-file FILE, --connect-to ADDRESS    for a URL (doctor)\n"
 	    "  --dry-run      show what would be done (agent import, worker "
 	    "repoint,\n                 uninstall)\n"
+	    "  --renew        now, whatever is left (edge cert)\n"
 	    "  --reverse      go back (worker repoint)\n"
 	    "  --out DIR      where files are written (edge render)\n"
 	    "  --purge        the data and packages, too (uninstall)\n"

@@ -19,6 +19,7 @@ enum {
 	OPT_NAME,
 	OPT_OUT,
 	OPT_PURGE,
+	OPT_RENEW,
 	OPT_REVERSE,
 	OPT_TOOLS,
 	OPT_STATE,
@@ -39,6 +40,7 @@ static const struct option longs[] = {
 	{ "out", required_argument, NULL, OPT_OUT },
 	{ "purge", no_argument, NULL, OPT_PURGE },
 	{ "quiet", no_argument, NULL, 'q' },
+	{ "renew", no_argument, NULL, OPT_RENEW },
 	{ "reverse", no_argument, NULL, OPT_REVERSE },
 	{ "state", required_argument, NULL, OPT_STATE },
 	{ "tools", required_argument, NULL, OPT_TOOLS },
@@ -129,6 +131,9 @@ parse(int argc, char **argv, struct opt *opt, struct err *err)
 			break;
 		case OPT_PURGE:
 			opt->purge = true;
+			break;
+		case OPT_RENEW:
+			opt->renew = true;
 			break;
 		case OPT_REVERSE:
 			opt->reverse = true;

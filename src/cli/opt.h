@@ -29,6 +29,7 @@ struct err;
  *     --dry-run       show what would be done: agent import, worker
  *                     repoint, uninstall
  *     --purge         uninstall: data and packages, too
+ *     --renew         edge cert: now, whatever is left
  *     --reverse       worker repoint: back
  *     --version
  */
@@ -50,6 +51,7 @@ struct opt {
 	bool dry_run;
 	bool discard;
 	bool purge;
+	bool renew;
 	bool reverse;
 	const char *command;	/* its whole name, once it is found; or NULL */
 	/* The words that are no options, a command first. */

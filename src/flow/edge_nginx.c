@@ -9,6 +9,7 @@
 #include "flow/edge_auth.h"
 #include "flow/edge_place.h"
 #include "flow/edge_prove.h"
+#include "flow/edge_reach.h"
 #include "flow/edge_render.h"
 #include "flow/edge_service.h"
 #include "flow/host_file.h"
@@ -84,6 +85,8 @@ rendering_init(struct rendering *r, struct run *run,
 	if (file_read(&r->file, run, edge, err) != 0 ||
 	    edge_place_look(r->file.f.host, edge, &r->place, err) != 0 ||
 	    look_at_static(r, err) != 0)
+		return -1;
+	if (tls && edge_place_certificate(run, edge, &r->place, err) != 0)
 		return -1;
 	if (tls && edge_auth_look(run, r->file.f.host, edge, &r->place,
 	    &r->auth_done, err) != 0)
@@ -353,11 +356,16 @@ http_act(struct run *run, const struct step *step, struct plan_note *note,
 	bool there, lasts;
 	int rc;
 
-	if (edge_certificate(run, step->subject, &there, &lasts, err) != 0)
+	/* Told before anything is changed; a reload hides it. */
+	if (edge_port_check(run, step->subject, 80, err) != 0 ||
+	    edge_reach_resolves(run, step->subject, err) != 0 ||
+	    edge_certificate(run, step->subject, &there, &lasts, err) != 0)
 		return -1;
 	rc = rendering_init(&r, run, step->subject, there, true, err);
 	if (rc == 0)
 		rc = act(run, &r, note, err);
+	if (rc != 0)
+		edge_reach_explain(run, step->subject, err);
 	rendering_clear(&r);
 	return rc;
 }
