@@ -58,12 +58,12 @@ files_close(struct files *files)
 }
 
 static int
-fill(const char *name, const struct template_value *values, size_t n,
-    struct buf *out, struct err *err)
+fill(struct run *run, const char *name, const struct template_value *values,
+    size_t n, struct buf *out, struct err *err)
 {
 	struct buf text = BUF_INIT(TEXT_MAX);
 	char *path = NULL;
-	int rc = template_file_read(name, &path, &text, err);
+	int rc = template_file_read(run->conf, name, &path, &text, err);
 
 	if (rc == 0)
 		rc = template_fill(path, text.data, text.len, values, n, out,
@@ -95,8 +95,8 @@ group_of(struct host *host, const char *account, char **out, struct err *err)
 
 /* One worker whose logs are files. */
 static int
-rotate_one(const struct conf_worker *worker, struct host *host,
-    struct buf *out, struct err *err)
+rotate_one(struct run *run, const struct conf_worker *worker,
+    struct host *host, struct buf *out, struct err *err)
 {
 	const char *account = worker->account ? worker->account : "root";
 	char *dir = conf_expand_home(worker->to_path, host_facts(host)->home);
@@ -110,7 +110,7 @@ rotate_one(const struct conf_worker *worker, struct host *host,
 			{ "group", TEMPLATE_TOKEN, group },
 		};
 
-		rc = fill("logrotate/sanctum.in", values, 3, out, err);
+		rc = fill(run, "logrotate/sanctum.in", values, 3, out, err);
 	}
 	free(group);
 	free(logs);
@@ -130,7 +130,7 @@ render_logrotate(struct run *run, struct files *files, struct err *err)
 		    (worker->supervisor != CONF_SUPERVISOR_CRON &&
 		    worker->supervisor != CONF_SUPERVISOR_SUPERVISORD))
 			continue;
-		if (rotate_one(worker, files->host, text, err) != 0)
+		if (rotate_one(run, worker, files->host, text, err) != 0)
 			return -1;
 	}
 	return 0;
@@ -146,18 +146,18 @@ render_backup(struct run *run, struct files *files, struct err *err)
 	};
 	enum service_manager manager;
 
-	(void)run;
 	if (service_manager_find(files->host, &manager, err) != 0)
 		return -1;
 	if (manager != SERVICE_SYSTEMD)
-		return fill("cron/backup.cron.in", values, 3, add(files,
+		return fill(run, "cron/backup.cron.in", values, 3, add(files,
 		    "backup-line", "/etc/cron.d/sanctum-backup"), err);
-	if (fill("systemd/sanctum-backup.service.in", values, 3, add(files,
-	    "backup-service", "/etc/systemd/system/sanctum-backup.service"),
-	    err) != 0)
+	if (fill(run, "systemd/sanctum-backup.service.in", values, 3,
+	    add(files, "backup-service",
+	    "/etc/systemd/system/sanctum-backup.service"), err) != 0)
 		return -1;
-	return fill("systemd/sanctum-backup.timer.in", values, 1, add(files,
-	    "backup-timer", "/etc/systemd/system/sanctum-backup.timer"), err);
+	return fill(run, "systemd/sanctum-backup.timer.in", values, 1,
+	    add(files, "backup-timer",
+	    "/etc/systemd/system/sanctum-backup.timer"), err);
 }
 
 typedef int render(struct run *, struct files *, struct err *);

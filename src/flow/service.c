@@ -248,8 +248,8 @@ choose_values(const struct service_spec *spec, const char *text,
 }
 
 static int
-fill(const struct service_spec *spec, struct service_file *one,
-    struct err *err)
+fill(const struct conf *conf, const struct service_spec *spec,
+    struct service_file *one, struct err *err)
 {
 	struct template_value values[VALUES_MAX];
 	struct buf text = BUF_INIT(TEXT_MAX);
@@ -257,7 +257,7 @@ fill(const struct service_spec *spec, struct service_file *one,
 	size_t n;
 	int rc;
 
-	rc = template_file_read(one->template, &path, &text, err);
+	rc = template_file_read(conf, one->template, &path, &text, err);
 	if (rc == 0) {
 		n = choose_values(spec, buf_cstr(&text), values);
 		rc = template_fill(path, text.data, text.len, values, n,
@@ -331,7 +331,7 @@ service_open(struct run *run, const struct service_spec *spec,
 		rc = own_script(service, err);
 	for (size_t i = 0; rc == 0 && i < service->n_files; i++) {
 		one = &service->files[i];
-		rc = fill(spec, one, err);
+		rc = fill(run->conf, spec, one, err);
 		if (rc == 0)
 			rc = host_file_read(&one->file, run, spec->on,
 			    one->key, one->path, err);

@@ -36,8 +36,12 @@ struct verdict;
  * worker is stopped or started here.
  */
 void worker_plan(struct plan *, const struct conf_worker *);
-/* And those of the switch: flow/worker_switch.h. */
-void worker_plan_switch(struct plan *, const struct conf_worker *);
+/*
+ * And those of the switch: flow/worker_switch.h.  with_agent: its agent is
+ * caught up with and gets its name there (flow/agent_delta.h).
+ */
+void worker_plan_switch(struct plan *, const struct conf_worker *,
+    bool with_agent);
 
 /* Compare source and target as they are now, and add to the verdict. */
 int worker_verify(struct run *, const struct conf_worker *, struct verdict *,

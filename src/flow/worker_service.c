@@ -9,6 +9,7 @@
 #include "core/dotenv.h"
 #include "core/template.h"
 #include "flow/account.h"
+#include "flow/run.h"
 #include "flow/supervisor_kind.h"
 #include "flow/template_file.h"
 #include "flow/worker.h"
@@ -45,6 +46,7 @@ static const char find_python[] =
 
 /* What the templates are told. */
 struct fill {
+	const struct conf *conf;
 	const struct conf_worker *worker;
 	struct host *to;
 	const char *dir, *name;		/* "broca" */
@@ -183,7 +185,7 @@ render(const struct fill *fill, const char *template, struct buf *out,
 	struct buf text = BUF_INIT(TEXT_MAX);
 	char *path = NULL, *word;
 	size_t n = 0;
-	int rc = template_file_read(template, &path, &text, err);
+	int rc = template_file_read(fill->conf, template, &path, &text, err);
 
 	/* A template takes those that it names. */
 	for (size_t i = 0; rc == 0 && i < VALUES; i++) {
@@ -264,8 +266,8 @@ fill_open(struct fill *fill, const char *script, bool *there,
 }
 
 static int
-each_program(const struct conf_worker *worker, struct host *to,
-    const char *dir, fill_each *each, struct supervisors *out,
+each_program(struct run *run, const struct conf_worker *worker,
+    struct host *to, const char *dir, fill_each *each, struct supervisors *out,
     struct err *err)
 {
 	struct fill fill;
@@ -279,8 +281,8 @@ each_program(const struct conf_worker *worker, struct host *to,
 				break;
 		if (!*tree)
 			continue;
-		fill = (struct fill){ .worker = worker, .to = to, .dir = dir,
-		    .name = programs[i].tree };
+		fill = (struct fill){ .conf = run->conf, .worker = worker,
+		    .to = to, .dir = dir, .name = programs[i].tree };
 		rc = fill_open(&fill, programs[i].script, &there, err);
 		if (rc == 0 && there)
 			rc = each(&fill, out, err);
@@ -290,8 +292,9 @@ each_program(const struct conf_worker *worker, struct host *to,
 }
 
 int
-worker_service_list(const struct conf_worker *worker, struct host *to,
-    const char *dir, struct supervisors *out, char **home, struct err *err)
+worker_service_list(struct run *run, const struct conf_worker *worker,
+    struct host *to, const char *dir, struct supervisors *out, char **home,
+    struct err *err)
 {
 	struct account owner;
 	struct fs_meta meta;
@@ -303,7 +306,7 @@ worker_service_list(const struct conf_worker *worker, struct host *to,
 		return -1;
 	if (meta.type == FS_NONE)
 		return 0;
-	rc = each_program(worker, to, dir, add_one, out, err);
+	rc = each_program(run, worker, to, dir, add_one, out, err);
 	if (rc == 0)
 		rc = account_owner(to, dir, &owner, err);
 	if (rc == 0) {
@@ -337,10 +340,10 @@ write_script(struct fill *fill, struct supervisors *unused, struct err *err)
 }
 
 int
-worker_service_prepare(const struct conf_worker *worker, struct host *to,
-    const char *dir, struct err *err)
+worker_service_prepare(struct run *run, const struct conf_worker *worker,
+    struct host *to, const char *dir, struct err *err)
 {
 	if (kind_of(worker) != SUPERVISOR_CRON)
 		return 0;
-	return each_program(worker, to, dir, write_script, NULL, err);
+	return each_program(run, worker, to, dir, write_script, NULL, err);
 }
