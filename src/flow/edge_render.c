@@ -41,10 +41,16 @@ static int
 read_templates(const struct conf *conf, struct buf *texts, char **paths,
     struct nginx_template *out, struct err *err)
 {
+	char *name;
+	int rc;
+
 	for (size_t i = 0; i < NGINX_TEMPLATES; i++) {
 		buf_init(&texts[i], NGINX_FILE_MAX);
-		if (template_file_read(conf, nginx_template_names[i],
-		    &paths[i], &texts[i], err) != 0)
+		name = mem_printf("nginx/%s", nginx_template_names[i]);
+		rc = template_file_read(conf, name, &paths[i], &texts[i],
+		    err);
+		free(name);
+		if (rc != 0)
 			return -1;
 		out[i] = (struct nginx_template){ .path = paths[i],
 		    .text = buf_cstr(&texts[i]), .len = texts[i].len };

@@ -57,22 +57,6 @@ files_close(struct files *files)
 	}
 }
 
-static int
-fill(struct run *run, const char *name, const struct template_value *values,
-    size_t n, struct buf *out, struct err *err)
-{
-	struct buf text = BUF_INIT(TEXT_MAX);
-	char *path = NULL;
-	int rc = template_file_read(run->conf, name, &path, &text, err);
-
-	if (rc == 0)
-		rc = template_fill(path, text.data, text.len, values, n, out,
-		    err);
-	buf_clear(&text);
-	free(path);
-	return rc;
-}
-
 /* Its first group, which is one of its name until it is there. */
 static int
 group_of(struct host *host, const char *account, char **out, struct err *err)
@@ -95,7 +79,7 @@ group_of(struct host *host, const char *account, char **out, struct err *err)
 
 /* One worker whose logs are files. */
 static int
-rotate_one(struct run *run, const struct conf_worker *worker,
+rotate_one(const struct conf *conf, const struct conf_worker *worker,
     struct host *host, struct buf *out, struct err *err)
 {
 	const char *account = worker->account ? worker->account : "root";
@@ -110,7 +94,8 @@ rotate_one(struct run *run, const struct conf_worker *worker,
 			{ "group", TEMPLATE_TOKEN, group },
 		};
 
-		rc = fill(run, "logrotate/sanctum.in", values, 3, out, err);
+		rc = template_file_fill(conf, "logrotate/sanctum.in", values,
+		    3, out, err);
 	}
 	free(group);
 	free(logs);
@@ -130,7 +115,7 @@ render_logrotate(struct run *run, struct files *files, struct err *err)
 		    (worker->supervisor != CONF_SUPERVISOR_CRON &&
 		    worker->supervisor != CONF_SUPERVISOR_SUPERVISORD))
 			continue;
-		if (rotate_one(run, worker, files->host, text, err) != 0)
+		if (rotate_one(run->conf, worker, files->host, text, err) != 0)
 			return -1;
 	}
 	return 0;
@@ -149,15 +134,16 @@ render_backup(struct run *run, struct files *files, struct err *err)
 	if (service_manager_find(files->host, &manager, err) != 0)
 		return -1;
 	if (manager != SERVICE_SYSTEMD)
-		return fill(run, "cron/backup.cron.in", values, 3, add(files,
-		    "backup-line", "/etc/cron.d/sanctum-backup"), err);
-	if (fill(run, "systemd/sanctum-backup.service.in", values, 3,
-	    add(files, "backup-service",
+		return template_file_fill(run->conf, "cron/backup.cron.in",
+		    values, 3, add(files, "backup-line",
+		    "/etc/cron.d/sanctum-backup"), err);
+	if (template_file_fill(run->conf, "systemd/sanctum-backup.service.in",
+	    values, 3, add(files, "backup-service",
 	    "/etc/systemd/system/sanctum-backup.service"), err) != 0)
 		return -1;
-	return fill(run, "systemd/sanctum-backup.timer.in", values, 1,
-	    add(files, "backup-timer",
-	    "/etc/systemd/system/sanctum-backup.timer"), err);
+	return template_file_fill(run->conf,
+	    "systemd/sanctum-backup.timer.in", values, 1, add(files,
+	    "backup-timer", "/etc/systemd/system/sanctum-backup.timer"), err);
 }
 
 typedef int render(struct run *, struct files *, struct err *);

@@ -9,7 +9,6 @@
 #include "core/dotenv.h"
 #include "core/template.h"
 #include "flow/account.h"
-#include "flow/run.h"
 #include "flow/supervisor_kind.h"
 #include "flow/template_file.h"
 #include "flow/worker.h"
@@ -181,25 +180,9 @@ render(const struct fill *fill, const char *template, struct buf *out,
 		{ "venv", TEMPLATE_PATH, fill->venv },
 		{ "port", TEMPLATE_PORT, fill->port },
 	};
-	struct template_value values[VALUES];
-	struct buf text = BUF_INIT(TEXT_MAX);
-	char *path = NULL, *word;
-	size_t n = 0;
-	int rc = template_file_read(fill->conf, template, &path, &text, err);
 
-	/* A template takes those that it names. */
-	for (size_t i = 0; rc == 0 && i < VALUES; i++) {
-		word = mem_printf("@{%s}", all[i].name);
-		if (strstr(buf_cstr(&text), word))
-			values[n++] = all[i];
-		free(word);
-	}
-	if (rc == 0)
-		rc = template_fill(path, text.data, text.len, values, n, out,
-		    err);
-	buf_clear(&text);
-	free(path);
-	return rc;
+	return template_file_fill(fill->conf, template, all, VALUES, out,
+	    err);
 }
 
 /* As Sanctum's own: each minute, and what it says into ~/logs. */
@@ -266,9 +249,9 @@ fill_open(struct fill *fill, const char *script, bool *there,
 }
 
 static int
-each_program(struct run *run, const struct conf_worker *worker,
-    struct host *to, const char *dir, fill_each *each, struct supervisors *out,
-    struct err *err)
+each_program(const struct conf *conf, const struct conf_worker *worker,
+    struct host *to, const char *dir, fill_each *each,
+    struct supervisors *out, struct err *err)
 {
 	struct fill fill;
 	const char *const *tree;
@@ -281,7 +264,7 @@ each_program(struct run *run, const struct conf_worker *worker,
 				break;
 		if (!*tree)
 			continue;
-		fill = (struct fill){ .conf = run->conf, .worker = worker,
+		fill = (struct fill){ .conf = conf, .worker = worker,
 		    .to = to, .dir = dir, .name = programs[i].tree };
 		rc = fill_open(&fill, programs[i].script, &there, err);
 		if (rc == 0 && there)
@@ -292,9 +275,9 @@ each_program(struct run *run, const struct conf_worker *worker,
 }
 
 int
-worker_service_list(struct run *run, const struct conf_worker *worker,
-    struct host *to, const char *dir, struct supervisors *out, char **home,
-    struct err *err)
+worker_service_list(const struct conf *conf,
+    const struct conf_worker *worker, struct host *to, const char *dir,
+    struct supervisors *out, char **home, struct err *err)
 {
 	struct account owner;
 	struct fs_meta meta;
@@ -306,7 +289,7 @@ worker_service_list(struct run *run, const struct conf_worker *worker,
 		return -1;
 	if (meta.type == FS_NONE)
 		return 0;
-	rc = each_program(run, worker, to, dir, add_one, out, err);
+	rc = each_program(conf, worker, to, dir, add_one, out, err);
 	if (rc == 0)
 		rc = account_owner(to, dir, &owner, err);
 	if (rc == 0) {
@@ -340,10 +323,11 @@ write_script(struct fill *fill, struct supervisors *unused, struct err *err)
 }
 
 int
-worker_service_prepare(struct run *run, const struct conf_worker *worker,
-    struct host *to, const char *dir, struct err *err)
+worker_service_prepare(const struct conf *conf,
+    const struct conf_worker *worker, struct host *to, const char *dir,
+    struct err *err)
 {
 	if (kind_of(worker) != SUPERVISOR_CRON)
 		return 0;
-	return each_program(run, worker, to, dir, write_script, NULL, err);
+	return each_program(conf, worker, to, dir, write_script, NULL, err);
 }

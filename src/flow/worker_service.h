@@ -37,12 +37,12 @@ bool worker_service_is_ours(const struct conf_worker *);
  * The Python is that of the nearest virtual environment: in the tree, in dir,
  * in the two directories above; else the host's.
  */
-int worker_service_list(struct run *, const struct conf_worker *,
+int worker_service_list(const struct conf *, const struct conf_worker *,
     struct host *to, const char *dir, struct supervisors *out, char **home,
     struct err *) MUST_CHECK;
 
 /* Before supervisor_install: what it starts that is a file of ours. */
-int worker_service_prepare(struct run *, const struct conf_worker *,
+int worker_service_prepare(const struct conf *, const struct conf_worker *,
     struct host *to, const char *dir, struct err *) MUST_CHECK;
 
 /*

@@ -79,7 +79,7 @@ start_open(struct run *run, const struct conf_worker *worker,
 	if (rc == 0)
 		rc = journal_get(run->journal, key, &start->ran, err);
 	if (rc == 0 && worker_service_is_ours(worker))
-		rc = worker_service_list(run, worker, start->to,
+		rc = worker_service_list(run->conf, worker, start->to,
 		    start->to_dir, &start->supervisors, &start->home, err);
 	else if (rc == 0 && worker_supervised(worker))
 		rc = supervisor_find(start->from, start->from_dir,
@@ -162,8 +162,8 @@ install_all(struct start *start, struct err *err)
 	int rc = 0;
 
 	if (start->home)
-		rc = worker_service_prepare(start->run, start->worker,
-		    start->to, start->to_dir, err);
+		rc = worker_service_prepare(start->run->conf,
+		    start->worker, start->to, start->to_dir, err);
 	for (size_t i = 0; i < start->supervisors.n && rc == 0; i++) {
 		one = &start->supervisors.list[i];
 		if (!is_installed(start, one))

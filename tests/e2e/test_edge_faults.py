@@ -134,22 +134,22 @@ def test_a_template_that_nginx_refuses_is_taken_back(edge):
     edge.apply()
     before = edge.conf.read_text()
     own = edge.folder / "templates"
-    own.mkdir()
-    (own / "headers.conf.in").write_text("nonsense on;\n")
+    (own / "nginx").mkdir(parents=True)
+    (own / "nginx/headers.conf.in").write_text("nonsense on;\n")
     job = edge.write("own.conf", templates=own)
     said = edge.apply(rc=1, job=job)
     assert "nginx -t refuses" in said and 'directive "nonsense"' in said
     assert edge.conf.read_text() == before and edge.serves()
-    (own / "headers.conf.in").write_text("add_header X-Own @{sit};\n")
+    (own / "nginx/headers.conf.in").write_text("add_header X-Own @{sit};\n")
     said = edge.apply(rc=1, job=job)
-    assert f"{own}/headers.conf.in:1:18: unknown name `sit'" in said
+    assert f"{own}/nginx/headers.conf.in:1:18: unknown name `sit'" in said
     assert edge.conf.read_text() == before
 
 
 def test_an_operators_template_takes_the_place_of_ours(edge):
     own = edge.folder / "templates"
-    own.mkdir()
-    (own / "headers.conf.in").write_text("add_header X-Own yes always;\n")
+    (own / "nginx").mkdir(parents=True)
+    (own / "nginx/headers.conf.in").write_text("add_header X-Own yes always;\n")
     edge.apply(job=edge.write("own.conf", templates=own))
     headers = edge.client.ask("GET", "/v1/echo").headers
     assert headers["X-Own"] == "yes"
