@@ -14,6 +14,8 @@ struct buf;
 bool str_eq(const char *, const char *);
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
+/* "sh" of "/bin/sh": what is behind the last slash. */
+const char *str_base(const char *path);
 
 /*
  * A decimal number and nothing else: no sign, no blank, no more than max.

@@ -34,14 +34,6 @@ next_word(const struct procs_info *info, const char *word)
 	return word < end ? word : NULL;
 }
 
-static const char *
-base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /*
  * The name behind -S, -dmS and the like.  A screen that was started without
  * one has its own.
@@ -51,8 +43,8 @@ session_of(const struct procs_info *info)
 {
 	const char *word = next_word(info, NULL);
 
-	if (!word || (!str_eq(base_name(word), "screen") &&
-	    !str_eq(base_name(word), "SCREEN")))
+	if (!word || (!str_eq(str_base(word), "screen") &&
+	    !str_eq(str_base(word), "SCREEN")))
 		return NULL;
 	while ((word = next_word(info, word)) != NULL) {
 		if (*word == '-' && str_ends(word, "S"))
@@ -91,8 +83,8 @@ is_interpreter(const struct procs_info *info)
 {
 	const char *word = next_word(info, NULL);
 
-	return word && (strstr(base_name(word), "python") ||
-	    strstr(base_name(info->exe), "python") ||
+	return word && (strstr(str_base(word), "python") ||
+	    strstr(str_base(info->exe), "python") ||
 	    str_ends(word, ".py"));
 }
 
@@ -104,8 +96,8 @@ worker_live_script(const struct procs_info *info)
 	if (!is_interpreter(info))
 		return NULL;
 	while ((word = next_word(info, word)) != NULL) {
-		if (str_eq(base_name(word), "main.py") ||
-		    str_eq(base_name(word), "smcp.py"))
+		if (str_eq(str_base(word), "main.py") ||
+		    str_eq(str_base(word), "smcp.py"))
 			return word;
 	}
 	return NULL;

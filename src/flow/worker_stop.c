@@ -39,21 +39,13 @@ struct look {
 	const char *tree;	/* whose directory is asked about */
 };
 
-static const char *
-base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static bool
 is_shell(const char *word)
 {
 	static const char *const shells[] = { "sh", "bash", "dash", NULL };
 
 	for (size_t i = 0; shells[i]; i++) {
-		if (str_eq(base_name(word), shells[i]))
+		if (str_eq(str_base(word), shells[i]))
 			return true;
 	}
 	return false;

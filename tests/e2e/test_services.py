@@ -80,6 +80,11 @@ def test_a_worker_gets_units_of_ours(machine, make_unit_live, sanctumctl,
     assert planned.rc == 4 and f"account {account}" in planned.out
     said = live.say(2)
     live.wait_answered(said)
+    # Killed as the account is there and its home is not; as a unit is.
+    for stop in ("worker_account", "worker_supervisor_installed"):
+        killed = sanctumctl("apply", job, program=faults(),
+                            env={"SANCTUMCTL_FAULT_STOP": stop})
+        assert killed.rc == 99, killed.err
     done = sanctumctl("apply", job)
     assert done.rc == 0, done.err + done.out
     assert machine.unit_state(unit) == ("active", "enabled")
@@ -159,6 +164,9 @@ def test_a_worker_gets_another_supervisor(bed, make_live, cron, dst, kind,
     with SUPERVISORS[kind](dst) as there:
         said = live.say(2)
         live.wait_answered(said)
+        killed = sanctumctl("apply", job, program=faults(), env={
+            "SANCTUMCTL_FAULT_STOP": "worker_supervisor_installed"})
+        assert killed.rc == 99, killed.err
         done = sanctumctl("apply", job)
         assert done.rc == 0, done.err + done.out
         said += moved.say(2)
@@ -168,9 +176,11 @@ def test_a_worker_gets_another_supervisor(bed, make_live, cron, dst, kind,
                     f"~/logs/{live.name}-broca-cron.log 2>&1"
                     in there.text().splitlines())
             # One that was killed is back within a minute; two there are not.
+            first = moved.processes()
             moved.path.joinpath("broca/run/broca.pid").write_text("1")
             moved.signal(signal.SIGKILL)
-            wait_for("cron starts it again", moved.processes)
+            wait_for("cron starts it again", lambda: moved.processes() and
+                     moved.processes() != first)
             there.wait_minutes(2)
         else:
             assert there.state(f"broca-{live.name}") == "RUNNING"
