@@ -57,6 +57,8 @@ def write(path, host, authority, port, name="edge-alone", templates=None,
         ("edge node1", {
             "site": SITE, "ade": f"{ADE}:{ADE_PORT}",
             "acme_email": f"ops@{SITE}", "ca_file": authority.root,
+            # No lineage of certbot: nothing renews it.
+            "acme_staging": "none",
             "connect_to": host.address, **keys})])
 
 
