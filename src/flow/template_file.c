@@ -12,8 +12,9 @@ template_file_read(const char *name, char **path, struct buf *text,
 {
 	const char *dir = getenv("SANCTUMCTL_TEMPLATES");
 
-	*path = mem_printf("%s/%s", dir && *dir ? dir :
-	    PKGDATADIR "/templates/nginx", name);
+	*path = mem_printf("%s/%s%s", dir && *dir ? dir :
+	    PKGDATADIR "/templates/nginx", strchr(name, '/') ? "../" : "",
+	    name);
 	if (fs_read(*path, text, NULL, err) != 0)
 		return err_ctx(err, "template");
 	return buf_check(text, *path, err);

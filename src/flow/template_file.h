@@ -7,7 +7,8 @@ struct buf;
 struct err;
 
 /*
- * The text of an installed nginx template, such as "tls.conf.in".  It is
+ * The text of an installed template: of nginx "tls.conf.in", of others with
+ * their directory, "systemd/letta.service.in".  It is
  * looked for in $SANCTUMCTL_TEMPLATES (a tree that is not installed), then in
  * the package's data directory.  *path is the file found; the caller frees
  * it.
