@@ -15,6 +15,7 @@ create  an empty database gets the tables of this Letta's models, and the
         One transaction; a database with any table is refused.
 """
 
+import os
 import sys
 
 SEQUENCE = "messages_sequence_id_seq"
@@ -96,8 +97,12 @@ def cause(error):
 
 
 def main():
+    # Letta's settings would read a `.env' of wherever we were started.
+    os.chdir(os.environ.get("HOME", "/"))
     act = {"look": look, "create": create}[sys.argv[1]]
     uri = sys.stdin.read().strip()
+    # The models have other types where Letta would use SQLite.
+    os.environ["LETTA_PG_URI"] = uri
     try:
         engine = open_database(uri)
         from sqlalchemy import text
