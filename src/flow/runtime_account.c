@@ -176,9 +176,13 @@ account_probe(struct run *run, const struct step *step,
 		    dirs[i].letta ? RUNTIME_ACCOUNT : "root");
 	}
 	*found = there && missing == 0 ? PLAN_DONE : PLAN_TODO;
-	plan_say(note, '+', there ? "%zu directories to be made" :
-	    "account " RUNTIME_ACCOUNT " without a login, and %zu "
-	    "directories", missing);
+	if (*found == PLAN_DONE)
+		plan_say(note, '+', RUNTIME_OPT ", " RUNTIME_ETC ", "
+		    RUNTIME_HOME " are there");
+	else
+		plan_say(note, '+', "%s%zu directories", there ? "" :
+		    "account " RUNTIME_ACCOUNT " without a login, and ",
+		    missing);
 	return 0;
 }
 

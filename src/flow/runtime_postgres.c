@@ -289,6 +289,8 @@ runtime_pg_remove(const struct runtime *rt, const struct runtime_pg *pg,
 		    err);
 	if (rc == 0)
 		rc = runtime_put(rt, "database.made", "", err);
+	if (rc == 0)
+		rc = runtime_put(rt, "schema.fits", "", err);
 	return rc == 0 ? runtime_put(rt, "database.kind", "", err) : -1;
 }
 

@@ -23,7 +23,7 @@ struct runtime;
  */
 struct runtime_venv {
 	char *dir;		/* absolute */
-	char *word;		/* of the journal: facts are letta.NAME.WORD.* */
+	char *word;		/* of facts, letta.NAME.WORD.* */
 	char *list_path;	/* where the list lies here */
 	struct buf list;
 };
