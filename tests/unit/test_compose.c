@@ -30,7 +30,7 @@ test_only_the_loopback_is_offered(void **state)
 	ports = strstr(buf_cstr(&out), "    ports:\n"
 	    "      - \"127.0.0.1:18283:8283\"\n    volumes:\n");
 	assert_non_null(ports);
-	assert_null(strstr(ports + 1, "ports:"));
+	assert_null(strstr(ports + 12, "ports:"));
 	assert_non_null(strstr(buf_cstr(&out), "      postgres:\n"
 	    "        condition: service_healthy\n"));
 	assert_non_null(strstr(buf_cstr(&out), "\n  redis: {}\n"));
