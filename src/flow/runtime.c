@@ -132,8 +132,11 @@ int
 runtime_do(struct host *host, const struct runtime_call *call,
     struct buf *out, struct err *err)
 {
-	const char *argv[WORDS_MAX] = { "runuser", "-u", call->account, "--" };
-	size_t n = call->account ? 4 : 0;
+	const char *const as[] = { "runuser", "-u", call->account, "--" };
+	const char *const open[] = { "sh", "-c",
+	    "umask 022 && exec \"$@\"", "sh" };
+	const char *argv[WORDS_MAX] = { NULL };
+	size_t n = 0;
 	struct proc_spec spec = {
 		.argv = argv, .env = call->env, .input = call->input,
 		.input_len = call->input_len,
@@ -143,9 +146,12 @@ runtime_do(struct host *host, const struct runtime_call *call,
 	struct proc_result result;
 	int rc;
 
+	for (size_t i = 0; call->account && i < 4; i++)
+		argv[n++] = as[i];
+	for (size_t i = 0; call->open && i < 4; i++)
+		argv[n++] = open[i];
 	for (size_t i = 0; call->argv[i] && n < WORDS_MAX - 1; i++)
 		argv[n++] = call->argv[i];
-	argv[n] = NULL;
 	proc_result_init(&result, OUT_MAX);
 	rc = call->asks ? host_ask(host, &spec, &result, err) :
 	    host_run(host, &spec, &result, err);

@@ -256,17 +256,29 @@ started_with(const struct runtime *rt, char sum[static 2 * HASH_SIZE + 1],
 	return rc;
 }
 
+int
+runtime_compose_active(const struct runtime *rt, bool *out, struct err *err)
+{
+	static const char *const words[] = { "ps", "--status", "running",
+	    "--services", NULL };
+	struct buf text = BUF_INIT(SAID_MAX), lines = BUF_INIT(SAID_MAX + 2);
+	int rc = compose(rt, words, true, &text, err);
+
+	buf_printf(&lines, "\n%s", buf_cstr(&text));
+	*out = rc == 0 && strstr(buf_cstr(&lines), "\nletta\n");
+	buf_clear(&lines);
+	buf_clear(&text);
+	return rc;
+}
+
 static int
 service_probe(struct run *run, const struct step *step,
     struct plan_note *note, enum plan_found *found, struct err *err)
 {
-	static const char *const words[] = { "ps", "--status", "running",
-	    "--services", NULL };
 	char sum[2 * HASH_SIZE + 1];
-	struct buf text = BUF_INIT(SAID_MAX);
 	struct err ignored = ERR_INIT;
 	struct runtime rt;
-	bool same;
+	bool same, active;
 
 	*found = PLAN_TODO;
 	plan_say(note, '+', "docker compose up, on 127.0.0.1:%u",
@@ -274,10 +286,9 @@ service_probe(struct run *run, const struct step *step,
 	if (runtime_open(&rt, run, step, err) != 0 ||
 	    started_with(&rt, sum, &same, err) != 0)
 		return -1;
-	if (same && compose(&rt, words, true, &text, &ignored) == 0 &&
-	    strstr(buf_cstr(&text), "letta"))
+	if (same && runtime_compose_active(&rt, &active, &ignored) == 0 &&
+	    active)
 		*found = PLAN_DONE;
-	buf_clear(&text);
 	return 0;
 }
 

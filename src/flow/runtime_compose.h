@@ -1,6 +1,8 @@
 #ifndef FLOW_RUNTIME_COMPOSE_H
 #define FLOW_RUNTIME_COMPOSE_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 
 struct err;
@@ -13,6 +15,10 @@ struct runtime;
  */
 #define RUNTIME_POSTGRES_IMAGE "pgvector/pgvector:0.8.0-pg16"
 #define RUNTIME_REDIS_IMAGE "redis:7.4.2-alpine"
+
+/* Whether the engine says that the container of Letta runs. */
+int runtime_compose_active(const struct runtime *, bool *out, struct err *)
+    MUST_CHECK;
 
 /*
  * Read-only, in the container of PostgreSQL: messages.sequence_id has its

@@ -61,6 +61,8 @@ struct runtime_call {
 	size_t input_len;
 	uint64_t timeout_ms;		/* 0: RUNTIME_ASK_MS */
 	bool asks;			/* it changes nothing */
+	bool open;			/* what it makes all may read: ours
+					 * and uv's cache, which it links */
 };
 
 /*

@@ -184,6 +184,15 @@ ready_probe(struct run *run, const struct step *step,
 	return 0;
 }
 
+/* The last of what it said, for an error; the caller frees it. */
+static char *
+last_words(struct runtime_service *s)
+{
+	return s->service ? service_words(s->service) :
+	    mem_printf("see `docker compose -f %s logs letta'",
+	    RUNTIME_COMPOSE);
+}
+
 /* Its manager has given up, or starts it again and again. */
 static int
 check_alive(const struct runtime *rt, uint64_t *dead_ms, struct err *err)
@@ -191,21 +200,22 @@ check_alive(const struct runtime *rt, uint64_t *dead_ms, struct err *err)
 	struct runtime_service s = { 0 };
 	bool active = true;
 	char *words;
-	int rc = 0;
+	int rc;
 
 	if (rt->letta->runtime == CONF_RUNTIME_COMPOSE)
-		return 0;
-	rc = runtime_service_open(rt, &s, true, err);
-	if (rc == 0)
+		rc = runtime_compose_active(rt, &active, err);
+	else
+		rc = runtime_service_open(rt, &s, true, err);
+	if (rc == 0 && s.service)
 		rc = service_active(s.service, &active, err);
 	if (active)
 		*dead_ms = 0;
 	else if (*dead_ms == 0)
 		*dead_ms = clock_ms() + DEAD_MS;
 	if (rc == 0 && !active && clock_left_ms(*dead_ms) == 0) {
-		words = service_words(s.service);
+		words = last_words(&s);
 		rc = err_set(err, ERR_FAILED, "%s: the service letta does not "
-		    "stay up; it said: %s", host_name(rt->host), words);
+		    "stay up: %s", host_name(rt->host), words);
 		free(words);
 	}
 	runtime_service_close(&s);

@@ -247,6 +247,7 @@ make_empty(struct build *b, struct err *err)
 		.what = b->uv ? "uv venv" : "python3 -m venv (on Debian, "
 		    "install python3-venv)",
 		.argv = b->uv ? with_uv : with_pip, .env = uv_env,
+		.open = true,
 		.timeout_ms = RUNTIME_INSTALL_MS };
 
 	return runtime_do(b->rt->host, &call, NULL, err);
@@ -269,6 +270,7 @@ install(struct build *b, const char *list, const struct buf *input,
 	const struct runtime_call call = {
 		.what = b->uv ? "uv pip install" : "pip install",
 		.argv = b->uv ? with_uv : with_pip, .env = uv_env,
+		.open = true,
 		.input = input ? buf_cstr(input) : NULL,
 		.input_len = input ? input->len : 0,
 		.timeout_ms = RUNTIME_INSTALL_MS };

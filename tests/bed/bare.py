@@ -23,7 +23,7 @@ from bed.site import SLOTS
 from bed.supervisors import Supervisord
 
 FILES = Path(__file__).with_name("runtime")
-BIN, WHEELS = "/srv/bin", "/srv/wheels"
+BIN, WHEELS, UV_CACHE = "/srv/bin", "/srv/wheels", "/srv/uv-cache"
 STANDIN_VERSION = "9.9.9"
 #: Of what the stand-in's models and share/letta/database.py need.
 NEEDED = ("asn1crypto", "greenlet", "pg8000", "python-dateutil", "scramp",
@@ -45,11 +45,16 @@ class BareHost(hosts.Host):
         for folder in (BIN, WHEELS):
             self.path(folder).mkdir(exist_ok=True)
         self.put_program("uv")
+        # Nothing of a test stays in the bed's own cache.
+        self.run(["mkdir", "-p", UV_CACHE, "/srv/upper", "/srv/work"])
+        self.run(["mount", "-t", "overlay", "-o",
+                  f"lowerdir={INSIDE_CACHE}/uv-cache,upperdir=/srv/upper,"
+                  "workdir=/srv/work", "uv-cache", UV_CACHE])
         config = hosts.SSHD_CONFIG
         path = (f"PATH={BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:"
                 "/usr/bin:/sbin:/bin")
         hosts.SSHD_CONFIG = config + (
-            f"SetEnv {path} UV_CACHE_DIR={INSIDE_CACHE}/uv-cache "
+            f"SetEnv {path} UV_CACHE_DIR={UV_CACHE} "
             f"UV_OFFLINE=1 UV_LINK_MODE=symlink UV_FIND_LINKS={WHEELS}\n")
         try:
             super().start_sshd()

@@ -8,10 +8,10 @@ echo "$*" >>"$state/asked"
 case " $* " in
 *" compose version "*) echo "Docker Compose version v2.0.0 (stand-in)" ;;
 *" config "*)
-	python3 -c 'import sys, yaml; yaml.safe_load(open(sys.argv[1]))' "$4" ;;
+	python3 -c 'import sys, yaml; yaml.safe_load(open(sys.argv[1]))' "$3" ;;
 *" up "*)
 	[ -e "$state/pid" ] && kill "$(cat "$state/pid")"
-	cp "$4" "$state/compose.yaml"
+	cp "$3" "$state/compose.yaml"
 	set -a
 	. /etc/letta/letta.env
 	set +a
