@@ -61,11 +61,4 @@ int runtime_password(struct host *, struct secret **out, struct err *)
 int runtime_is_ready(struct run *, const struct conf_letta *, bool *out,
     struct err *) MUST_CHECK;
 
-/*
- * The Debian packages that it needs on the host, by blanks; of a host without
- * pgvector in its distribution none for PostgreSQL.  The caller frees it.
- */
-int runtime_packages(struct run *, const struct conf_letta *, char **out,
-    struct err *) MUST_CHECK;
-
 #endif /* !FLOW_RUNTIME_H */

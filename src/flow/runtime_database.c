@@ -212,27 +212,3 @@ const struct step_kind runtime_database_kind = {
 	.act = database_act,
 	.undo = database_undo,
 };
-
-int
-runtime_packages(struct run *run, const struct conf_letta *letta, char **out,
-    struct err *err)
-{
-	const struct step step = { .subject = letta };
-	struct buf text = BUF_INIT(1024);
-	struct runtime_pg pg = { .own = true };
-	struct runtime rt;
-	bool compose = letta->runtime == CONF_RUNTIME_COMPOSE;
-
-	*out = NULL;
-	if (runtime_open(&rt, run, &step, err) != 0 ||
-	    (!compose && !letta->database.ref &&
-	    runtime_pg_find(&rt, &pg, err) != 0))
-		return -1;
-	buf_str(&text, compose ? "docker.io" : "python3-venv iproute2");
-	if (!compose && !letta->redis)
-		buf_str(&text, " redis-server");
-	if (!pg.own)
-		buf_printf(&text, " %s", pg.package);
-	*out = buf_take(&text);
-	return 0;
-}

@@ -220,52 +220,21 @@ name_files(struct service *service, struct err *err)
 	return 0;
 }
 
-/*
- * A template takes of the values those that it names: one set serves three
- * managers, who are told different things.
- */
-static size_t
-choose_values(const struct service_spec *spec, const char *text,
-    struct template_value out[VALUES_MAX])
+static int
+fill(const struct conf *conf, const struct service_spec *spec,
+    struct service_file *one, struct err *err)
 {
-	const struct template_value ours[] = {
+	struct template_value values[VALUES_MAX] = {
 		{ "name", TEMPLATE_TOKEN, spec->name },
 		{ "account", TEMPLATE_TOKEN, spec->account },
 		{ "directory", TEMPLATE_PATH, spec->directory },
 	};
-	const struct template_value *one;
-	char *word;
-	size_t n = 0;
+	size_t n = 3;
 
-	for (size_t i = 0; i < spec->n_values + 3 && n < VALUES_MAX; i++) {
-		one = i < 3 ? &ours[i] : &spec->values[i - 3];
-		word = mem_printf("@{%s}", one->name);
-		if (strstr(text, word))
-			out[n++] = *one;
-		free(word);
-	}
-	return n;
-}
-
-static int
-fill(const struct service_spec *spec, struct service_file *one,
-    struct err *err)
-{
-	struct template_value values[VALUES_MAX];
-	struct buf text = BUF_INIT(TEXT_MAX);
-	char *path = NULL;
-	size_t n;
-	int rc;
-
-	rc = template_file_read(one->template, &path, &text, err);
-	if (rc == 0) {
-		n = choose_values(spec, buf_cstr(&text), values);
-		rc = template_fill(path, text.data, text.len, values, n,
-		    &one->text, err);
-	}
-	buf_clear(&text);
-	free(path);
-	return rc;
+	for (size_t i = 0; i < spec->n_values && n < VALUES_MAX; i++)
+		values[n++] = spec->values[i];
+	return template_file_fill(conf, one->template, values, n, &one->text,
+	    err);
 }
 
 /* What it belongs to may come later: then it is known by the second look. */
@@ -331,7 +300,7 @@ service_open(struct run *run, const struct service_spec *spec,
 		rc = own_script(service, err);
 	for (size_t i = 0; rc == 0 && i < service->n_files; i++) {
 		one = &service->files[i];
-		rc = fill(spec, one, err);
+		rc = fill(run->conf, spec, one, err);
 		if (rc == 0)
 			rc = host_file_read(&one->file, run, spec->on,
 			    one->key, one->path, err);

@@ -126,10 +126,11 @@ int service_stop(struct service *, struct err *) MUST_CHECK;
 char *service_words(struct service *);
 
 /*
- * A service of the distribution (redis-server, postgresql, cron): enabled and
- * started unless it runs; *acted says so.  node.HOST.packages leaves what it
- * installs stopped (nobody shall be able to reach a server with the package's
- * settings), so whoever needs one calls this after it has written its own.
+ * A service of the distribution (redis-server, postgresql, certbot.timer):
+ * enabled and started unless it runs; *acted says so.  node.HOST.packages
+ * leaves what it installs stopped (nobody shall be able to reach a server with
+ * the package's settings), timers too, so whoever needs one calls this after
+ * it has written its own.
  * ERR_MISSING: there is no such service.
  */
 int service_ensure(struct host *, const char *name, bool *acted,
