@@ -1,11 +1,12 @@
 """A host on which a job brings a Letta server up.
 
 uv is the real one, without a network: it has the bed's cache and the wheels
-of wheel().  Three stand-ins, each of which says so in its text:
+of wheel().  Four stand-ins, each of which says so in its text:
 
 uv       of the list of the real Letta alone: puts the packages there that the
          bed has installed, bytecode and all, which takes a second and not
          a minute
+nginx    takes every configuration and never starts
 docker   writes down what it is asked for, and starts a server for `up'
 letta    the wheel of `standin_letta': its routes, its secure mode, its models
          of three columns
@@ -45,6 +46,7 @@ class BareHost(hosts.Host):
         for folder in (BIN, WHEELS):
             self.path(folder).mkdir(exist_ok=True)
         self.put_program("uv")
+        self.put_program("nginx")
         # Nothing of a test stays in the bed's own cache.
         self.run(["mkdir", "-p", UV_CACHE, "/srv/upper", "/srv/work"])
         self.run(["mount", "-t", "overlay", "-o",
@@ -60,8 +62,6 @@ class BareHost(hosts.Host):
             super().start_sshd()
         finally:
             hosts.SSHD_CONFIG = config
-        # No nginx starts here: an apply ends at the edge, behind the server.
-        self.path("/etc/nginx/conf.d/broken.conf").write_text("broken;\n")
         self.supervisord = Supervisord(self)
 
     def put_program(self, name):

@@ -2,8 +2,8 @@
 
 Once the real one; all else with a stand-in for Letta's wheel, for docker,
 and once for somebody else's server (bed/bare.py has them, and what each is).
-PostgreSQL, uv, supervisord and the models' driver are real.  nginx is kept
-from starting, so that each apply ends behind the server, at the edge.
+PostgreSQL, uv, supervisord and the models' driver are real.  nginx never
+starts, so that each apply ends behind the server, at the edge.
 """
 
 import json
@@ -16,7 +16,7 @@ from bed import bare, jobs
 from bed.paths import TOP
 from bed.wait import wait_for
 
-AT_EDGE = "step edge.node1.http"
+AT_EDGE = "step edge.node1."
 STEPS = ("account", "database", "install", "environment", "schema",
          "service", "ready")
 PLACES = ("/opt/letta", "/etc/letta", "/var/lib/letta",
