@@ -5,22 +5,17 @@
 #include "flow/edge.h"
 #include "flow/plan.h"
 #include "flow/run.h"
-#include "flow/runtime.h"
 #include "io/host.h"
 
-/* The server is one that steps of this job bring up, and have not yet. */
+/* The server is one that steps of this job bring up, or up again. */
 static bool
-is_to_come(struct run *run, const struct conf_edge *edge)
+is_to_come(const struct run *run, const struct conf_edge *edge)
 {
 	const struct conf *conf = run->conf;
-	struct err ignored = ERR_INIT;
-	bool ready;
 
 	for (size_t i = 0; i < conf->n_lettas; i++) {
-		if (conf->lettas[i].edge == edge &&
-		    conf->lettas[i].runtime != CONF_RUNTIME_THERE)
-			return runtime_is_ready(run, &conf->lettas[i], &ready,
-			    &ignored) == 0 && !ready;
+		if (conf->lettas[i].edge == edge)
+			return conf->lettas[i].runtime != CONF_RUNTIME_THERE;
 	}
 	return false;
 }
@@ -66,9 +61,13 @@ static int
 backend_act(struct run *run, const struct step *step, struct plan_note *note,
     struct err *err)
 {
-	enum plan_found found;
+	enum plan_found found = PLAN_DONE;
 
-	return backend_probe(run, step, note, &found, err);
+	if (backend_probe(run, step, note, &found, err) != 0)
+		return -1;
+	return found == PLAN_DONE ? 0 : err_set(err, ERR_UNREACHABLE, "the "
+	    "server that this job has brought up is gone again; look at its "
+	    "log, then run the same command again");
 }
 
 const struct step_kind edge_backend_kind = {
