@@ -7,6 +7,19 @@
 #include "flow/run.h"
 #include "io/host.h"
 
+/* The server is one that steps of this job bring up, or up again. */
+static bool
+is_to_come(const struct run *run, const struct conf_edge *edge)
+{
+	const struct conf *conf = run->conf;
+
+	for (size_t i = 0; i < conf->n_lettas; i++) {
+		if (conf->lettas[i].edge == edge)
+			return conf->lettas[i].runtime != CONF_RUNTIME_THERE;
+	}
+	return false;
+}
+
 static int
 backend_probe(struct run *run, const struct step *step,
     struct plan_note *note, enum plan_found *found, struct err *err)
@@ -19,6 +32,11 @@ backend_probe(struct run *run, const struct step *step,
 	if (run_host(run, edge->host, &host, err) != 0 ||
 	    host_connects(host, "127.0.0.1", port, &up, err) != 0)
 		return -1;
+	if (!up && is_to_come(run, edge)) {
+		plan_say(note, '+', "the server is brought up by this job");
+		*found = PLAN_WAITS;
+		return 0;
+	}
 	if (!up)
 		return err_set(err, ERR_UNREACHABLE, "nothing listens on "
 		    "127.0.0.1:%u of %s; start the Letta server there "
@@ -43,9 +61,13 @@ static int
 backend_act(struct run *run, const struct step *step, struct plan_note *note,
     struct err *err)
 {
-	enum plan_found found;
+	enum plan_found found = PLAN_DONE;
 
-	return backend_probe(run, step, note, &found, err);
+	if (backend_probe(run, step, note, &found, err) != 0)
+		return -1;
+	return found == PLAN_DONE ? 0 : err_set(err, ERR_UNREACHABLE, "the "
+	    "server that this job has brought up is gone again; look at its "
+	    "log, then run the same command again");
 }
 
 const struct step_kind edge_backend_kind = {
