@@ -89,5 +89,6 @@ main(void)
 		cmocka_unit_test(test_what_moves_or_ends_a_scalar_is_refused),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,5 +82,6 @@ main(void)
 		    test_what_is_not_told_apart_is_refused_with_its_line),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
