@@ -109,19 +109,6 @@ find_missing(struct packages *p, struct err *err)
 	return rc;
 }
 
-static bool
-has_word(const char *words, const char *word)
-{
-	size_t len = strlen(word), n;
-
-	for (; words && *words; words += n + (words[n] == ' ')) {
-		n = strcspn(words, " ");
-		if (n == len && strncmp(words, word, n) == 0)
-			return true;
-	}
-	return false;
-}
-
 static int
 read_installed(struct run *run, struct packages *p, struct err *err)
 {
@@ -142,7 +129,7 @@ note_installed(struct run *run, struct packages *p, struct err *err)
 
 	buf_str(&all, p->installed ? p->installed : "");
 	for (size_t i = 0; i < p->n_missing; i++) {
-		if (!has_word(p->installed, p->missing[i]))
+		if (!str_has_word(buf_cstr(&all), p->missing[i]))
 			buf_printf(&all, "%s%s", all.len ? " " : "",
 			    p->missing[i]);
 	}
@@ -276,7 +263,8 @@ start_harmless(const struct packages *p, struct err *err)
 	for (size_t i = 0; i < sizeof(harmless) / sizeof(*harmless); i++) {
 		name = manager == SERVICE_SYSTEMD ? harmless[i].unit :
 		    harmless[i].script;
-		if (!name || !has_word(p->installed, harmless[i].package) ||
+		if (!name || !p->installed ||
+		    !str_has_word(p->installed, harmless[i].package) ||
 		    service_ensure(p->host, name, &acted, err) == 0)
 			continue;
 		if (err->kind != ERR_MISSING)

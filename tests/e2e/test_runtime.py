@@ -210,6 +210,29 @@ def test_somebody_elses_server_is_left_alone(node, write_job, sanctumctl,
         other.stop()
 
 
+def test_a_directory_of_another_version_is_somebodys(node, write_job,
+                                                     sanctumctl, tmp_path):
+    """The job says another version after its first apply."""
+    uri = tmp_path / "uri"
+    uri.write_text("postgresql://letta:secret@127.0.0.1:1/letta\n")
+    uri.chmod(0o600)
+    listing = bare.standin_list(tmp_path / "l", node)
+    keys = {"database": f"file:{uri}", "requirements": listing}
+    assert "letta.new.schema" in sanctumctl("apply", write_job(**keys)).err
+    node.run(["mkdir", "/opt/letta/9.9.8"])
+    node.path("/opt/letta/9.9.8/theirs").touch()
+    other = tmp_path / "other"
+    other.write_text(listing.read_text().replace("9.9.9", "9.9.8"))
+    job = write_job("9.9.8", **{**keys, "requirements": other})
+    failed = sanctumctl("apply", job)
+    assert failed.rc == 15 and "/opt/letta/9.9.8" in failed.err, failed
+    assert sanctumctl("uninstall", job).rc == 0
+    assert node.path("/opt/letta/9.9.8/theirs").exists()
+    assert not node.path("/opt/letta/9.9.9").exists()
+    node.run(["rm", "-r", "/opt/letta"])
+    assert untouched(node)
+
+
 def test_compose_with_a_stand_in_for_the_engine(node, write_job, sanctumctl):
     job = write_job("9.9.9", runtime="compose", redis=None)
     without = sanctumctl("plan", job)
