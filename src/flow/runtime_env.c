@@ -139,6 +139,19 @@ keep(const struct runtime_env *env, const struct runtime *rt,
 }
 
 int
+runtime_env_was_there(const struct runtime *rt, const char *word, bool *out,
+    struct err *err)
+{
+	char *key = mem_printf("%s.before", word), *before = NULL;
+	int rc = runtime_get(rt, key, &before, err);
+
+	*out = before && str_eq(before, KEPT);
+	free(before);
+	free(key);
+	return rc;
+}
+
+int
 runtime_env_write(const struct runtime_env *env, const struct runtime *rt,
     const char *account, const char *word, struct err *err)
 {

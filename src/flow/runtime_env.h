@@ -64,6 +64,10 @@ int runtime_env_note(const struct runtime_env *, struct plan_note *,
 int runtime_env_write(const struct runtime_env *, const struct runtime *,
     const char *account, const char *word, struct err *) MUST_CHECK;
 
+/* Whether there was such a file before this job's first write. */
+int runtime_env_was_there(const struct runtime *, const char *word,
+    bool *out, struct err *) MUST_CHECK;
+
 /* Back to what was there before this job. */
 int runtime_env_undo(const struct runtime *, const char *path,
     const char *word, struct err *) MUST_CHECK;

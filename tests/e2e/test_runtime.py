@@ -210,6 +210,46 @@ def test_somebody_elses_server_is_left_alone(node, write_job, sanctumctl,
         other.stop()
 
 
+#: A PostgreSQL of the host: it writes down what it is told.
+PSQL = """#!/bin/sh
+# Stand-in for psql, with a role `letta' of somebody's.
+said=$(cat)
+echo "$said" >>/srv/psql-asked
+case "$said" in
+*"SHOW port"*) echo 5432 ;;
+*pg_roles*pg_database*) echo 1.0 ;;
+*"FROM pg_database"*) echo 0 ;;
+*) echo 1 ;;
+esac
+"""
+
+
+def test_somebody_elses_role_keeps_its_password(node, write_job, sanctumctl,
+                                                tmp_path):
+    programs = {
+        f"{bare.BIN}/psql": PSQL,
+        f"{bare.BIN}/apt-cache": "#!/bin/sh\n# Stand-in.\n"
+        "[ $1 = search ] && echo postgresql-15-pgvector - vectors\n",
+        "/etc/init.d/postgresql": "#!/bin/sh\n# Stand-in: it runs.\n"}
+    node.run(["sh", "-c", "id postgres || useradd --system postgres"])
+    node.run(["mkdir", "-p", "/etc/init.d"])
+    node.run(["install", "-m", "666", "/dev/null", "/srv/psql-asked"])
+    for path, text in programs.items():
+        node.path(path).write_text(text)
+        node.path(path).chmod(0o755)
+    try:
+        job = write_job(requirements=bare.standin_list(tmp_path / "l", node))
+        failed = sanctumctl("apply", job)
+        assert failed.rc == 15 and "role letta already" in failed.err, failed
+        assert sanctumctl("uninstall", "--purge", job).rc == 0
+        told = node.path("/srv/psql-asked").read_text()
+        assert "ALTER" not in told and "DROP" not in told, told
+        assert untouched(node)
+    finally:
+        for path in programs:
+            node.path(path).unlink()
+
+
 def test_a_directory_of_another_version_is_somebodys(node, write_job,
                                                      sanctumctl, tmp_path):
     """The job says another version after its first apply."""
