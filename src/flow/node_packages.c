@@ -109,6 +109,16 @@ find_missing(struct packages *p, struct err *err)
 	return rc;
 }
 
+static bool
+is_missing(const struct packages *p, const char *name)
+{
+	for (size_t i = 0; i < p->n_missing; i++) {
+		if (str_eq(p->missing[i], name))
+			return true;
+	}
+	return false;
+}
+
 static int
 read_installed(struct run *run, struct packages *p, struct err *err)
 {
@@ -137,6 +147,51 @@ note_installed(struct run *run, struct packages *p, struct err *err)
 	free(p->installed);
 	p->installed = buf_take(&all);
 	free(key);
+	return rc;
+}
+
+/*
+ * apt has ended without all of them: what is not there now, whoever mends it
+ * may install by hand, and it is not ours then.
+ */
+static int
+disown_missing(struct run *run, struct packages *p, const char *before,
+    struct err *err)
+{
+	char *key = run_key("node", p->on->name, "installed");
+	struct buf all = BUF_INIT(LIST_MAX);
+	int rc = find_missing(p, err);
+
+	buf_str(&all, before);
+	for (size_t i = 0; i < p->n_needs; i++) {
+		const char *name = p->needs[i].name;
+
+		if (str_has_word(p->installed, name) &&
+		    !str_has_word(buf_cstr(&all), name) && !is_missing(p, name))
+			buf_printf(&all, "%s%s", all.len ? " " : "", name);
+	}
+	if (rc == 0)
+		rc = journal_put(run->journal, key, buf_cstr(&all), err);
+	buf_clear(&all);
+	free(key);
+	return rc;
+}
+
+/* Whoever is killed in it has the names in the journal already. */
+static int
+install_missing(struct run *run, struct packages *p, struct err *err)
+{
+	char *before = mem_strdup(p->installed ? p->installed : "");
+	struct err second = ERR_INIT;
+	int rc = note_installed(run, p, err);
+
+	if (rc == 0)
+		rc = node_apt_install(p->host, p->missing, err);
+	if (rc != 0 && p->installed && err->kind != ERR_UNREACHABLE &&
+	    err->kind != ERR_INTERRUPTED &&
+	    disown_missing(run, p, before, &second) != 0)
+		(void)err_ctx(err, "(%.200s)", second.text);
+	free(before);
 	return rc;
 }
 
@@ -291,9 +346,7 @@ install(struct run *run, struct packages *p, struct err *err)
 	if (rc == 0)
 		rc = find_missing(p, err);
 	if (rc == 0)
-		rc = note_installed(run, p, err);
-	if (rc == 0)
-		rc = node_apt_install(p->host, p->missing, err);
+		rc = install_missing(run, p, err);
 	/* While it stands: a run that is killed here is gone on with. */
 	if (rc == 0)
 		rc = start_harmless(p, err);

@@ -273,6 +273,31 @@ def test_a_directory_of_another_version_is_somebodys(node, write_job,
     assert untouched(node)
 
 
+def test_what_apt_could_not_install_is_not_purged(node, write_job,
+                                                  sanctumctl, tmp_path):
+    """A stand-in for apt-get, which installs nothing."""
+    apt = node.path(f"{bare.BIN}/apt-get")
+    apt.write_text("#!/bin/sh\n# Stand-in.\necho \"$*\" >>/srv/apt-asked\n"
+                   "case \"$*\" in *install*)\n"
+                   "echo 'E: Unable to fetch some archives' >&2; exit 100\n"
+                   "esac\n")
+    apt.chmod(0o755)
+    by_hand = node.path(f"{bare.BIN}/redis-server")
+    job = write_job(requirements=bare.standin_list(tmp_path / "l", node),
+                    redis=None)
+    try:
+        failed = sanctumctl("apply", job)
+        assert failed.rc == 1 and "Unable to fetch" in failed.err, failed
+        by_hand.write_text("#!/bin/sh\n# Stand-in.\n")
+        by_hand.chmod(0o755)
+        assert sanctumctl("uninstall", "--purge", job).rc == 0
+        asked = node.path("/srv/apt-asked").read_text()
+        assert "redis-server" in asked and "purge" not in asked, asked
+    finally:
+        apt.unlink()
+        by_hand.unlink(missing_ok=True)
+
+
 def test_compose_with_a_stand_in_for_the_engine(node, write_job, sanctumctl):
     job = write_job("9.9.9", runtime="compose", redis=None)
     without = sanctumctl("plan", job)
