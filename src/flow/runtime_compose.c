@@ -163,7 +163,7 @@ install_undo(struct run *run, const struct step *step,
 	struct host_file file = { 0 };
 	struct runtime rt;
 	char *key = NULL, *kept = NULL;
-	bool edited = false;
+	bool edited = false, env_edited;
 	int rc;
 
 	rc = runtime_open(&rt, run, step, err);
@@ -176,7 +176,7 @@ install_undo(struct run *run, const struct step *step,
 	/* Its password is in the volume that stays. */
 	if (rc == 0 && !kept)
 		rc = runtime_env_undo(&rt, RUNTIME_PG_ENV, "database.env",
-		    err);
+		    &env_edited, err);
 	if (rc == 0)
 		plan_say(note, '-', edited ? RUNTIME_COMPOSE " was edited by "
 		    "somebody and stays" : RUNTIME_COMPOSE);

@@ -323,7 +323,7 @@ int
 runtime_pg_remove(const struct runtime *rt, const struct runtime_pg *pg,
     struct err *err)
 {
-	bool made, role;
+	bool made, role, edited;
 	int rc = 0;
 
 	if (is_noted(rt, "database.made", &made, err) != 0 ||
@@ -339,7 +339,7 @@ runtime_pg_remove(const struct runtime *rt, const struct runtime_pg *pg,
 		    ";\n", false, NULL, err);
 	if (rc == 0)
 		rc = runtime_env_undo(rt, RUNTIME_PG_ENV, "database.env",
-		    err);
+		    &edited, err);
 	if (rc == 0)
 		rc = runtime_put(rt, "database.made", "", err);
 	if (rc == 0)

@@ -147,9 +147,14 @@ def test_killed_on_its_way_then_kept_with_its_agents(
     again = sanctumctl("apply", job)
     assert AT_EDGE in again.err, again.err
     assert node.psql("SELECT count(*) FROM agents") == "1"
+    edited = node.path("/etc/letta/letta.env").read_text() + "MORE=1\n"
+    node.path("/etc/letta/letta.env").write_text(edited)
     purged = sanctumctl("uninstall", "--purge", job)
-    assert purged.rc == 0, purged.err
-    assert node.path("/etc/letta/letta.env").read_text() == theirs
+    assert purged.rc == 0 and "edited by somebody" in purged.out, purged
+    assert node.path("/etc/letta/letta.env").read_text() == edited
+    assert node.path("/etc/letta/letta.env").stat().st_uid == 0
+    beside, = node.path("/etc/letta").glob("letta.env.*")
+    assert beside.read_text() == theirs
     node.run(["rm", "-r", "/etc/letta"])
     assert untouched(node)
 
