@@ -244,7 +244,6 @@ get_ours(const struct host_file *file, struct run *run, char **out,
 	return rc;
 }
 
-/* Whether the file is, byte for byte, what this job has written. */
 static int
 is_ours(const struct host_file *file, struct run *run,
     char hex[static 2 * HASH_SIZE + 1], bool *out, struct err *err)
@@ -260,9 +259,18 @@ is_ours(const struct host_file *file, struct run *run,
 	return rc;
 }
 
-static int
-note_ours(const struct host_file *file, struct run *run, const char *text,
-    size_t len, struct err *err)
+int
+host_file_is_ours(const struct host_file *file, struct run *run, bool *out,
+    struct err *err)
+{
+	char hex[2 * HASH_SIZE + 1];
+
+	return is_ours(file, run, hex, out, err);
+}
+
+int
+host_file_note_ours(const struct host_file *file, struct run *run,
+    const char *text, size_t len, struct err *err)
 {
 	char now[2 * HASH_SIZE + 1] = "", hex[2 * HASH_SIZE + 1] = "";
 	char *key, *all;
@@ -288,7 +296,7 @@ host_file_set(const struct host_file *file, struct run *run,
     struct err *err)
 {
 	if (host_file_keep(file, run, "before", err) != 0 ||
-	    note_ours(file, run, text, len, err) != 0)
+	    host_file_note_ours(file, run, text, len, err) != 0)
 		return -1;
 	if (host_file_is(file, text, len, meta))
 		return 0;
@@ -299,7 +307,7 @@ int
 host_file_undo(const struct host_file *file, struct run *run, bool *edited,
     struct err *err)
 {
-	char hex[2 * HASH_SIZE + 1], *before = NULL;
+	char *before = NULL;
 	bool ours = false;
 	int rc;
 
@@ -307,7 +315,7 @@ host_file_undo(const struct host_file *file, struct run *run, bool *edited,
 	rc = host_file_kept(file, run, "before", &before, err);
 	if (rc != 0 || !before)
 		return rc;
-	rc = is_ours(file, run, hex, &ours, err);
+	rc = host_file_is_ours(file, run, &ours, err);
 	if (rc == 0 && !host_file_holds(file, before)) {
 		*edited = file->present && !ours;
 		if (!*edited)

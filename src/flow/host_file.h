@@ -71,6 +71,11 @@ int host_file_undo(const struct host_file *, struct run *, bool *edited,
     struct err *) MUST_CHECK;
 
 /* The parts of it, for who has an order of his own (flow/edge_nginx.c). */
+/* Have the journal know what is written next; and whether that is there. */
+int host_file_note_ours(const struct host_file *, struct run *,
+    const char *text, size_t len, struct err *) MUST_CHECK;
+int host_file_is_ours(const struct host_file *, struct run *, bool *out,
+    struct err *) MUST_CHECK;
 int host_file_put(const struct host_file *, const char *text, size_t len,
     const struct fs_meta *, struct err *) MUST_CHECK;
 /* Have the journal keep what the file holds, unless it keeps one already. */
