@@ -149,8 +149,10 @@ def test_killed_on_its_way_then_kept_with_its_agents(
     assert node.psql("SELECT count(*) FROM agents") == "1"
     edited = node.path("/etc/letta/letta.env").read_text() + "MORE=1\n"
     node.path("/etc/letta/letta.env").write_text(edited)
+    taken = sanctumctl("uninstall", job)
+    assert taken.rc == 0 and "edited by somebody" in taken.out, taken
     purged = sanctumctl("uninstall", "--purge", job)
-    assert purged.rc == 0 and "edited by somebody" in purged.out, purged
+    assert purged.rc == 0, purged.err
     assert node.path("/etc/letta/letta.env").read_text() == edited
     assert node.path("/etc/letta/letta.env").stat().st_uid == 0
     beside, = node.path("/etc/letta").glob("letta.env.*")
@@ -322,6 +324,13 @@ def test_compose_with_a_stand_in_for_the_engine(node, write_job, sanctumctl):
     assert kept.rc == 0 and "it holds 2 agents" in kept.out, kept
     asked = node.path("/srv/docker/asked").read_text()
     assert " down\n" in asked and "--volumes" not in asked
+    # What it left goes as well, when it is asked for after all.
+    listed = sanctumctl("uninstall", "--purge", "--dry-run", job)
+    assert "letta.new.service" in listed.out, listed
+    purged = sanctumctl("uninstall", "--purge", job)
+    assert purged.rc == 0, purged.err
+    asked = node.path("/srv/docker/asked").read_text()
+    assert "volume rm --force" in asked and "letta_postgres" in asked
     assert AT_EDGE in sanctumctl("apply", job).err
     assert sanctumctl("uninstall", "--purge", job).rc == 0
     assert "down --volumes" in node.path("/srv/docker/asked").read_text()
