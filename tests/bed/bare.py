@@ -110,6 +110,13 @@ class Bare(Machine):
             self._proxy.stop()
             self._proxy = None
 
+    def install(self, *packages):
+        """Install packages as an operator would, before any job."""
+        for words in (["update"], ["install", "-y",
+                                   "--no-install-recommends", *packages]):
+            self.run(["apt-get", "-q", *words], timeout_s=600,
+                     env={"DEBIAN_FRONTEND": "noninteractive"})
+
     # Its tree
 
     def _prepare(self, outer):

@@ -26,7 +26,7 @@ SITE = "sanctum.internal"
 TARGET_PORT = 18283
 TARGET_PASSWORD = "bed-target-password"
 SLOTS = {"src": 0, "dst": 1, "slow-src": 2, "slow-dst": 3, "machine": 4,
-         "bare": 5}
+         "bare": 5, "slow-bare": 6}
 
 
 class Bed:
@@ -168,12 +168,17 @@ class Bed:
 
     def _start_slow(self):
         for host in (self.src, self.dst):
-            name = f"slow-{host.name}"
-            gateway, address = self._lease.addresses(SLOTS[name])
-            line = SlowLine(host, address=address, gateway=gateway,
-                            link=self._lease.link(name), rtt_ms=self.rtt_ms)
-            self._stops.append(line.stop)
-            self.slow_lines[host.name] = line.start()
+            self.slow_line(host)
+
+    def slow_line(self, host):
+        """Give a host of the bed a slow_address; return its SlowLine."""
+        name = f"slow-{host.name}"
+        gateway, address = self._lease.addresses(SLOTS[name])
+        line = SlowLine(host, address=address, gateway=gateway,
+                        link=self._lease.link(name), rtt_ms=self.rtt_ms)
+        self._stops.append(line.stop)
+        self.slow_lines[host.name] = line.start()
+        return line
 
     def _start_source(self):
         self.source = self.new_server("source", start=False)
