@@ -10,7 +10,7 @@
 
 extern const struct cmd cmd_agent, cmd_apply, cmd_cancel, cmd_check,
     cmd_complete, cmd_plan, cmd_rehearse, cmd_reverse, cmd_status, cmd_switch,
-    cmd_verify, cmd_worker;
+    cmd_uninstall, cmd_verify, cmd_worker;
 
 const struct cmd *const cmd_table[] = {
 	&cmd_check,
@@ -23,6 +23,7 @@ const struct cmd *const cmd_table[] = {
 	&cmd_reverse,
 	&cmd_complete,
 	&cmd_cancel,
+	&cmd_uninstall,
 	&cmd_agent,
 	&cmd_worker,
 	NULL
@@ -127,8 +128,9 @@ cmd_help(const struct cmd *one)
 	    "  --state DIR    where journals are (default "
 	    "~/.local/state/sanctumctl)\n"
 	    "  --dry-run      show what would be done (agent import, worker "
-	    "repoint)\n"
+	    "repoint,\n                 uninstall)\n"
 	    "  --reverse      go back (worker repoint)\n"
+	    "  --purge        the data and packages, too (uninstall)\n"
 	    "  --name TEXT    the agent's name there (agent import)\n"
 	    "  --tools WORD   stop, override or keep (agent import)\n"
 	    "  -q, --quiet    warnings only on stderr\n"

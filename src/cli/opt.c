@@ -12,6 +12,7 @@ enum {
 	OPT_DRY_RUN,
 	OPT_FOR,
 	OPT_NAME,
+	OPT_PURGE,
 	OPT_REVERSE,
 	OPT_TOOLS,
 	OPT_STATE,
@@ -25,6 +26,7 @@ static const struct option longs[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "name", required_argument, NULL, OPT_NAME },
+	{ "purge", no_argument, NULL, OPT_PURGE },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "reverse", no_argument, NULL, OPT_REVERSE },
 	{ "state", required_argument, NULL, OPT_STATE },
@@ -99,6 +101,9 @@ parse(int argc, char **argv, struct opt *opt, struct err *err)
 			break;
 		case OPT_DRY_RUN:
 			opt->dry_run = true;
+			break;
+		case OPT_PURGE:
+			opt->purge = true;
 			break;
 		case OPT_REVERSE:
 			opt->reverse = true;

@@ -21,7 +21,9 @@ struct err;
  *     --name TEXT     agent import: the agent's name there
  *     --tools WORD    agent import: stop, override or keep
  *     --discard       reverse: leave what the target has queued since
- *     --dry-run       agent import: plan, do not apply; worker repoint
+ *     --dry-run       show what would be done: agent import, worker
+ *                     repoint, uninstall
+ *     --purge         uninstall: data and packages, too
  *     --reverse       worker repoint: back
  *     --version
  */
@@ -36,6 +38,7 @@ struct opt {
 	const char *tools;
 	bool dry_run;
 	bool discard;
+	bool purge;
 	bool reverse;
 	const char *command;	/* its whole name, once it is found; or NULL */
 	/* The words that are no options, a command first. */

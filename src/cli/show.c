@@ -54,7 +54,8 @@ found_word(enum plan_found found)
 static const char *
 ended_word(const struct opt *opt)
 {
-	return opt->command && str_eq(opt->command, "cancel") ? "undone" :
+	return opt->command && (str_eq(opt->command, "cancel") ||
+	    str_eq(opt->command, "uninstall")) ? "undone" :
 	    "done";
 }
 

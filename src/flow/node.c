@@ -1,9 +1,13 @@
 #include "base/base.h"
 
+#include "base/err.h"
 #include "core/conf.h"
 #include "flow/edge.h"
 #include "flow/node.h"
 #include "flow/plan.h"
+#include "flow/run.h"
+#include "flow/worker_switch.h"
+#include "io/journal.h"
 
 void
 node_plan(struct plan *plan, const struct conf *conf)
@@ -11,4 +15,71 @@ node_plan(struct plan *plan, const struct conf *conf)
 	for (size_t i = 0; i < conf->n_edges; i++)
 		edge_plan(plan, &conf->edges[i]);
 	plan->n_node = plan->n_steps;
+}
+
+/* A worker that was started there and not brought back. */
+static int
+refuse_working(struct run *run, struct err *err)
+{
+	const struct conf *conf = run->conf;
+	int64_t started;
+
+	for (size_t i = 0; i < conf->n_workers; i++) {
+		if (worker_started(run, &conf->workers[i], &started,
+		    err) != 0)
+			return -1;
+		if (started > 0)
+			return err_set(err, ERR_STALE, "[worker %s] works on "
+			    "%s and would lose its server: run `reverse' "
+			    "first, or `uninstall --purge' to give up what "
+			    "is there; nothing was changed",
+			    conf->workers[i].name,
+			    conf->workers[i].to_host->name);
+	}
+	return 0;
+}
+
+/* Show what would be taken back, the last first. */
+static int
+show_undone(struct run *run, const struct plan *plan,
+    const struct plan_watch *watch, size_t *undone, struct err *err)
+{
+	struct plan_note note = { .summary = BUF_INIT(256) };
+	struct plan_event event = {
+		.type = PLAN_EVENT_FOUND, .found = PLAN_TODO, .note = &note
+	};
+	enum journal_state state;
+	int rc = 0;
+
+	*undone = 0;
+	plan_say(&note, '-', "would be taken back");
+	for (size_t i = plan->n_node; rc == 0 && i-- > 0;) {
+		event.step = plan->steps[i].name;
+		rc = journal_step_state(run->journal, event.step, &state,
+		    err);
+		if (rc != 0 || (state != JOURNAL_BEGUN &&
+		    state != JOURNAL_DONE))
+			continue;
+		watch->event(watch->ctx, &event);
+		*undone += 1;
+	}
+	buf_clear(&note.summary);
+	return rc;
+}
+
+int
+node_uninstall(struct run *run, const struct plan *plan,
+    const struct plan_watch *watch, bool dry_run, size_t *undone,
+    struct err *err)
+{
+	if (plan->n_node == 0)
+		return err_set(err, ERR_USAGE, "job %s puts no server on a "
+		    "host: there is nothing to uninstall (`cancel' takes "
+		    "back what else it did)", run->conf->name);
+	if (!run->purge && refuse_working(run, err) != 0)
+		return -1;
+	if (dry_run)
+		return show_undone(run, plan, watch, undone, err);
+	return plan_cancel_part(run, plan, 0, plan->n_node, watch, undone,
+	    err);
 }

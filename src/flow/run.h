@@ -38,6 +38,7 @@ struct run {
 	char token[2 * RUN_TOKEN_BYTES + 1];
 	bool rehearsal;			/* this is one: flow/rehearse.h */
 	bool discard;			/* what targets queued stays there */
+	bool purge;			/* uninstall: data and packages, too */
 	struct run_peers *peers;	/* of run.c */
 };
 
