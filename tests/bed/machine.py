@@ -110,11 +110,12 @@ class Machine(Host):
         remove_groups(self.link)
         self._nspawn = outer.spawn(
             ["sh", "-c", JOIN, self.link, "systemd-nspawn", "-q",
-             "--register=no", "--keep-unit", "--boot", "--console=pipe",
+             "--register=no", "--keep-unit", "--boot", *self._more,
+             "--console=pipe",
              # Two beds of one machine may each have one.
              f"--machine={self.link}", f"--hostname={self.name}",
              "--resolv-conf=off", f"--bind-ro={INSIDE_TESTS}",
-             *self._more, "-D", TREE], log=self.log)
+             "-D", TREE], log=self.log)
         leader = wait_for(f"{self.name}: systemd ({self.log})",
                           lambda: child_of(self._nspawn.pid),
                           alive=self._nspawn.alive)
