@@ -9,7 +9,7 @@ those that ca-certificates will take up when it is installed there.
 """
 
 from bed import jobs
-from bed.bare import OWN_AUTHORITIES
+from bed.bare_machine import OWN_AUTHORITIES
 from bed.loopback import Forward
 
 #: What each job calls its host and its server.
@@ -71,7 +71,7 @@ class Node:
                 "host": HOST, "version": self.bed.target_version,
                 "runtime": "venv", "installer": "uv", **keys}),
             (f"env {SERVER}", {
-                "OPENAI_API_KEY": "stand-in", "OPENAI_API_BASE": stub,
+                "OPENAI_API_KEY": "cmd:echo stand-in", "OPENAI_API_BASE": stub,
                 "OPENAI_BASE_URL": stub})]
 
     def _edge(self, slow):

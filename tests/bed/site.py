@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from bed.acme import Acme
-from bed.bare import Bare
+from bed.bare_machine import BareMachine
 from bed.hosts import Host, make_client_key, need_programs
 from bed.lease import STATE_PREFIX, Lease
 from bed.letta import DEFAULT_VERSION, LettaServer
@@ -39,7 +39,7 @@ class Bed:
 
     src, dst   bed.hosts.Host
     machine    bed.machine.Machine, which has systemd
-    bare       bed.bare.Bare, which has little else and reaches registries
+    bare       bed.bare_machine.BareMachine, which has little else and reaches registries
     source     bed.letta.LettaServer on this machine, without a password
     second     the same, with TARGET_PASSWORD: a target within easy reach
     target     one on dst, with TARGET_PASSWORD, reached by dst alone
@@ -155,7 +155,7 @@ class Bed:
     def _start_bare(self):
         self.client_key = make_client_key(self.state_dir / "client_key")
         gateway, address = self._lease.addresses(SLOTS["bare"])
-        self.bare = Bare(
+        self.bare = BareMachine(
             "bare", state_dir=self.state_dir, address=address,
             gateway=gateway, link=self._lease.link("bare"),
             client_key=self.client_key, services=self.space,

@@ -67,7 +67,7 @@ def apt_sources():
     return "".join(sorted(lines))
 
 
-class Bare(Machine):
+class BareMachine(Machine):
     """A Machine, which has addresses of both versions.
 
     services   bed.space.Space where its proxy runs
