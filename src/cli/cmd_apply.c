@@ -11,6 +11,7 @@
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/switch.h"
+#include "flow/units.h"
 #include "io/journal.h"
 
 static void
@@ -61,6 +62,19 @@ check_rejects(const struct job_cmd *cmd, struct err *err)
 	    journal_path(cmd->run->journal));
 }
 
+static int
+act(const struct job_cmd *cmd, struct err *err)
+{
+	size_t acted;
+
+	if (switch_apply(cmd->run, cmd->plan, cmd->units,
+	    cmd->run->conf->manual_switch, cmd->watch, &acted, err) != 0 ||
+	    job_cmd_conclude(cmd, err) != 0)
+		return -1;
+	conclude(cmd, acted);
+	return check_rejects(cmd, err);
+}
+
 /*
  * Every step is looked at before the first one acts, so that what cannot work
  * is said while source and target are as they were.
@@ -69,15 +83,13 @@ static int
 look_and_apply(const struct job_cmd *cmd, struct err *err)
 {
 	static const struct plan_watch quiet = { 0 };
-	size_t todo, acted;
+	size_t todo;
 
-	if (plan_look(cmd->run, cmd->plan, &quiet, &todo, err) != 0)
+	if (units_look(cmd->units, cmd->run, cmd->plan, &quiet, &todo,
+	    err) != 0)
 		return switch_rescue(cmd->run, cmd->plan, cmd->watch, err);
-	if (switch_apply(cmd->run, cmd->plan, cmd->run->conf->manual_switch,
-	    cmd->watch, &acted, err) != 0)
-		return -1;
-	conclude(cmd, acted);
-	return check_rejects(cmd, err);
+	/* With nothing to do nothing is touched, a lock neither. */
+	return todo > 0 ? job_cmd_locked(cmd, act, err) : act(cmd, err);
 }
 
 static int

@@ -26,10 +26,22 @@ take_back(const struct job_cmd *cmd, struct err *err)
 	return 0;
 }
 
+/* A job that has done nothing yet touches no host to say so. */
+static int
+take_back_locked(const struct job_cmd *cmd, struct err *err)
+{
+	bool begun;
+
+	if (plan_begun(cmd->run, cmd->plan, &begun, err) != 0)
+		return -1;
+	return begun ? job_cmd_locked(cmd, take_back, err) :
+	    take_back(cmd, err);
+}
+
 static int
 run(const struct opt *opt, struct err *err)
 {
-	return job_cmd_run(opt, take_back, err);
+	return job_cmd_run(opt, take_back_locked, err);
 }
 
 const struct cmd cmd_cancel = {

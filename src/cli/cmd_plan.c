@@ -6,6 +6,7 @@
 #include "cli/show.h"
 #include "core/jdoc.h"
 #include "flow/plan.h"
+#include "flow/units.h"
 
 #define EXIT_CHANGES 4
 
@@ -36,7 +37,8 @@ look(const struct job_cmd *cmd, struct err *err)
 {
 	size_t todo;
 
-	if (plan_look(cmd->run, cmd->plan, cmd->watch, &todo, err) != 0)
+	if (units_look(cmd->units, cmd->run, cmd->plan, cmd->watch, &todo,
+	    err) != 0 || job_cmd_conclude(cmd, err) != 0)
 		return -1;
 	conclude(cmd->opt, cmd->plan, todo);
 	return todo > 0 ? EXIT_CHANGES : 0;

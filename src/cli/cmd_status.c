@@ -6,7 +6,9 @@
 #include "core/conf.h"
 #include "core/jdoc.h"
 #include "flow/job.h"
+#include "flow/plan.h"
 #include "flow/run.h"
+#include "flow/units.h"
 #include "flow/worker_switch.h"
 #include "io/journal.h"
 
@@ -116,6 +118,26 @@ show_freezes(const struct opt *opt, struct run *job, struct err *err)
 	return 0;
 }
 
+static void
+show_one(void *ctx, const struct unit_failure *failure)
+{
+	show_failure(ctx, failure);
+}
+
+/* What the last run went on past, and the next one takes up. */
+static int
+show_failures(const struct opt *opt, struct run *job, struct err *err)
+{
+	struct plan plan = { 0 };
+	int rc;
+
+	job_plan(&plan, job->conf);
+	rc = units_each_failure(job, &plan, show_one,
+	    (void *)(uintptr_t)opt, err);
+	plan_clear(&plan);
+	return rc;
+}
+
 static int
 run(const struct opt *opt, struct err *err)
 {
@@ -130,6 +152,8 @@ run(const struct opt *opt, struct err *err)
 		    journal_path(job->journal));
 	rc = journal_steps(job->journal, show_step, (void *)(uintptr_t)opt,
 	    err);
+	if (rc == 0)
+		rc = show_failures(opt, job, err);
 	if (rc == 0)
 		rc = show_freezes(opt, job, err);
 	if (rc == 0)

@@ -9,6 +9,7 @@
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/switch.h"
+#include "flow/units.h"
 
 static void
 conclude(const struct job_cmd *cmd, const char *type, const char *key,
@@ -24,21 +25,30 @@ conclude(const struct job_cmd *cmd, const char *type, const char *key,
 		(void)printf("%zu %s\n", n, text);
 }
 
+static int
+act(const struct job_cmd *cmd, struct err *err)
+{
+	size_t acted;
+
+	if (switch_apply(cmd->run, cmd->plan, cmd->units, false, cmd->watch,
+	    &acted, err) != 0 || job_cmd_conclude(cmd, err) != 0)
+		return -1;
+	conclude(cmd, "switch", "acted", acted, "steps acted; the workers "
+	    "are switched");
+	return 0;
+}
+
 /* With `switch = manual' this is what `apply' has left to do. */
 static int
 go_through(const struct job_cmd *cmd, struct err *err)
 {
 	static const struct plan_watch quiet = { 0 };
-	size_t todo, acted;
+	size_t todo;
 
-	if (plan_look(cmd->run, cmd->plan, &quiet, &todo, err) != 0)
-		return switch_rescue(cmd->run, cmd->plan, cmd->watch, err);
-	if (switch_apply(cmd->run, cmd->plan, false, cmd->watch, &acted,
+	if (units_look(cmd->units, cmd->run, cmd->plan, &quiet, &todo,
 	    err) != 0)
-		return -1;
-	conclude(cmd, "switch", "acted", acted, "steps acted; the workers "
-	    "are switched");
-	return 0;
+		return switch_rescue(cmd->run, cmd->plan, cmd->watch, err);
+	return todo > 0 ? job_cmd_locked(cmd, act, err) : act(cmd, err);
 }
 
 static int
@@ -73,15 +83,27 @@ run_switch(const struct opt *opt, struct err *err)
 }
 
 static int
+go_back_locked(const struct job_cmd *cmd, struct err *err)
+{
+	return job_cmd_locked(cmd, go_back, err);
+}
+
+static int
+drop_locked(const struct job_cmd *cmd, struct err *err)
+{
+	return job_cmd_locked(cmd, drop, err);
+}
+
+static int
 run_reverse(const struct opt *opt, struct err *err)
 {
-	return job_cmd_run(opt, go_back, err);
+	return job_cmd_run(opt, go_back_locked, err);
 }
 
 static int
 run_complete(const struct opt *opt, struct err *err)
 {
-	return job_cmd_run(opt, drop, err);
+	return job_cmd_run(opt, drop_locked, err);
 }
 
 const struct cmd cmd_switch = {

@@ -9,8 +9,8 @@
 #define NAMES_MAX 32
 
 extern const struct cmd cmd_agent, cmd_apply, cmd_cancel, cmd_check,
-    cmd_complete, cmd_plan, cmd_rehearse, cmd_reverse, cmd_status, cmd_switch,
-    cmd_uninstall, cmd_verify, cmd_worker;
+    cmd_complete, cmd_edge, cmd_plan, cmd_rehearse, cmd_reverse, cmd_status,
+    cmd_switch, cmd_uninstall, cmd_verify, cmd_worker;
 
 const struct cmd *const cmd_table[] = {
 	&cmd_check,
@@ -24,6 +24,7 @@ const struct cmd *const cmd_table[] = {
 	&cmd_complete,
 	&cmd_cancel,
 	&cmd_uninstall,
+	&cmd_edge,
 	&cmd_agent,
 	&cmd_worker,
 	NULL
@@ -118,6 +119,7 @@ cmd_help(const struct cmd *one)
 		return;
 	}
 	(void)printf("usage: sanctumctl COMMAND [options] JOB\n"
+	    "       sanctumctl edge VERB JOB\n"
 	    "       sanctumctl agent VERB [options] ...\n"
 	    "       sanctumctl worker VERB [options] ...\n\n"
 	    "Bring up Sanctum hosts, and move minds and their workers "
@@ -130,6 +132,7 @@ cmd_help(const struct cmd *one)
 	    "  --dry-run      show what would be done (agent import, worker "
 	    "repoint,\n                 uninstall)\n"
 	    "  --reverse      go back (worker repoint)\n"
+	    "  --out DIR      where files are written (edge render)\n"
 	    "  --purge        the data and packages, too (uninstall)\n"
 	    "  --name TEXT    the agent's name there (agent import)\n"
 	    "  --tools WORD   stop, override or keep (agent import)\n"

@@ -32,9 +32,16 @@ take_away(const struct job_cmd *cmd, struct err *err)
 }
 
 static int
+take_away_locked(const struct job_cmd *cmd, struct err *err)
+{
+	return cmd->opt->dry_run ? take_away(cmd, err) :
+	    job_cmd_locked(cmd, take_away, err);
+}
+
+static int
 run(const struct opt *opt, struct err *err)
 {
-	return job_cmd_run(opt, take_away, err);
+	return job_cmd_run(opt, take_away_locked, err);
 }
 
 const struct cmd cmd_uninstall = {

@@ -1,14 +1,18 @@
 #include "base/base.h"
 
+#include "base/err.h"
 #include "cli/job_cmd.h"
 #include "cli/opt.h"
 #include "cli/show.h"
 #include "flow/job.h"
+#include "flow/node_lock.h"
 #include "flow/plan.h"
 #include "flow/run.h"
+#include "flow/units.h"
 
 int
-job_cmd_run(const struct opt *opt,
+job_cmd_run_part(const struct opt *opt,
+    void (*make)(struct plan *, const struct conf *),
     int (*body)(const struct job_cmd *, struct err *), struct err *err)
 {
 	struct run_options options = {
@@ -18,14 +22,55 @@ job_cmd_run(const struct opt *opt,
 		.event = show_event, .ctx = (void *)(uintptr_t)opt
 	};
 	struct plan plan = { 0 };
-	struct job_cmd cmd = { .opt = opt, .plan = &plan, .watch = &watch };
+	struct units units;
+	struct job_cmd cmd = { .opt = opt, .plan = &plan, .units = &units,
+		.watch = &watch };
 	int rc;
 
 	if (run_open(opt->job, &options, &cmd.run, err) != 0)
 		return -1;
-	job_plan(&plan, cmd.run->conf);
+	make(&plan, cmd.run->conf);
+	units_init(&units, &plan);
 	rc = body(&cmd, err);
+	units_clear(&units);
 	plan_clear(&plan);
 	run_close(cmd.run);
 	return rc;
+}
+
+int
+job_cmd_locked(const struct job_cmd *cmd,
+    int (*body)(const struct job_cmd *, struct err *), struct err *err)
+{
+	struct node_lock lock;
+	int rc;
+
+	if (node_lock_take(&lock, cmd->run, err) != 0)
+		return -1;
+	rc = body(cmd, err);
+	node_lock_drop(&lock, cmd->run);
+	return rc;
+}
+
+int
+job_cmd_conclude(const struct job_cmd *cmd, struct err *err)
+{
+	const struct unit *unit;
+
+	for (size_t i = 0; i < cmd->units->n; i++) {
+		unit = &cmd->units->list[i];
+		if (unit->step)
+			show_failure(cmd->opt, &(struct unit_failure){
+			    .label = unit->label, .step = unit->step,
+			    .kind = err_word(unit->why.kind),
+			    .text = unit->why.text });
+	}
+	return units_conclude(cmd->units, cmd->run, err);
+}
+
+int
+job_cmd_run(const struct opt *opt,
+    int (*body)(const struct job_cmd *, struct err *), struct err *err)
+{
+	return job_cmd_run_part(opt, job_plan, body, err);
 }

@@ -3,17 +3,20 @@
 
 #include "base/attr.h"
 
+struct conf;
 struct err;
 struct opt;
 struct plan;
 struct plan_watch;
 struct run;
+struct units;
 
 /* What the commands that run a job's plan share. */
 struct job_cmd {
 	const struct opt *opt;
 	struct run *run;
 	const struct plan *plan;
+	struct units *units;
 	const struct plan_watch *watch;	/* prints each event */
 };
 
@@ -22,6 +25,26 @@ struct job_cmd {
  * body returns is returned: an exit code, or -1 with err filled.
  */
 int job_cmd_run(const struct opt *,
+    int (*body)(const struct job_cmd *, struct err *), struct err *)
+    MUST_CHECK;
+
+/*
+ * Call body with the node of the job locked (flow/node_lock.h): for what
+ * changes a host.  ERR_LOCKED: another job has it.
+ */
+int job_cmd_locked(const struct job_cmd *,
+    int (*body)(const struct job_cmd *, struct err *), struct err *)
+    MUST_CHECK;
+
+/*
+ * The end of a command that goes on past what fails: list the failures, and
+ * fail when there is one.
+ */
+int job_cmd_conclude(const struct job_cmd *, struct err *) MUST_CHECK;
+
+/* The same for some of its steps, which make adds: `edge apply'. */
+int job_cmd_run_part(const struct opt *,
+    void (*make)(struct plan *, const struct conf *),
     int (*body)(const struct job_cmd *, struct err *), struct err *)
     MUST_CHECK;
 

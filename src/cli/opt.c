@@ -12,6 +12,7 @@ enum {
 	OPT_DRY_RUN,
 	OPT_FOR,
 	OPT_NAME,
+	OPT_OUT,
 	OPT_PURGE,
 	OPT_REVERSE,
 	OPT_TOOLS,
@@ -26,6 +27,7 @@ static const struct option longs[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "name", required_argument, NULL, OPT_NAME },
+	{ "out", required_argument, NULL, OPT_OUT },
 	{ "purge", no_argument, NULL, OPT_PURGE },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "reverse", no_argument, NULL, OPT_REVERSE },
@@ -67,6 +69,8 @@ value_of(struct opt *opt, int c)
 		return &opt->for_version;
 	case OPT_NAME:
 		return &opt->name;
+	case OPT_OUT:
+		return &opt->out;
 	case OPT_TOOLS:
 		return &opt->tools;
 	default:

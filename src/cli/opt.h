@@ -18,6 +18,7 @@ struct err;
  *     -v, --verbose   more on stderr; twice: all
  *     -h, --help      usage of the command
  *     --for VERSION   agent lint
+ *     --out DIR       edge render: where files are written
  *     --name TEXT     agent import: the agent's name there
  *     --tools WORD    agent import: stop, override or keep
  *     --discard       reverse: leave what the target has queued since
@@ -33,9 +34,10 @@ struct opt {
 	bool version;
 	int verbosity;		/* -1 quiet, 0, 1, 2 */
 	const char *state_dir;	/* NULL: the default */
-	const char *for_version;	/* NULL: not given; so the next two */
+	const char *for_version;	/* NULL: not given; so the next three */
 	const char *name;
 	const char *tools;
+	const char *out;
 	bool dry_run;
 	bool discard;
 	bool purge;

@@ -9,6 +9,7 @@
 #include "core/jdoc.h"
 #include "core/verdict.h"
 #include "flow/plan.h"
+#include "flow/units.h"
 
 #define VERDICT_TEXT_MAX (16 * 1024 * 1024)
 
@@ -168,6 +169,26 @@ show_error(const struct opt *opt, const struct err *err)
 		jdoc_set_str(object, "text", buf_cstr(&text));
 		show_object(object);
 	}
+	buf_clear(&text);
+}
+
+void
+show_failure(const struct opt *opt, const struct unit_failure *failure)
+{
+	struct buf text = BUF_INIT(8 * ERR_TEXT_MAX);
+	struct jdoc *object;
+
+	str_printable(&text, failure->text, strlen(failure->text));
+	if (opt->json) {
+		object = show_new("failure");
+		jdoc_set_str(object, "unit", failure->label);
+		jdoc_set_str(object, "step", failure->step);
+		jdoc_set_str(object, "kind", failure->kind);
+		jdoc_set_str(object, "text", buf_cstr(&text));
+		show_object(object);
+	} else
+		(void)printf("  ! %s failed at %s: %s\n", failure->label,
+		    failure->step, buf_cstr(&text));
 	buf_clear(&text);
 }
 

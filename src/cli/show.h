@@ -10,6 +10,7 @@ struct err;
 struct jdoc;
 struct opt;
 struct plan_event;
+struct unit_failure;
 struct verdict;
 
 /*
@@ -29,6 +30,9 @@ int show_judged(const struct opt *, const struct verdict *, struct err *)
 
 /* The failure that ends the program: stderr, and with --json stdout too. */
 void show_error(const struct opt *, const struct err *);
+
+/* An agent or worker that failed while the job went on: stdout. */
+void show_failure(const struct opt *, const struct unit_failure *);
 
 /* Print one object and a newline; the object is freed. */
 void show_object(struct jdoc *take);

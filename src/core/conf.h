@@ -75,6 +75,7 @@ struct conf_host {
 struct conf_secret {
 	const char *ref;		/* NULL: none given */
 	int line;
+	bool lines;			/* may be more than one */
 };
 
 struct conf_edge;

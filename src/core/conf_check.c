@@ -142,6 +142,7 @@ static int
 check_edge(struct conf_doc *doc, struct conf_section *section,
     struct conf_edge *edge, struct err *err)
 {
+	edge->ade_auth.lines = true;
 	if (!edge->ade_name)
 		edge->ade_name = edge->site;
 	if (edge->ade_port == 80)

@@ -233,7 +233,9 @@ conf_set_version(const struct conf_place *at, struct err *err)
 int
 conf_set_secret(const struct conf_place *at, struct err *err)
 {
-	const struct conf_secret secret = { at->value, at->line };
+	const struct conf_secret secret = {
+		.ref = at->value, .line = at->line
+	};
 	const char *wrong = conf_value_secret(at->value);
 
 	if (wrong)

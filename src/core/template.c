@@ -1,5 +1,7 @@
 #include "base/base.h"
 
+#include <arpa/inet.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -105,6 +107,41 @@ is_token(const char *s)
 	return true;
 }
 
+/* Of the characters of RFC 6454 that need no quotes in nginx. */
+static bool
+is_origin(const char *s)
+{
+	const char *host = str_starts(s, "https://") ? s + 8 :
+	    str_starts(s, "http://") ? s + 7 : "";
+
+	if (!*host || strlen(host) > HOSTNAME_MAX_BYTES + 6)
+		return false;
+	for (; *host; host++)
+		if ((!is_alnum(*host) && !strchr(".-:[]", *host)) ||
+		    (*host >= 'A' && *host <= 'Z'))
+			return false;
+	return true;
+}
+
+static bool
+is_network(const char *s)
+{
+	const char *slash = strchr(s, '/');
+	const size_t len = slash ? (size_t)(slash - s) : strlen(s);
+	char address[INET6_ADDRSTRLEN];
+	struct in6_addr bits;
+	uint64_t prefix = 0;
+	bool four;
+
+	if (len >= sizeof(address))
+		return false;
+	(void)snprintf(address, sizeof(address), "%.*s", (int)len, s);
+	four = inet_pton(AF_INET, address, &bits) == 1;
+	if (!four && inet_pton(AF_INET6, address, &bits) != 1)
+		return false;
+	return !slash || str_u64(slash + 1, four ? 32 : 128, &prefix);
+}
+
 /* What the value should have been; NULL when it is. */
 static const char *
 misfit(const struct template_value *v)
@@ -123,6 +160,13 @@ misfit(const struct template_value *v)
 	case TEMPLATE_TOKEN:
 		return is_token(v->value) ? NULL :
 		    "of letters, digits and . _ -";
+	case TEMPLATE_ORIGIN:
+		return is_origin(v->value) ? NULL : "an origin";
+	case TEMPLATE_NETWORK:
+		return is_network(v->value) ? NULL :
+		    "an IP address or network";
+	case TEMPLATE_BLOCK:
+		return NULL;
 	}
 	return "of a known type";
 }
@@ -189,6 +233,56 @@ fail_unknown(const struct fill *f, size_t at, const char *name,
 	return -1;
 }
 
+/* Bytes of blanks in front, when the line so far is nothing else. */
+static bool
+only_blanks(const struct buf *out, size_t *blanks)
+{
+	size_t at = out->len;
+
+	while (at > 0 && (out->data[at - 1] == ' ' ||
+	    out->data[at - 1] == '\t'))
+		at--;
+	*blanks = out->len - at;
+	return at == 0 || out->data[at - 1] == '\n';
+}
+
+/* Whether the empty lines around an empty block would be two. */
+static bool
+doubles(const struct fill *f, size_t at, const struct buf *out)
+{
+	return at < f->len && f->text[at] == '\n' && out->len > 1 &&
+	    out->data[out->len - 1] == '\n' &&
+	    out->data[out->len - 2] == '\n';
+}
+
+/* A block whose "}" is before *at. */
+static void
+fill_block(const struct fill *f, size_t *at, const char *lines,
+    struct buf *out)
+{
+	char indent[NAME_MAX_BYTES];
+	size_t blanks, len;
+
+	if (!only_blanks(out, &blanks) || blanks >= sizeof(indent) ||
+	    *at >= f->len || f->text[*at] != '\n') {
+		buf_str(out, lines);
+		return;
+	}
+	memcpy(indent, buf_cstr(out) + out->len - blanks, blanks);
+	indent[blanks] = '\0';
+	buf_truncate(out, out->len - blanks);
+	(*at)++;
+	if (!*lines && doubles(f, *at, out))
+		(*at)++;
+	for (; *lines; lines += len + (lines[len] != '\0')) {
+		len = strcspn(lines, "\n");
+		if (len > 0)
+			buf_str(out, indent);
+		buf_add(out, lines, len);
+		buf_char(out, '\n');
+	}
+}
+
 /* The value for the "@{" at *at; *at moves behind its "}". */
 static int
 fill_one(struct fill *f, size_t *at, struct buf *out, struct err *err)
@@ -207,9 +301,12 @@ fill_one(struct fill *f, size_t *at, struct buf *out, struct err *err)
 	name[end - begin] = '\0';
 	for (size_t i = 0; i < f->n; i++)
 		if (str_eq(name, f->values[i].name)) {
-			buf_str(out, f->values[i].value);
 			f->used[i] = true;
 			*at = end + 1;
+			if (f->values[i].type == TEMPLATE_BLOCK)
+				fill_block(f, at, f->values[i].value, out);
+			else
+				buf_str(out, f->values[i].value);
 			return 0;
 		}
 	return fail_unknown(f, *at, name, err);

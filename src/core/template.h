@@ -17,6 +17,11 @@ struct err;
  * directive, open a block, start a comment or name a variable in the
  * configuration languages that we write (nginx, systemd).  A filled value is
  * not looked at again.
+ *
+ * A block is trusted: only what template_fill itself has made may be one.
+ * When it is alone on its line, each of its lines gets the blanks in front of
+ * it; and an empty one takes its line along, with the empty line behind it
+ * when there is one in front, too.
  */
 enum template_type {
 	TEMPLATE_HOSTNAME,	/* DNS name of LDH labels; not an address */
@@ -24,7 +29,11 @@ enum template_type {
 	TEMPLATE_PORT,		/* 1-65535 */
 	TEMPLATE_PATH,		/* absolute, printable ASCII, no "..", none of
 				 * blank " ' ` \ ; { } $ # */
-	TEMPLATE_TOKEN		/* [A-Za-z0-9._-]+ */
+	TEMPLATE_TOKEN,		/* [A-Za-z0-9._-]+ */
+	TEMPLATE_ORIGIN,	/* http:// or https://, a name or address, a
+				 * port or none; lower case, no "/" behind */
+	TEMPLATE_NETWORK,	/* an IP address, or one with /PREFIX */
+	TEMPLATE_BLOCK		/* lines that were filled before, or "" */
 };
 
 struct template_value {

@@ -9,6 +9,7 @@
 
 #define PASSWD_MAX (1024 * 1024)
 #define FIELDS 7
+#define OWN_MAX 8
 
 /* Split a line of passwd(5) in place; false when it is none. */
 static bool
@@ -106,6 +107,47 @@ account_by_uid(struct host *host, uid_t uid, struct account *out,
 	return rc;
 }
 
+/* Facts of the process: who we are on the hosts of the job. */
+static struct {
+	char *host, *name;
+	uid_t uid;
+	gid_t gid;
+} own_known[OWN_MAX];
+
+static bool
+own_is_known(struct host *host, struct account *out)
+{
+	uid_t uid = host_facts(host)->uid;
+
+	for (size_t i = 0; i < OWN_MAX && own_known[i].host; i++) {
+		if (own_known[i].uid != uid ||
+		    !str_eq(own_known[i].host, host_name(host)))
+			continue;
+		*out = (struct account){
+			.name = mem_strdup(own_known[i].name),
+			.uid = uid,
+			.gid = own_known[i].gid,
+		};
+		return true;
+	}
+	return false;
+}
+
+static void
+know_own(const struct host *host, const struct account *own)
+{
+	size_t i = 0;
+
+	while (i < OWN_MAX && own_known[i].host)
+		i++;
+	if (i == OWN_MAX)
+		return;
+	own_known[i].host = mem_strdup(host_name(host));
+	own_known[i].name = mem_strdup(own->name);
+	own_known[i].uid = own->uid;
+	own_known[i].gid = own->gid;
+}
+
 int
 account_own(struct host *host, struct account *out, struct err *err)
 {
@@ -113,13 +155,18 @@ account_own(struct host *host, struct account *out, struct err *err)
 	const struct host_facts *facts = host_facts(host);
 
 	(void)err;
-	/* One without an entry has its uid for a name. */
-	if (account_by_uid(host, facts->uid, out, &missing) != 0)
-		*out = (struct account){
-			.name = mem_printf("%lu", (unsigned long)facts->uid),
-			.uid = facts->uid,
-			.gid = facts->gid,
-		};
+	if (!own_is_known(host, out)) {
+		/* One without an entry has its uid for a name. */
+		if (account_by_uid(host, facts->uid, out, &missing) != 0)
+			*out = (struct account){
+				.name = mem_printf("%lu",
+				    (unsigned long)facts->uid),
+				.uid = facts->uid,
+				.gid = facts->gid,
+			};
+		else
+			know_own(host, out);
+	}
 	free(out->home);
 	out->home = mem_strdup(facts->home);
 	return 0;

@@ -11,6 +11,7 @@
 #include "flow/agent.h"
 #include "flow/agent_archives.h"
 #include "flow/agent_blocks.h"
+#include "flow/agent_delta.h"
 #include "flow/agent_identities.h"
 #include "flow/agent_live.h"
 #include "flow/agent_source.h"
@@ -142,7 +143,7 @@ agent_rules(const struct conf_agent *agent, struct journal *journal,
 }
 
 int
-agent_is_promoted(struct run *run, const struct conf_agent *agent, bool *out,
+agent_is_given(struct run *run, const struct conf_agent *agent, bool *out,
     struct err *err)
 {
 	char *step = run_key("agent", agent->name, "promote");
@@ -152,7 +153,23 @@ agent_is_promoted(struct run *run, const struct conf_agent *agent, bool *out,
 	rc = journal_step_state(run->journal, step, &state, err);
 	*out = rc == 0 && state == JOURNAL_DONE;
 	free(step);
+	if (rc == 0 && !*out)
+		rc = agent_delta_worked(run, agent, out, err);
 	return rc;
+}
+
+int
+agent_is_promoted(struct run *run, const struct conf_agent *agent, bool *out,
+    struct err *err)
+{
+	struct agent_delta_seen seen = { 0 };
+
+	if (agent_is_given(run, agent, out, err) != 0)
+		return -1;
+	if (!*out && agent_delta_look(run, agent, &seen, err) != 0)
+		return -1;
+	*out |= seen.same;
+	return 0;
 }
 
 int

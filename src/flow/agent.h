@@ -34,6 +34,8 @@ struct af_rules;
  *     compare    both sides, check by check                agent_compare.c
  *     live       with live_check: a copy takes a turn       agent_live.c
  *     promote    its real name, once the verdict is `same' agent_promote.c
+ *                With a worker that the job moves, too, at the end of its
+ *                switch                                    agent_delta.h
  *
  * A message row's way: a page of the listing (core/turn.h maps it) -> the
  * journal, scope "source/NAME/messages", with the page's cursor in one
@@ -57,6 +59,8 @@ extern const struct step_kind agent_attach_kind;	/* the step "tools" */
 extern const struct step_kind agent_archival_kind;
 extern const struct step_kind agent_compare_kind;
 extern const struct step_kind agent_promote_kind;
+/* The same in the switch of a worker, which is its subject. */
+extern const struct step_kind agent_promote_late_kind;
 
 /* What the steps share. */
 
@@ -116,6 +120,18 @@ int agent_read_side(struct server *, const char *id,
 int agent_read_again(struct run *, const struct conf_agent *, struct err *)
     MUST_CHECK;
 
+/* Read on from where the journal stands; once in a process. */
+int agent_read_on(struct run *, const struct conf_agent *, struct err *)
+    MUST_CHECK;
+
+/*
+ * Have the next read begin with the first page: a source that has gone on may
+ * have changed rows that were read, such as the system row, which a turn
+ * writes anew (0.16.8, seen).
+ */
+int agent_read_anew(struct run *, const struct conf_agent *, struct err *)
+    MUST_CHECK;
+
 /* Its state and messages alone. */
 int agent_read_messages(struct server *, const char *id,
     const struct conf_agent *, const char *side, bool fresh,
@@ -138,7 +154,17 @@ int agent_rules(const struct conf_agent *, struct journal *,
     const struct letta_caps *target, struct af_rules *, struct err *)
     MUST_CHECK;
 
-/* Whether the agent was given its name: by the journal, no step is left. */
+/*
+ * Whether the agent was given its name, by the journal, or has worked at the
+ * target (flow/agent_delta.h): then it is the operator's.
+ */
+int agent_is_given(struct run *, const struct conf_agent *, bool *out,
+    struct err *) MUST_CHECK;
+
+/*
+ * The same, or it waits for its name alone: what was read was compared, and
+ * was the same.  No step before is left.
+ */
 int agent_is_promoted(struct run *, const struct conf_agent *, bool *out,
     struct err *) MUST_CHECK;
 

@@ -15,6 +15,7 @@
 #include "flow/agent_blocks.h"
 #include "flow/agent_checks.h"
 #include "flow/agent_compare_rows.h"
+#include "flow/agent_delta.h"
 #include "flow/agent_identities.h"
 #include "flow/agent_passages.h"
 #include "flow/plan.h"
@@ -182,17 +183,21 @@ compare_act(struct run *run, const struct step *step, struct plan_note *note,
     struct err *err)
 {
 	const struct conf_agent *agent = step->subject;
+	const bool pair = agent_delta_applies(run->conf, agent);
 	struct buf names = BUF_INIT(65536);
 	struct verdict verdict = { 0 };
 	struct server *to;
 	char *id = NULL;
 	int rc;
 
-	/* The source too: what was staged may be of an earlier day. */
+	/*
+	 * The source too: what was staged may be of an earlier day.  With a
+	 * worker it goes on talking; what came since is the delta's.
+	 */
 	rc = agent_target_id(run, agent, &id, err);
 	if (rc == 0)
 		rc = run_server(run, agent->to, &to, err);
-	if (rc == 0)
+	if (rc == 0 && !pair)
 		rc = agent_read_again(run, agent, err);
 	if (rc == 0)
 		rc = agent_read_side(to, id, agent, "target", true,
@@ -210,6 +215,7 @@ compare_act(struct run *run, const struct step *step, struct plan_note *note,
 	} else if (rc == 0) {
 		name_checks(&verdict, VERDICT_SAME, &names);
 		plan_say(note, '+', "same: %s", buf_cstr(&names));
+		rc = pair ? agent_delta_note(run, agent, err) : 0;
 	}
 	verdict_clear(&verdict);
 	buf_clear(&names);

@@ -11,12 +11,14 @@
 #include "core/letta_answer.h"
 #include "flow/agent.h"
 #include "flow/agent_archives.h"
+#include "flow/agent_delta.h"
 #include "flow/agent_marked.h"
 #include "flow/agent_model.h"
 #include "flow/agent_orphans.h"
 #include "flow/agent_send.h"
 #include "flow/agent_settle.h"
 #include "flow/agent_source.h"
+#include "flow/agent_staged.h"
 #include "flow/agent_tools.h"
 #include "flow/plan.h"
 #include "flow/run.h"
@@ -107,7 +109,7 @@ take_id(struct run *run, struct server *to, const struct conf_agent *agent,
 	char *before_key = run_key("agent", agent->name, "blocks-before");
 	struct buf text = BUF_INIT(LETTA_ANSWER_MAX);
 	struct agent_marked marked;
-	struct jdoc *made = NULL;
+	struct jdoc *made = NULL, *before = NULL;
 	bool ours = false;
 	int rc;
 
@@ -120,6 +122,14 @@ take_id(struct run *run, struct server *to, const struct conf_agent *agent,
 		    "more was done with it", to->name, id);
 	if (rc == 0)
 		rc = agent_blocks(to, id, &made, err);
+	if (rc == 0)
+		rc = agent_staged_list(run->journal, key, &before, err);
+	/* One of an earlier copy that others share by now is ours still. */
+	for (size_t i = 0; rc == 0 && i < jdoc_len(before); i++) {
+		if (!agent_staged_list_has(made,
+		    jdoc_str(jdoc_at(before, i))))
+			jdoc_push(made, jdoc_copy(jdoc_at(before, i)));
+	}
 	if (rc == 0) {
 		jdoc_write(made, &text);
 		rc = journal_put(run->journal, key, buf_cstr(&text), err);
@@ -131,6 +141,7 @@ take_id(struct run *run, struct server *to, const struct conf_agent *agent,
 	if (rc == 0)
 		rc = journal_put(run->journal, before_key, "", err);
 	jdoc_free(made);
+	jdoc_free(before);
 	buf_clear(&text);
 	free(before_key);
 	free(key);
@@ -168,12 +179,16 @@ import_act(struct run *run, const struct step *step, struct plan_note *note,
 	const struct conf_agent *agent = step->subject;
 	char *name = agent_temporary_name(run, agent);
 	char *sent_key = run_key("agent", agent->name, "sent");
-	char *sent = NULL, *found = NULL;
+	char *sent = NULL, *found = NULL, *old = NULL;
 	char id[LETTA_ID_SIZE];
 	struct server *to;
 	int rc;
 
-	rc = run_server(run, agent->to, &to, err);
+	rc = agent_target_id(run, agent, &old, err);
+	if (rc == 0 && old)
+		rc = agent_delta_renew(run, agent, err);
+	if (rc == 0)
+		rc = run_server(run, agent->to, &to, err);
 	if (rc == 0)
 		rc = journal_get(run->journal, sent_key, &sent, err);
 	if (rc == 0 && sent && str_eq(sent, "yes"))
@@ -186,6 +201,7 @@ import_act(struct run *run, const struct step *step, struct plan_note *note,
 	}
 	if (rc == 0)
 		rc = take_id(run, to, agent, name, id, err);
+	free(old);
 	free(found);
 	free(sent);
 	free(sent_key);
@@ -333,16 +349,47 @@ check_there(struct run *run, const struct conf_agent *agent, const char *id,
 	return rc;
 }
 
+/*
+ * Whether the source of one that waits for its worker has gone on.  What is
+ * read is read on once in a process, from where it was left.
+ */
+static int
+look_for_more(struct run *run, const struct conf_agent *agent,
+    struct agent_delta_seen *seen, struct err *err)
+{
+	bool given;
+
+	if (!agent_delta_applies(run->conf, agent))
+		return 0;
+	if (agent_is_given(run, agent, &given, err) != 0 || given ||
+	    agent_delta_look(run, agent, seen, err) != 0)
+		return given ? 0 : -1;
+	if (!seen->compared)
+		return 0;
+	if (agent_read_on(run, agent, err) != 0)
+		return -1;
+	return agent_delta_look(run, agent, seen, err);
+}
+
 static int
 import_probe(struct run *run, const struct step *step, struct plan_note *note,
     enum plan_found *found, struct err *err)
 {
 	const struct conf_agent *agent = step->subject;
+	struct agent_delta_seen seen = { 0 };
 	char *id = NULL;
 	int rc;
 
 	rc = agent_target_id(run, agent, &id, err);
-	if (rc == 0 && id) {
+	if (rc == 0 && id)
+		rc = look_for_more(run, agent, &seen, err);
+	if (rc == 0 && id && seen.compared && !seen.same) {
+		rc = look_ahead(run, agent, note, found, err);
+		plan_say(note, '~', "%s has gone on at its source since it "
+		    "was imported, by %" PRId64 " messages: the copy on %s "
+		    "is taken away and imported again", agent->name,
+		    seen.more, agent->to->name);
+	} else if (rc == 0 && id) {
 		rc = check_there(run, agent, id, err);
 		plan_say(note, '+', "%s is %s on %s", agent->name, id,
 		    agent->to->name);
@@ -401,6 +448,8 @@ import_undo(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = journal_id_put(run->journal, "agent",
 		    agent_source_id(agent), "", err);
+	if (rc == 0)
+		rc = agent_delta_forget(run, agent, err);
 	if (rc == 0)
 		plan_say(note, '-', "%s is off %s, with its blocks and the "
 		    "tools it brought", agent->name, agent->to->name);

@@ -178,9 +178,14 @@ live_probe(struct run *run, const struct step *step, struct plan_note *note,
     enum plan_found *found, struct err *err)
 {
 	const struct conf_agent *agent = step->subject;
+	enum journal_state state;
 	bool promoted;
 
-	if (agent_is_promoted(run, agent, &promoted, err) != 0)
+	/* It comes behind the comparison. */
+	if (agent_is_given(run, agent, &promoted, err) != 0 ||
+	    journal_step_state(run->journal, step->name, &state, err) != 0 ||
+	    (!promoted && state == JOURNAL_DONE &&
+	    agent_is_promoted(run, agent, &promoted, err) != 0))
 		return -1;
 	*found = promoted ? PLAN_DONE : PLAN_TODO;
 	plan_say(note, '+', promoted ? "a copy has answered" : "let a copy "

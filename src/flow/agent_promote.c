@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/af_mark.h"
@@ -9,10 +10,13 @@
 #include "core/jdoc.h"
 #include "core/letta_answer.h"
 #include "flow/agent.h"
+#include "flow/agent_delta.h"
 #include "flow/agent_marked.h"
+#include "flow/agent_source.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/server.h"
+#include "flow/worker_switch.h"
 #include "io/journal.h"
 
 #define NAME_BYTES_MAX 4096
@@ -288,4 +292,112 @@ const struct step_kind agent_promote_kind = {
 	.word = "promote",
 	.probe = promote_probe,
 	.act = promote_act,
+};
+
+static struct step
+of_agent(const struct step *step)
+{
+	const struct conf_worker *worker = step->subject;
+
+	return (struct step){ .name = step->name, .kind = step->kind,
+		.subject = worker->agent };
+}
+
+static int
+late_probe(struct run *run, const struct step *step, struct plan_note *note,
+    enum plan_found *found, struct err *err)
+{
+	const struct step own = of_agent(step);
+
+	return promote_probe(run, &own, note, found, err);
+}
+
+static int
+late_act(struct run *run, const struct step *step, struct plan_note *note,
+    struct err *err)
+{
+	const struct step own = of_agent(step);
+
+	return promote_act(run, &own, note, err);
+}
+
+/* The temporary name and the mark again; a name of somebody else's stays. */
+static int
+take_name(struct run *run, const struct conf_agent *agent, const char *id,
+    const struct wanted *wanted, struct err *err)
+{
+	char *temporary = agent_temporary_name(run, agent);
+	const struct af_mark mark = { .mark = run->mark,
+		.name = wanted->name, .from = agent_source_place(agent) };
+	struct buf path = BUF_INIT(LETTA_PATH_MAX);
+	struct buf body = BUF_INIT(LETTA_ANSWER_MAX);
+	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
+	struct letta_agent state = { 0 };
+	struct jdoc *metadata = NULL;
+	struct server *to;
+	int rc;
+
+	rc = run_server(run, agent->to, &to, err);
+	if (rc == 0)
+		rc = fetch_agent(to, id, &state, err);
+	if (rc == 0 && state.name && str_eq(state.name, wanted->name)) {
+		metadata = af_mark_put(state.metadata, &mark);
+		letta_path_agent(&path, id);
+		letta_body_agent(&body, temporary, metadata);
+		rc = buf_check(&body, "metadata of the agent", err);
+		if (rc == 0)
+			rc = server_send(to, "PATCH", buf_cstr(&path),
+			    buf_cstr(&body), &answer, err);
+	}
+	jdoc_free(metadata);
+	letta_answer_agent_clear(&state);
+	buf_clear(&path);
+	buf_clear(&body);
+	buf_wipe(&answer);
+	free(temporary);
+	return rc;
+}
+
+/*
+ * A source that is to work again must not wait for the target's server, so
+ * what that refuses is a warning.  What has worked there keeps its name.
+ */
+static int
+late_undo(struct run *run, const struct step *step, struct plan_note *note,
+    struct err *err)
+{
+	const struct conf_worker *worker = step->subject;
+	const struct conf_agent *agent = worker->agent;
+	struct wanted wanted = { 0 };
+	bool reversing;
+	char *id = NULL;
+	int rc;
+
+	if (worker_reversing(run, worker, &reversing, err) != 0)
+		return -1;
+	plan_say(note, '~', "%s keeps its name%s", agent->name, reversing ?
+	    ", and what it has said since" : "");
+	if (reversing)
+		return agent_delta_note_worked(run, agent, err);
+	rc = agent_target_id(run, agent, &id, err);
+	if (rc == 0 && id)
+		rc = wanted_name(run, agent, &wanted, err);
+	if (rc == 0 && id && take_name(run, agent, id, &wanted, err) == 0) {
+		plan_say(note, '~', "%s has its temporary name again",
+		    agent->name);
+	} else if (rc == 0 && id) {
+		log_warn("%s on %s may have its name already: %s",
+		    agent->name, agent->to->name, err->text);
+		err_clear(err);
+	}
+	free(id);
+	wanted_clear(&wanted);
+	return rc;
+}
+
+const struct step_kind agent_promote_late_kind = {
+	.word = "promote",
+	.probe = late_probe,
+	.act = late_act,
+	.undo = late_undo,
 };

@@ -21,6 +21,8 @@
 
 /* Journal key: "yes" once every row was read as it is stored. */
 #define RAW_READ "raw-read"
+/* "yes": what is staged is to be dropped and read from its first page on. */
+#define ANEW "read-anew"
 
 /* One side of an agent on its way into the journal. */
 struct side {
@@ -254,6 +256,54 @@ note_ours(struct run *run, const struct conf_agent *agent, const char *what,
 	return rc;
 }
 
+/* Set or unset a fact that is "yes"; asked for by is_yes. */
+static int
+put_yes(struct run *run, const struct conf_agent *agent, const char *what,
+    bool yes, struct err *err)
+{
+	char *key = run_key("agent", agent->name, what);
+	int rc = journal_put(run->journal, key, yes ? "yes" : "", err);
+
+	free(key);
+	return rc;
+}
+
+static int
+is_yes(struct run *run, const struct conf_agent *agent, const char *what,
+    bool *out, struct err *err)
+{
+	char *key = run_key("agent", agent->name, what), *text = NULL;
+	int rc = journal_get(run->journal, key, &text, err);
+
+	*out = text && str_eq(text, "yes");
+	free(text);
+	free(key);
+	return rc;
+}
+
+/* From the first page on, or from where the journal stands. */
+static int
+load_source(struct run *run, const struct conf_agent *agent, bool anew,
+    struct err *err)
+{
+	char *scope = agent_scope("source", agent, "messages"), *cursor = NULL;
+	bool ended;
+	int rc;
+
+	rc = journal_cursor(run->journal, scope, &cursor, &ended, err);
+	if (rc == 0 && (anew || !cursor))
+		rc = note_ours(run, agent, "read-from-start-by", err);
+	if (rc == 0)
+		rc = agent_source_load(run, agent, anew, run->journal, err);
+	if (rc == 0 && anew)
+		rc = put_yes(run, agent, ANEW, false, err);
+	if (rc == 0)
+		rc = note_ours(run, agent, "read-to-end-by", err);
+	free(cursor);
+	free(scope);
+	return rc;
+}
+
 /*
  * Read on from where the journal stands; once in a process.  Who began with
  * nothing is noted (agent_read_again).
@@ -261,23 +311,29 @@ note_ours(struct run *run, const struct conf_agent *agent, const char *what,
 static int
 read_source(struct run *run, const struct conf_agent *agent, struct err *err)
 {
-	char *scope = agent_scope("source", agent, "messages"), *cursor = NULL;
-	bool ended, done;
-	int rc;
+	bool anew, done;
 
-	rc = is_ours(run, agent, "read-to-end-by", &done, err);
-	if (rc == 0 && !done)
-		rc = journal_cursor(run->journal, scope, &cursor, &ended,
-		    err);
-	if (rc == 0 && !done && !cursor)
-		rc = note_ours(run, agent, "read-from-start-by", err);
-	if (rc == 0 && !done)
-		rc = agent_source_load(run, agent, false, run->journal, err);
-	if (rc == 0 && !done)
-		rc = note_ours(run, agent, "read-to-end-by", err);
-	free(cursor);
-	free(scope);
-	return rc;
+	if (is_ours(run, agent, "read-to-end-by", &done, err) != 0 ||
+	    (!done && is_yes(run, agent, ANEW, &anew, err) != 0))
+		return -1;
+	return done ? 0 : load_source(run, agent, anew, err);
+}
+
+int
+agent_read_anew(struct run *run, const struct conf_agent *agent,
+    struct err *err)
+{
+	if (put_yes(run, agent, ANEW, true, err) != 0 ||
+	    put_yes(run, agent, "read-to-end-by", false, err) != 0)
+		return -1;
+	return put_yes(run, agent, RAW_READ, false, err);
+}
+
+int
+agent_read_on(struct run *run, const struct conf_agent *agent,
+    struct err *err)
+{
+	return read_source(run, agent, err);
 }
 
 int
@@ -409,7 +465,7 @@ forget(struct run *run, const struct conf_agent *agent, struct err *err)
 {
 	static const char *const facts[] = {
 		"read-from-start-by", "read-to-end-by", RAW_READ, "reply",
-		"target-export"
+		"target-export", ANEW
 	};
 	const size_t n = sizeof(facts) / sizeof(*facts);
 	char *key;

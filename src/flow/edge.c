@@ -9,6 +9,7 @@
 #include "core/letta.h"
 #include "core/verdict.h"
 #include "flow/edge.h"
+#include "flow/edge_render.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/server.h"
@@ -52,13 +53,7 @@ edge_webroot(const struct conf_edge *edge)
 unsigned int
 edge_backend_port(const struct run *run, const struct conf_edge *edge)
 {
-	const struct conf *conf = run->conf;
-
-	for (size_t i = 0; i < conf->n_lettas; i++) {
-		if (conf->lettas[i].edge == edge)
-			return conf->lettas[i].port;
-	}
-	return 18283;
+	return edge_upstream_port(run->conf, edge);
 }
 
 int
@@ -134,6 +129,14 @@ edge_said(struct buf *out, const struct buf *said, size_t max)
 	buf_clear(&line);
 }
 
+/* A guarded ADE turns us away: we have no password of its users. */
+static bool
+is_guarded(const struct conf_edge *edge, const char *name, long status)
+{
+	return str_eq(name, "ade") && ((edge->ade_auth.ref &&
+	    status == 401) || (edge->ade_allow && status == 403));
+}
+
 /*
  * What a client of one of the edge's ports gets: TLS, and Letta behind it.
  * Whatever it meets there is a finding; that we were stopped, or that our own
@@ -163,7 +166,10 @@ check_port(const struct conf_edge *edge, const char *name, const char *url,
 		    err->text);
 		err_clear(err);
 		rc = 0;
-	} else if (rc == 0 && reply.status != 200)
+	} else if (rc == 0 && is_guarded(edge, name, reply.status))
+		verdict_add(verdict, name, VERDICT_SAME, 1, 1,
+		    "TLS verified, %s turns us away", url);
+	else if (rc == 0 && reply.status != 200)
 		verdict_add(verdict, name, VERDICT_DIFFERENT, 1, 0, "%s "
 		    "answers %ld", url, reply.status);
 	else if (rc == 0)
@@ -172,6 +178,72 @@ check_port(const struct conf_edge *edge, const char *name, const char *url,
 	buf_clear(&reply.body);
 	http_close(http);
 	free(ca_file);
+	return rc;
+}
+
+/*
+ * Behind nginx every client of an SMCP comes from its loopback, which it
+ * trusts without a key unless it was started with --require-auth (3.1.0).
+ */
+static void
+judge_route(const char *url, long status, const char *name,
+    struct verdict *verdict)
+{
+	char *check = mem_printf("mcp %s", name);
+
+	if (status == 401 || status == 403)
+		verdict_add(verdict, check, VERDICT_SAME, 1, 1,
+		    "%s wants a key", url);
+	else if (status == 502)
+		verdict_add(verdict, check, VERDICT_NOT_COMPARED, 0, 0,
+		    "no SMCP listens behind %s", url);
+	else
+		verdict_add(verdict, check, VERDICT_DIFFERENT, 1, 0,
+		    "%s takes anybody without a key: start that SMCP with "
+		    "--require-auth", url);
+	free(check);
+}
+
+static int
+check_route(const struct conf_edge *edge, const char *name,
+    struct verdict *verdict, struct err *err)
+{
+	char *url = mem_printf("https://%s/mcp/%s", edge->site, name);
+	char *ca_file = run_local_path(edge->ca_file);
+	const struct http_spec spec = { .url = url, .ca_file = ca_file,
+	    .connect_to = edge->connect_to };
+	struct http_reply reply = { .body = BUF_INIT(65536) };
+	struct http *http = NULL;
+	int rc;
+
+	/* A GET of it is an answer at once; /sse would be a stream. */
+	rc = http_open(&spec, &http, err);
+	if (rc == 0)
+		rc = http_call(http, "GET", "/messages/", NULL,
+		    FETCH_TIMEOUT_MS, &reply, err);
+	if (rc == 0)
+		judge_route(url, reply.status, name, verdict);
+	buf_clear(&reply.body);
+	http_close(http);
+	free(ca_file);
+	free(url);
+	return rc;
+}
+
+static int
+check_routes(const struct conf_edge *edge, struct verdict *verdict,
+    struct err *err)
+{
+	char name[CONF_NAME_MAX + 1];
+	int rc = 0;
+
+	for (const char *at = edge->mcp; rc == 0 && at && *at;) {
+		(void)snprintf(name, sizeof(name), "%.*s",
+		    (int)strcspn(at, ":"), at);
+		rc = check_route(edge, name, verdict, err);
+		at += strcspn(at, " ");
+		at += *at == ' ';
+	}
 	return rc;
 }
 
@@ -190,6 +262,8 @@ edge_verify(struct run *run, const struct conf_edge *edge,
 	rc = check_port(edge, "site", site, &own, err);
 	if (rc == 0)
 		rc = check_port(edge, "ade", ade, &own, err);
+	if (rc == 0 && own.checks[0].state == VERDICT_SAME)
+		rc = check_routes(edge, &own, err);
 	if (rc == 0)
 		rc = edge_raw_port_open(run, edge, &known, &open, err);
 	if (rc == 0 && !known)

@@ -24,7 +24,7 @@ struct verdict;
  *     tls           nginx serves site and ADE port with it   edge_nginx.c
  *
  * One file is ours on the host: /etc/nginx/conf.d/sanctumctl-SITE.conf
- * (edge_file.h).
+ * (edge_render.h).
  * It is written whole, tested with `nginx -t`, and only said to be in service
  * when the new rendering's own generation id was fetched: `nginx -s reload`
  * returns 0 even when the new configuration cannot bind (nginx 1.22.1, seen).

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "core/conf.h"
 #include "flow/agent.h"
+#include "flow/agent_delta.h"
 #include "flow/agent_raw.h"
 #include "flow/edge.h"
 #include "flow/job.h"
@@ -12,16 +13,49 @@
 #include "flow/switch.h"
 #include "flow/worker.h"
 
+/* A worker stands and falls with its agent, where the job moves that. */
+static const void *
+unit_of(const struct conf_worker *worker)
+{
+	return worker->agent ? (const void *)worker->agent : worker;
+}
+
+/*
+ * Whether the agent of this worker waits for it.  A second worker of one agent
+ * has no Broca, or it would be refused, and says nothing to it.
+ */
+static bool
+is_first_of_agent(const struct conf *conf, size_t i)
+{
+	const struct conf_agent *agent = conf->workers[i].agent;
+
+	for (size_t k = 0; k < i; k++) {
+		if (agent && conf->workers[k].agent == agent)
+			return false;
+	}
+	return agent && agent_delta_applies(conf, agent);
+}
+
 void
 job_plan(struct plan *plan, const struct conf *conf)
 {
 	node_plan(plan, conf);
-	for (size_t i = 0; i < conf->n_agents; i++)
-		agent_plan(plan, &conf->agents[i]);
-	for (size_t i = 0; i < conf->n_workers; i++)
+	for (size_t i = 0; i < conf->n_agents; i++) {
+		plan->unit = &conf->agents[i];
+		if (agent_delta_applies(conf, &conf->agents[i]))
+			agent_plan_rehearsal(plan, &conf->agents[i]);
+		else
+			agent_plan(plan, &conf->agents[i]);
+	}
+	for (size_t i = 0; i < conf->n_workers; i++) {
+		plan->unit = unit_of(&conf->workers[i]);
 		worker_plan(plan, &conf->workers[i]);
-	for (size_t i = 0; i < conf->n_workers; i++)
-		worker_plan_switch(plan, &conf->workers[i]);
+	}
+	for (size_t i = 0; i < conf->n_workers; i++) {
+		plan->unit = unit_of(&conf->workers[i]);
+		worker_plan_switch(plan, &conf->workers[i],
+		    is_first_of_agent(conf, i));
+	}
 }
 
 int

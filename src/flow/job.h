@@ -18,7 +18,10 @@ struct verdict;
  *
  *     agent        each agent's
  *     workers      each worker's
- *     greenfield   the edge's, then each agent's, then each worker's
+ *     greenfield   the node's, then each agent's, then each worker's
+ *
+ * then the switch of each worker.  What an agent and its workers are is one
+ * unit (flow/units.h).
  */
 void job_plan(struct plan *, const struct conf *);
 

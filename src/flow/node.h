@@ -7,6 +7,7 @@
 #include "base/attr.h"
 
 struct conf;
+struct conf_host;
 struct err;
 struct plan;
 struct plan_watch;
@@ -23,6 +24,9 @@ struct run;
  *                           timer of backups
  */
 void node_plan(struct plan *, const struct conf *);
+
+/* Whether it has a step that installs packages there: `packages = install'. */
+bool node_installs(const struct conf *, const struct conf_host *);
 
 /*
  * Take away from the host what the journal says that the job has put there,

@@ -27,6 +27,7 @@ plan_add_late(struct plan *plan, const char *group, const char *subject_name,
 	step->name = mem_printf("%s.%s.%s", group, subject_name, kind->word);
 	step->kind = kind;
 	step->subject = subject;
+	step->unit = plan->unit;
 }
 
 void
@@ -83,8 +84,9 @@ tell(const struct plan_watch *watch, const struct plan_event *event)
 }
 
 int
-plan_look(struct run *run, const struct plan *plan,
-    const struct plan_watch *watch, size_t *todo, struct err *err)
+plan_look_part(struct run *run, const struct plan *plan, size_t first,
+    size_t end, const struct plan_watch *watch, size_t *todo,
+    struct err *err)
 {
 	struct plan_note note;
 	struct plan_event event = { .type = PLAN_EVENT_FOUND, .note = &note };
@@ -92,7 +94,7 @@ plan_look(struct run *run, const struct plan *plan,
 	int rc = 0;
 
 	*todo = 0;
-	for (size_t i = 0; i < plan->n_steps && rc == 0; i++) {
+	for (size_t i = first; i < end && rc == 0; i++) {
 		step = &plan->steps[i];
 		event.step = step->name;
 		note_init(&note);
@@ -113,6 +115,13 @@ plan_look(struct run *run, const struct plan *plan,
 		note_clear(&note);
 	}
 	return rc;
+}
+
+int
+plan_look(struct run *run, const struct plan *plan,
+    const struct plan_watch *watch, size_t *todo, struct err *err)
+{
+	return plan_look_part(run, plan, 0, plan->n_steps, watch, todo, err);
 }
 
 /* Intent, act, done: the order that makes a kill at any line harmless. */
@@ -240,6 +249,22 @@ cancel_step(struct run *run, const struct step *step,
 		(void)err_ctx(err, "take back %s", step->name);
 	note_clear(&note);
 	return rc;
+}
+
+int
+plan_begun(struct run *run, const struct plan *plan, bool *out,
+    struct err *err)
+{
+	enum journal_state state;
+
+	*out = false;
+	for (size_t i = 0; i < plan->n_steps && !*out; i++) {
+		if (journal_step_state(run->journal, plan->steps[i].name,
+		    &state, err) != 0)
+			return -1;
+		*out = state == JOURNAL_BEGUN || state == JOURNAL_DONE;
+	}
+	return 0;
 }
 
 int

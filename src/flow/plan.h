@@ -50,6 +50,7 @@ struct step {
 	const char *name;	/* stable, the key in the journal */
 	const struct step_kind *kind;
 	const void *subject;	/* a section of the job file */
+	const void *unit;	/* what fails alone (flow/units.h), or NULL */
 };
 
 struct step_kind {
@@ -85,6 +86,8 @@ struct plan {
 	size_t n_early;
 	/* How many of these, the first, make the host a node (flow/node.h). */
 	size_t n_node;
+	/* The unit of the steps that are added next. */
+	const void *unit;
 };
 
 /*
@@ -122,6 +125,10 @@ struct plan_watch {
 /* Probe every step.  *todo counts those that are not done. */
 int plan_look(struct run *, const struct plan *, const struct plan_watch *,
     size_t *todo, struct err *) MUST_CHECK;
+/* The same for the steps from number first up to but not with end. */
+int plan_look_part(struct run *, const struct plan *, size_t first,
+    size_t end, const struct plan_watch *, size_t *todo, struct err *)
+    MUST_CHECK;
 
 /*
  * Bring every step about, in order; stops at the first that fails, with the
@@ -137,6 +144,10 @@ int plan_apply(struct run *, const struct plan *, const struct plan_watch *,
 int plan_apply_part(struct run *, const struct plan *, size_t first,
     size_t end, const struct plan_watch *, size_t *acted, size_t *at,
     struct err *) MUST_CHECK;
+
+/* Whether there is a step that plan_cancel would undo, by the journal. */
+int plan_begun(struct run *, const struct plan *, bool *out, struct err *)
+    MUST_CHECK;
 
 /* Undo, in reverse order, every step that the journal says was begun. */
 int plan_cancel(struct run *, const struct plan *, const struct plan_watch *,

@@ -78,6 +78,15 @@ run_read(const char *path, struct conf **out, struct err *err)
 
 /* Each secret is fetched once to know that it can be.  ctx: from where. */
 static int
+fetch_by_kind(const struct conf_secret *secret, struct secret **out,
+    struct err *err)
+{
+	if (secret->lines)
+		return secrets_fetch_lines(secret->ref, out, err);
+	return secrets_fetch(secret->ref, out, err);
+}
+
+static int
 try_secret(void *ctx, const struct conf_secret *secret, struct err *err)
 {
 	const bool *environment = ctx;
@@ -86,7 +95,7 @@ try_secret(void *ctx, const struct conf_secret *secret, struct err *err)
 
 	if (secrets_in_environment(secret->ref) != *environment)
 		return 0;
-	rc = secrets_fetch(secret->ref, &value, err);
+	rc = fetch_by_kind(secret, &value, err);
 	secret_free(value);
 	return rc;
 }
@@ -142,7 +151,7 @@ fetch_one(void *ctx, const struct conf_secret *of, struct err *err)
 	    sizeof(*peers->secrets));
 	slot = &peers->secrets[peers->n_secrets];
 	*slot = (struct run_secret){ .of = of };
-	if (secrets_fetch(of->ref, &slot->value, err) != 0)
+	if (fetch_by_kind(of, &slot->value, err) != 0)
 		return -1;
 	peers->n_secrets++;
 	return 0;

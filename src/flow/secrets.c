@@ -14,9 +14,9 @@
 #define COMMAND_WORDS_MAX 64
 #define COMMAND_TIMEOUT_MS 60000
 
-/* One secret is one line: without its newline, and not empty. */
+/* One secret is one line, or some: without a newline behind, not empty. */
 static int
-take_line(struct buf *text, const char *ref, struct secret **out,
+take(struct buf *text, const char *ref, bool lines, struct secret **out,
     struct err *err)
 {
 	if (text->full)
@@ -28,7 +28,8 @@ take_line(struct buf *text, const char *ref, struct secret **out,
 	if (text->len == 0)
 		return err_set(err, ERR_USAGE, "secret %s is empty", ref);
 	for (size_t i = 0; i < text->len; i++) {
-		if ((unsigned char)text->data[i] < 0x20 ||
+		if (((unsigned char)text->data[i] < 0x20 &&
+		    !(lines && text->data[i] == '\n')) ||
 		    text->data[i] == 0x7f)
 			return err_set(err, ERR_USAGE, "secret %s has a "
 			    "control character in it", ref);
@@ -38,8 +39,8 @@ take_line(struct buf *text, const char *ref, struct secret **out,
 }
 
 static int
-from_env(const char *name, const char *ref, struct secret **out,
-    struct err *err)
+from_env(const char *name, const char *ref, bool lines,
+    struct secret **out, struct err *err)
 {
 	struct buf text;
 	const char *value = getenv(name);
@@ -50,14 +51,14 @@ from_env(const char *name, const char *ref, struct secret **out,
 		    "variable %s is not set", ref, name);
 	buf_init_still(&text, SECRET_MAX);
 	buf_add(&text, value, strlen(value));
-	rc = take_line(&text, ref, out, err);
+	rc = take(&text, ref, lines, out, err);
 	buf_wipe(&text);
 	return rc;
 }
 
 static int
-from_file(const char *name, const char *ref, struct secret **out,
-    struct err *err)
+from_file(const char *name, const char *ref, bool lines,
+    struct secret **out, struct err *err)
 {
 	struct buf text;
 	char *path = run_local_path(name);
@@ -72,15 +73,15 @@ from_file(const char *name, const char *ref, struct secret **out,
 		(void)err_set(err, ERR_USAGE, "secret %s: others than its "
 		    "owner can read it; chmod 600 %s", ref, path);
 	} else
-		rc = take_line(&text, ref, out, err);
+		rc = take(&text, ref, lines, out, err);
 	buf_wipe(&text);
 	free(path);
 	return rc;
 }
 
 static int
-from_command(const char *words, const char *ref, struct secret **out,
-    struct err *err)
+from_command(const char *words, const char *ref, bool lines,
+    struct secret **out, struct err *err)
 {
 	const char *argv[COMMAND_WORDS_MAX + 1] = { NULL };
 	struct proc_spec spec = {
@@ -108,7 +109,7 @@ from_command(const char *words, const char *ref, struct secret **out,
 		(void)err_set(err, ERR_USAGE, "secret %s: the command ended "
 		    "with exit code %d", ref, result.status);
 	} else
-		rc = take_line(&result.out, ref, out, err);
+		rc = take(&result.out, ref, lines, out, err);
 	buf_wipe(&result.out);
 	buf_wipe(&result.err_out);
 	proc_result_clear(&result);
@@ -116,17 +117,29 @@ from_command(const char *words, const char *ref, struct secret **out,
 	return rc;
 }
 
+static int
+fetch(const char *ref, bool lines, struct secret **out, struct err *err)
+{
+	if (str_starts(ref, "env:"))
+		return from_env(ref + 4, ref, lines, out, err);
+	if (str_starts(ref, "file:"))
+		return from_file(ref + 5, ref, lines, out, err);
+	if (str_starts(ref, "cmd:"))
+		return from_command(ref + 4, ref, lines, out, err);
+	return err_set(err, ERR_USAGE, "a secret is given as env:NAME, "
+	    "file:PATH or cmd:ARGV...");
+}
+
 int
 secrets_fetch(const char *ref, struct secret **out, struct err *err)
 {
-	if (str_starts(ref, "env:"))
-		return from_env(ref + 4, ref, out, err);
-	if (str_starts(ref, "file:"))
-		return from_file(ref + 5, ref, out, err);
-	if (str_starts(ref, "cmd:"))
-		return from_command(ref + 4, ref, out, err);
-	return err_set(err, ERR_USAGE, "a secret is given as env:NAME, "
-	    "file:PATH or cmd:ARGV...");
+	return fetch(ref, false, out, err);
+}
+
+int
+secrets_fetch_lines(const char *ref, struct secret **out, struct err *err)
+{
+	return fetch(ref, true, out, err);
 }
 
 bool

@@ -25,6 +25,9 @@ struct secret;
  */
 int secrets_fetch(const char *ref, struct secret **out, struct err *)
     MUST_CHECK;
+/* One that may be several lines: users of htpasswd. */
+int secrets_fetch_lines(const char *ref, struct secret **out, struct err *)
+    MUST_CHECK;
 
 /*
  * A variable of the environment is inherited by every program that we run,

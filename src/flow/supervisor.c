@@ -7,6 +7,7 @@
 #include "core/conf.h"
 #include "core/crontab.h"
 #include "flow/supervisor_kind.h"
+#include "flow/supervisor_known.h"
 
 static const struct {
 	const char *word;
@@ -36,14 +37,13 @@ supervisor_disable_stops(const struct supervisor *s)
 
 /* The absolute path of a directory there, and where its links lead. */
 static int
-resolve(struct supervisor_look *look, const char *dir, struct err *err)
+resolve(struct supervisor_look *look, struct err *err)
 {
 	const char *const argv[] = { "readlink", "-f", "--", look->dir,
 	    NULL };
 	struct buf out = BUF_INIT(8192);
 	int status, rc;
 
-	(void)dir;
 	rc = supervisor_run(look->host, argv, NULL, 0, &status, &out, NULL,
 	    err);
 	if (rc == 0 && status == 0 && out.len > 1 && out.data[0] == '/')
@@ -64,28 +64,46 @@ absolute(struct host *host, const char *dir)
 	return normal;
 }
 
+static int
+look_for(struct supervisor_look *look, struct err *err)
+{
+	int rc = account_own(look->host, &look->own, err);
+
+	if (rc == 0)
+		rc = resolve(look, err);
+	for (size_t i = 0; rc == 0 && i < N_KINDS; i++) {
+		if (kinds[i].ops)
+			rc = kinds[i].ops->find(look, err);
+	}
+	account_clear(&look->own);
+	free(look->real);
+	return rc;
+}
+
 int
 supervisor_find(struct host *host, const char *dir, struct supervisors *out,
     struct err *err)
 {
 	struct supervisor_look look = { .host = host, .out = out };
-	int rc;
+	int rc = 0;
 
 	*out = (struct supervisors){ 0 };
 	look.dir = absolute(host, dir);
-	rc = account_own(host, &look.own, err);
-	if (rc == 0)
-		rc = resolve(&look, dir, err);
-	for (size_t i = 0; rc == 0 && i < N_KINDS; i++) {
-		if (kinds[i].ops)
-			rc = kinds[i].ops->find(&look, err);
+	if (!supervisor_known(host, look.dir, out)) {
+		rc = look_for(&look, err);
+		if (rc == 0)
+			supervisor_know(host, look.dir, out);
+		else
+			supervisors_clear(out);
 	}
-	if (rc != 0)
-		supervisors_clear(out);
-	account_clear(&look.own);
 	free(look.dir);
-	free(look.real);
 	return rc;
+}
+
+void
+supervisor_forget(void)
+{
+	supervisor_known_forget();
 }
 
 void
@@ -115,7 +133,18 @@ supervisor_disable(struct host *host, const struct supervisor *s,
 {
 	const struct supervisor_ops *ops = kinds[s->kind].ops;
 
-	return ops && ops->disable ? ops->disable(host, s, mark, err) : 0;
+	if (!ops || !ops->disable)
+		return 0;
+	if (ops->disable(host, s, mark, err) != 0) {
+		supervisor_known_forget();
+		return -1;
+	}
+	/* pm2 keeps no mark to be found. */
+	if (s->kind == SUPERVISOR_PM2)
+		supervisor_known_forget();
+	else
+		supervisor_know_disabled(host, s, mark);
+	return 0;
 }
 
 int
@@ -124,6 +153,7 @@ supervisor_enable(struct host *host, const struct supervisor *s,
 {
 	const struct supervisor_ops *ops = kinds[s->kind].ops;
 
+	supervisor_known_forget();
 	return ops && ops->enable ? ops->enable(host, s, mark, err) : 0;
 }
 
@@ -213,6 +243,7 @@ supervisor_install(struct host *host, const struct supervisor *s,
 
 	if (!ops || !ops->install)
 		return 0;
+	supervisor_known_forget();
 	return with_goal(host, s, ops->install, from_home, from_dir, to_dir,
 	    mark, err);
 }
@@ -226,6 +257,7 @@ supervisor_remove(struct host *host, const struct supervisor *s,
 
 	if (!ops || !ops->remove)
 		return 0;
+	supervisor_known_forget();
 	return with_goal(host, s, ops->remove, from_home, from_dir, to_dir,
 	    mark, err);
 }

@@ -81,8 +81,11 @@ bool supervisor_disable_stops(const struct supervisor *);
  *
  * dir    absolute or "~/..."; a symlink counts as what it leads to as well
  *
- * A failure leaves *out empty.
+ * A failure leaves *out empty.  What was found last is believed for a minute,
+ * with what these functions have done to it since; supervisor_forget ends
+ * that, for whoever is about to rely on it.
  */
+void supervisor_forget(void);
 int supervisor_find(struct host *, const char *dir, struct supervisors *out,
     struct err *) MUST_CHECK;
 void supervisors_clear(struct supervisors *);

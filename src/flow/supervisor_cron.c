@@ -373,13 +373,13 @@ look_at_user(struct supervisor_look *look, const char *user, struct err *err)
 
 /* Root sees every user's. */
 static int
-look_at_spool(struct supervisor_look *look, const char *spool,
-    struct err *err)
+look_at_spool(struct supervisor_look *look, struct err *err)
 {
+	static const char *const spools[] = { SPOOL, SPOOL_OLD, NULL };
 	struct account account;
 	struct err missing = ERR_INIT;
 	size_t n;
-	char **files = supervisor_files(look->host, spool, "f", "*", &n);
+	char **files = supervisor_files_of(look->host, spools, "f", "*", &n);
 	const char *user;
 	int rc = 0;
 
@@ -423,19 +423,17 @@ is_debian(struct supervisor_look *look)
 static int
 find(struct supervisor_look *look, struct err *err)
 {
+	static const char *const places[] = { "/etc/crontab", "/etc/cron.d",
+	    NULL };
 	bool debian = is_debian(look);
 	size_t n;
 	char **files;
 
 	if (look_at_user(look, look->own.name, err) != 0)
 		return -1;
-	if (look->own.uid == 0 &&
-	    (look_at_spool(look, SPOOL, err) != 0 ||
-	    look_at_spool(look, SPOOL_OLD, err) != 0))
+	if (look->own.uid == 0 && look_at_spool(look, err) != 0)
 		return -1;
-	look_at_file(look, "/etc/crontab");
-	files = supervisor_files(look->host, "/etc/cron.d", "f", "[!.]*",
-	    &n);
+	files = supervisor_files_of(look->host, places, "f", "[!.]*", &n);
 	for (size_t i = 0; i < n; i++) {
 		if (!debian || !strchr(strrchr(files[i], '/'), '.'))
 			look_at_file(look, files[i]);

@@ -8,6 +8,7 @@
 #include "flow/supervisor_kind.h"
 
 #define SCRIPTS_MAX 8
+#define DIRS_MAX 8
 #define SCRIPT_MAX_BYTES (64 * 1024)
 
 /* A text that is read for what it starts. */
@@ -75,7 +76,8 @@ static bool
 may_be_script(const char *path)
 {
 	static const char *const roots[] = { "/bin/", "/sbin/", "/usr/",
-	    "/lib", "/dev/", "/proc/", "/sys/" };
+	    "/lib", "/dev/", "/proc/", "/sys/",
+	    "/etc/cron." };
 
 	for (size_t i = 0; i < sizeof(roots) / sizeof(*roots); i++) {
 		if (str_starts(path, roots[i]))
@@ -208,16 +210,25 @@ by_bytes(const void *a, const void *b)
 }
 
 char **
-supervisor_files(struct host *host, const char *dir, const char *type,
-    const char *pattern, size_t *n)
+supervisor_files_of(struct host *host, const char *const *dirs,
+    const char *type, const char *pattern, size_t *n)
 {
-	const char *const argv[] = { "find", "-H", dir, "-maxdepth", "1",
-	    "-type", type, "-name", pattern, "-print0", NULL };
+	const char *argv[DIRS_MAX + 10] = { "find", "-H" };
 	struct buf out = BUF_INIT(SUPERVISOR_TEXT_MAX);
 	struct err ignored = ERR_INIT;
 	char **list = NULL;
+	size_t argc = 2;
 	int status;
 
+	for (size_t i = 0; dirs[i] && i < DIRS_MAX; i++)
+		argv[argc++] = dirs[i];
+	argv[argc++] = "-maxdepth";
+	argv[argc++] = "1";
+	argv[argc++] = "-type";
+	argv[argc++] = type;
+	argv[argc++] = "-name";
+	argv[argc++] = pattern;
+	argv[argc++] = "-print0";
 	*n = 0;
 	if (supervisor_run(host, argv, NULL, 0, &status, &out, NULL,
 	    &ignored) == 0) {
@@ -231,6 +242,15 @@ supervisor_files(struct host *host, const char *dir, const char *type,
 	if (*n > 0)
 		qsort(list, *n, sizeof(*list), by_bytes);
 	return list;
+}
+
+char **
+supervisor_files(struct host *host, const char *dir, const char *type,
+    const char *pattern, size_t *n)
+{
+	const char *const dirs[] = { dir, NULL };
+
+	return supervisor_files_of(host, dirs, type, pattern, n);
 }
 
 void

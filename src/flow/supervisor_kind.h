@@ -87,6 +87,9 @@ int supervisor_must(struct host *, const char *const *argv,
  */
 char **supervisor_files(struct host *, const char *dir, const char *type,
     const char *pattern, size_t *n);
+/* The same of several at once, for the time of one; dirs ends with NULL. */
+char **supervisor_files_of(struct host *, const char *const *dirs,
+    const char *type, const char *pattern, size_t *n);
 void supervisor_files_free(char **, size_t n);
 
 #endif /* !FLOW_SUPERVISOR_KIND_H */

@@ -204,27 +204,22 @@ look_at(struct supervisor_look *look, const char *path)
 	buf_wipe(&text);
 }
 
+/* A file that is named is found, too: what is not there costs no question. */
 static int
 find(struct supervisor_look *look, struct err *err)
 {
-	static const char *const places[][2] = {
-		{ "/etc/supervisor/conf.d", "*.conf" },
-		{ "/etc/supervisord.d", "*.ini" },
-		{ "/etc/supervisor.d", "*.ini" },
-	};
+	static const char *const places[] = { "/etc/supervisord.conf",
+	    "/etc/supervisor/supervisord.conf", "/etc/supervisor/conf.d",
+	    "/etc/supervisord.d", "/etc/supervisor.d", NULL };
 	size_t n;
-	char **files;
+	char **files = supervisor_files_of(look->host, places, "f", "*", &n);
 
 	(void)err;
-	look_at(look, "/etc/supervisord.conf");
-	look_at(look, "/etc/supervisor/supervisord.conf");
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		files = supervisor_files(look->host, places[i][0], "f",
-		    places[i][1], &n);
-		for (size_t k = 0; k < n; k++)
-			look_at(look, files[k]);
-		supervisor_files_free(files, n);
+	for (size_t i = 0; i < n; i++) {
+		if (str_ends(files[i], ".conf") || str_ends(files[i], ".ini"))
+			look_at(look, files[i]);
 	}
+	supervisor_files_free(files, n);
 	return 0;
 }
 

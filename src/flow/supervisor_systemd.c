@@ -13,6 +13,7 @@
 #define USER_UNITS ".config/systemd/user"
 #define OURS "sanctumctl-"
 #define ARGV_MAX 8
+#define DIRS_MAX 4
 
 /*
  * A condition that never holds: whatever asks for the unit (a boot, a timer, a
@@ -481,43 +482,61 @@ look_at(struct supervisor_look *look, const char *path,
 	buf_wipe(&text);
 }
 
+/*
+ * Units right in some directories, "fPATH" and NUL; links, "lPATH" and where
+ * they lead.  In one question: half of what is asked of a host is this.
+ */
+static const char list_units[] =
+    "find -H \"$@\" -maxdepth 1 -name '*.service' -type f "
+    "-exec printf 'f%s\\0' {} + | sort -z\n"
+    "find -H \"$@\" -maxdepth 1 -name '*.service' -type l -exec sh -c '\n"
+    "	for l; do printf \"l%s\\\\0%s\\\\0\" \"$l\" "
+    "\"$(readlink -- \"$l\")\"; done' sh {} +\n";
+
 /* By `systemctl link'; a link of another name is an alias or a mask. */
 static bool
-is_linked(struct host *host, const char *path)
+is_linked(const char *path, const char *to)
 {
-	const char *const argv[] = { "readlink", "--", path, NULL };
-	struct buf out = BUF_INIT(8192);
+	return str_ends(to, strrchr(path, '/'));
+}
+
+/* Files and linked files of some directories of one manager. */
+static void
+look_in(struct supervisor_look *look, const char *const *dirs,
+    const struct account *account, bool of_user)
+{
+	const char *argv[DIRS_MAX + 5] = { "sh", "-c", list_units, "sh" };
+	struct buf list = BUF_INIT(SUPERVISOR_TEXT_MAX);
 	struct err ignored = ERR_INIT;
-	bool linked = false;
+	const char *at, *end, *path;
 	int status;
 
-	if (supervisor_run(host, argv, NULL, 0, &status, &out, NULL,
-	    &ignored) == 0 && status == 0 && out.len > 1) {
-		buf_truncate(&out, out.len - 1);
-		linked = str_ends(out.data, strrchr(path, '/'));
+	for (size_t i = 0; dirs[i] && i < DIRS_MAX; i++)
+		argv[i + 4] = dirs[i];
+	if (supervisor_run(look->host, argv, NULL, 0, &status, &list, NULL,
+	    &ignored) != 0)
+		log_warn("%s", ignored.text);
+	end = buf_cstr(&list) + list.len;
+	for (at = buf_cstr(&list); at < end; at += strlen(at) + 1) {
+		path = at + 1;
+		if (*at == 'l') {
+			at = path + strlen(path) + 1;
+			if (at >= end || !is_linked(path, at))
+				continue;
+		}
+		if (!str_ends(path, "@.service"))
+			look_at(look, path, account, of_user);
 	}
-	buf_clear(&out);
-	return linked;
+	buf_clear(&list);
 }
 
 static void
-look_in(struct supervisor_look *look, const char *dir,
-    const struct account *account, bool of_user)
+look_in_home(struct supervisor_look *look, const char *dir,
+    const struct account *account)
 {
-	static const char *const types[] = { "f", "l" };
-	size_t n;
-	char **files;
+	const char *const dirs[] = { dir, NULL };
 
-	for (size_t t = 0; t < 2; t++) {
-		files = supervisor_files(look->host, dir, types[t],
-		    "*.service", &n);
-		for (size_t i = 0; i < n; i++) {
-			if (!str_ends(files[i], "@.service") &&
-			    (t == 0 || is_linked(look->host, files[i])))
-				look_at(look, files[i], account, of_user);
-		}
-		supervisor_files_free(files, n);
-	}
+	look_in(look, dirs, account, true);
 }
 
 /* Managers of users: our own, and as root those of /home. */
@@ -532,7 +551,7 @@ look_at_users(struct supervisor_look *look)
 	char *own = mem_printf("%s/" USER_UNITS, look->own.home);
 	int status;
 
-	look_in(look, own, &look->own, true);
+	look_in_home(look, own, &look->own);
 	if (look->own.uid == 0 && supervisor_run(look->host, argv, NULL, 0,
 	    &status, &dirs, NULL, &ignored) != 0)
 		log_warn("%s", ignored.text);
@@ -540,7 +559,7 @@ look_at_users(struct supervisor_look *look)
 		if (str_eq(dirs.data + at, own) || account_owner(look->host,
 		    dirs.data + at, &account, &ignored) != 0)
 			continue;
-		look_in(look, dirs.data + at, &account, true);
+		look_in_home(look, dirs.data + at, &account);
 		account_clear(&account);
 	}
 	buf_clear(&dirs);
@@ -551,13 +570,12 @@ static int
 find(struct supervisor_look *look, struct err *err)
 {
 	static const char *const dirs[] = { SYSTEM_UNITS,
-	    "/usr/local/lib/systemd/system", "/run/systemd/system" };
+	    "/usr/local/lib/systemd/system", "/run/systemd/system", NULL };
 	static char root[] = "root", home[] = "/root";
 	const struct account account = { .name = root, .home = home };
 
 	(void)err;
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++)
-		look_in(look, dirs[i], &account, false);
+	look_in(look, dirs, &account, false);
 	look_at_users(look);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/switch.h"
+#include "flow/units.h"
 #include "flow/worker_switch.h"
 #include "io/journal.h"
 
@@ -48,11 +49,12 @@ undo(struct run *run, const struct plan *plan, size_t at,
 
 /*
  * Back to a source that works.  A signal must not stop this half way; err is
- * why the switch ended and gets what became of it.
+ * why the switch ended and gets what became of it.  *stands: it could not be
+ * taken back.
  */
 static int
 take_back(struct run *run, const struct plan *plan, size_t at,
-    const struct plan_watch *watch, struct err *err)
+    const struct plan_watch *watch, bool *stands, struct err *err)
 {
 	const struct conf_worker *worker = plan->steps[at].subject;
 	struct err why = ERR_INIT;
@@ -64,6 +66,7 @@ take_back(struct run *run, const struct plan *plan, size_t at,
 	if (rc == 0 && started == 0)
 		rc = undo(run, plan, at, watch, &why);
 	stop_release();
+	*stands |= rc != 0;
 	if (rc != 0)
 		return err_ctx(err, "[worker %s] stands, and could not be "
 		    "started again at the source (%.200s); run `apply' to go "
@@ -96,24 +99,85 @@ is_within(struct run *run, const struct plan *plan, size_t last, bool *out,
 	return 0;
 }
 
-int
-switch_rescue(struct run *run, const struct plan *plan,
-    const struct plan_watch *watch, struct err *err)
+/* Whether step number i is the last of a worker's switch. */
+static bool
+is_last(const struct plan *plan, size_t i)
 {
-	const struct step *steps = plan->steps;
+	return i + 1 == plan->n_steps ||
+	    plan->steps[i + 1].subject != plan->steps[i].subject;
+}
+
+/* Take back those of one unit that are in their switch, or of all. */
+static int
+rescue(struct run *run, const struct plan *plan, const void *unit,
+    const struct plan_watch *watch, bool *stands, struct err *err)
+{
 	struct err ignored = ERR_INIT;
 	bool within;
 
 	for (size_t i = plan->n_early; i < plan->n_steps; i++) {
-		if (i + 1 < plan->n_steps &&
-		    steps[i + 1].subject == steps[i].subject)
+		if (!is_last(plan, i) || (unit && plan->steps[i].unit != unit))
 			continue;
 		if (is_within(run, plan, i, &within, &ignored) != 0)
 			err_clear(&ignored);
-		else if (within && take_back(run, plan, i, watch, err) == 0)
-			break;
+		else if (within)
+			(void)take_back(run, plan, i, watch, stands, err);
 	}
 	return -1;
+}
+
+int
+switch_rescue(struct run *run, const struct plan *plan,
+    const struct plan_watch *watch, struct err *err)
+{
+	bool stands = false;
+
+	return rescue(run, plan, NULL, watch, &stands, err);
+}
+
+/*
+ * Step number at has failed: what was begun is taken back.  0: the job goes on
+ * without its unit.  One that stands is for the operator first.
+ */
+static int
+leave(struct run *run, const struct plan *plan, struct units *units,
+    size_t at, const struct plan_watch *watch, struct err *err)
+{
+	const struct step *step = &plan->steps[at];
+	const bool goes_on = units_goes_on(units, step, err);
+	bool stands = false;
+
+	if (at >= plan->n_early)
+		(void)take_back(run, plan, at, watch, &stands, err);
+	else
+		(void)rescue(run, plan, goes_on ? step->unit : NULL, watch,
+		    &stands, err);
+	if (!goes_on || stands)
+		return -1;
+	/* The others are to meet no line that was cut. */
+	if (err->kind == ERR_UNREACHABLE)
+		run_disconnect(run);
+	return units_take(units, run, step, err);
+}
+
+/* Units that have failed before anything was done. */
+static int
+rescue_failed(struct run *run, const struct plan *plan, struct units *units,
+    const struct plan_watch *watch, struct err *err)
+{
+	bool stands = false;
+
+	for (size_t i = 0; i < units->n; i++) {
+		if (!units->list[i].step)
+			continue;
+		(void)rescue(run, plan, units->list[i].subject, watch,
+		    &stands, &units->list[i].why);
+		if (stands) {
+			*err = units->list[i].why;
+			return -1;
+		}
+	}
+	return 0;
 }
 
 /* A reverse that was killed has the rows of a target at its source. */
@@ -141,7 +205,7 @@ refuse_reversing(struct run *run, struct err *err)
  * its own too: they were done, and it would stand for as long as they take.
  */
 static int
-standing_first(struct run *run, const struct plan *plan,
+standing_first(struct run *run, const struct plan *plan, struct units *units,
     const struct plan_watch *watch, struct err *err)
 {
 	size_t acted, at;
@@ -149,34 +213,43 @@ standing_first(struct run *run, const struct plan *plan,
 	bool within;
 
 	for (size_t i = plan->n_early; i < plan->n_steps; i++) {
-		if (i + 1 < plan->n_steps &&
-		    plan->steps[i + 1].subject == plan->steps[i].subject)
+		if (!is_last(plan, i) || units_skips(units, &plan->steps[i]))
 			continue;
 		if (is_within(run, plan, i, &within, err) != 0 ||
 		    worker_stood_ms(run, plan->steps[i].subject, &stood,
 		    err) != 0)
 			return -1;
 		if (within && stood > 0 && plan_apply_part(run, plan,
-		    first_of(plan, i), i + 1, watch, &acted, &at, err) != 0)
-			return take_back(run, plan, at, watch, err);
+		    first_of(plan, i), i + 1, watch, &acted, &at, err) != 0 &&
+		    leave(run, plan, units, at, watch, err) != 0)
+			return -1;
 	}
 	return 0;
 }
 
 int
-switch_apply(struct run *run, const struct plan *plan, bool early_only,
-    const struct plan_watch *watch, size_t *acted, struct err *err)
+switch_apply(struct run *run, const struct plan *plan, struct units *units,
+    bool early_only, const struct plan_watch *watch, size_t *acted,
+    struct err *err)
 {
-	size_t end = early_only ? plan->n_early : plan->n_steps, at;
+	size_t end = early_only ? plan->n_early : plan->n_steps, at, did;
 
+	*acted = 0;
 	if (refuse_reversing(run, err) != 0 ||
-	    (!early_only && standing_first(run, plan, watch, err) != 0))
+	    rescue_failed(run, plan, units, watch, err) != 0 ||
+	    (!early_only &&
+	    standing_first(run, plan, units, watch, err) != 0))
 		return -1;
-	if (plan_apply_part(run, plan, 0, end, watch, acted, &at, err) == 0)
-		return 0;
-	if (at < plan->n_early)
-		return switch_rescue(run, plan, watch, err);
-	return take_back(run, plan, at, watch, err);
+	for (size_t i = 0; i < end; i++) {
+		if (units_skips(units, &plan->steps[i]))
+			continue;
+		if (plan_apply_part(run, plan, i, i + 1, watch, &did, &at,
+		    err) == 0)
+			*acted += did;
+		else if (leave(run, plan, units, i, watch, err) != 0)
+			return -1;
+	}
+	return 0;
 }
 
 int

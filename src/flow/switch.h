@@ -9,6 +9,7 @@ struct err;
 struct plan;
 struct plan_watch;
 struct run;
+struct units;
 
 /*
  * Running a plan whose end is a switch: up to plan.n_early its steps only
@@ -24,10 +25,12 @@ struct run;
 
 /*
  * All steps, or with early_only those before the switch.  *acted counts the
- * steps that had to act.
+ * steps that had to act.  A unit that fails, or has failed already, is left
+ * and the others go on (flow/units.h); that is a success here.
  */
-int switch_apply(struct run *, const struct plan *, bool early_only,
-    const struct plan_watch *, size_t *acted, struct err *) MUST_CHECK;
+int switch_apply(struct run *, const struct plan *, struct units *,
+    bool early_only, const struct plan_watch *, size_t *acted, struct err *)
+    MUST_CHECK;
 
 /*
  * For what failed before switch_apply: a worker that a killed run has left in

@@ -7,6 +7,7 @@
 #include "core/conf.h"
 #include "core/worker.h"
 #include "flow/agent.h"
+#include "flow/agent_delta.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/worker.h"
@@ -20,6 +21,9 @@
 void
 worker_plan(struct plan *plan, const struct conf_worker *worker)
 {
+	if (worker->account)
+		plan_add(plan, "worker", worker->name, &worker_account_kind,
+		    worker);
 	plan_add(plan, "worker", worker->name, &worker_copy_kind, worker);
 	plan_add(plan, "worker", worker->name, &worker_snapshot_kind, worker);
 	plan_add(plan, "worker", worker->name, &worker_env_kind, worker);
@@ -29,15 +33,21 @@ worker_plan(struct plan *plan, const struct conf_worker *worker)
 }
 
 void
-worker_plan_switch(struct plan *plan, const struct conf_worker *worker)
+worker_plan_switch(struct plan *plan, const struct conf_worker *worker,
+    bool with_agent)
 {
-	static const struct step_kind *const kinds[] = {
-		&worker_freeze_kind, &worker_final_kind,
-		&worker_install_kind, &worker_fence_kind, &worker_start_kind
-	};
+	const char *name = worker->name;
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		plan_add_late(plan, "worker", worker->name, kinds[i], worker);
+	plan_add_late(plan, "worker", name, &worker_freeze_kind, worker);
+	if (with_agent)
+		plan_add_late(plan, "worker", name, &agent_delta_kind, worker);
+	plan_add_late(plan, "worker", name, &worker_final_kind, worker);
+	plan_add_late(plan, "worker", name, &worker_install_kind, worker);
+	plan_add_late(plan, "worker", name, &worker_fence_kind, worker);
+	if (with_agent)
+		plan_add_late(plan, "agent", worker->agent->name,
+		    &agent_promote_late_kind, worker);
+	plan_add_late(plan, "worker", name, &worker_start_kind, worker);
 }
 
 char *

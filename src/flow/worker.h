@@ -21,6 +21,8 @@ struct verdict;
 /*
  * The worker path: one worker's directory goes from host to host.
  *
+ *     account   who runs it there, made if the job names one that is not
+ *               there                                     worker_account.c
  *     copy      its trees, into a staging directory beside the target, only
  *               what differs                              worker_copy.c
  *     snapshot  sanctum.db, while Broca writes            worker_snapshot.c
@@ -34,13 +36,18 @@ struct verdict;
  * worker is stopped or started here.
  */
 void worker_plan(struct plan *, const struct conf_worker *);
-/* And those of the switch: flow/worker_switch.h. */
-void worker_plan_switch(struct plan *, const struct conf_worker *);
+/*
+ * And those of the switch: flow/worker_switch.h.  with_agent: its agent is
+ * caught up with and gets its name there (flow/agent_delta.h).
+ */
+void worker_plan_switch(struct plan *, const struct conf_worker *,
+    bool with_agent);
 
 /* Compare source and target as they are now, and add to the verdict. */
 int worker_verify(struct run *, const struct conf_worker *, struct verdict *,
     struct err *) MUST_CHECK;
 
+extern const struct step_kind worker_account_kind;
 extern const struct step_kind worker_copy_kind;
 extern const struct step_kind worker_snapshot_kind;
 extern const struct step_kind worker_env_kind;

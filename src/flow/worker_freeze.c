@@ -14,6 +14,7 @@
 #include "flow/supervisor.h"
 #include "flow/worker.h"
 #include "flow/worker_queue.h"
+#include "flow/worker_service.h"
 #include "flow/worker_stop.h"
 #include "flow/worker_switch.h"
 #include "flow/worker_twins.h"
@@ -240,6 +241,9 @@ freeze_probe(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = check_supervisors(&freeze, err);
 	if (rc == 0)
+		rc = worker_service_check(run, worker, &freeze.supervisors,
+		    true, err);
+	if (rc == 0)
 		rc = check_target(&freeze, err);
 	if (rc == 0)
 		rc = check_twins(&freeze, NULL, err);
@@ -402,6 +406,8 @@ freeze_act(struct run *run, const struct step *step, struct plan_note *note,
 	size_t killed = 0;
 	int rc;
 
+	/* Somebody may have added a line since the plan. */
+	supervisor_forget();
 	rc = thaw_stale(run, worker, err);
 	if (rc == 0)
 		rc = freeze_open(run, worker, &freeze, err);
@@ -410,6 +416,9 @@ freeze_act(struct run *run, const struct step *step, struct plan_note *note,
 		return -1;
 	}
 	rc = check_supervisors(&freeze, err);
+	if (rc == 0)
+		rc = worker_service_check(run, worker, &freeze.supervisors,
+		    false, err);
 	if (rc == 0)
 		rc = check_twins(&freeze, staging, err);
 	if (rc == 0)

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
+#include "flow/account.h"
 #include "flow/worker_owner.h"
 #include "io/host.h"
 
@@ -136,6 +137,21 @@ match_names(struct host *from, struct host *to, struct worker_owner *out,
 	return rc;
 }
 
+/* Nobody's name is asked then: all of it is one account's. */
+static int
+all_to(struct host *to, const char *name, struct worker_owner *out,
+    struct err *err)
+{
+	struct account account;
+
+	if (account_find(to, name, &account, err) != 0)
+		return -1;
+	out->owner.uid = account.uid;
+	out->owner.gid = account.gid;
+	account_clear(&account);
+	return 0;
+}
+
 int
 worker_owner_find(struct host *from, struct host *to,
     const struct conf_worker *worker, struct worker_owner *out,
@@ -161,6 +177,8 @@ worker_owner_find(struct host *from, struct host *to,
 	out->compare = true;
 	out->owner.uid = meta.uid;
 	out->owner.gid = meta.gid;
+	if (worker->account)
+		return all_to(to, worker->account, out, err);
 	return match_names(from, to, out, err);
 }
 

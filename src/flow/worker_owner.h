@@ -11,8 +11,9 @@ struct host;
 /*
  * Who owns a worker's files on the target.  When we are root there, a user or
  * group of the source whose name the target has, too, keeps its files; all
- * others go to the owner of the directory that the worker is put into.  When
- * we are not, all is ours.
+ * others go to the owner of the directory that the worker is put into.  With
+ * an `account' in the job file all are that one's.  When we are not root, all
+ * is ours.
  */
 struct worker_owner {
 	struct tree_owner owner;

@@ -17,6 +17,7 @@
 #include "flow/worker.h"
 #include "flow/worker_queue.h"
 #include "flow/worker_queue_back.h"
+#include "flow/worker_service.h"
 #include "flow/worker_smcp.h"
 #include "flow/worker_stop.h"
 #include "flow/worker_switch.h"
@@ -36,13 +37,16 @@ struct start {
 	char *from_dir, *to_dir;	/* absolute */
 	char *db;			/* at the target; NULL: there is none */
 	char *ran;			/* the trees that ran: "broca smcp" */
-	struct supervisors supervisors;	/* of the source */
+	/* What is to start it there: of the source, or (home set) ours. */
+	struct supervisors supervisors;
+	char *home;
 };
 
 static void
 start_close(struct start *start)
 {
 	supervisors_clear(&start->supervisors);
+	free(start->home);
 	free(start->from_dir);
 	free(start->to_dir);
 	free(start->db);
@@ -74,7 +78,10 @@ start_open(struct run *run, const struct conf_worker *worker,
 	}
 	if (rc == 0)
 		rc = journal_get(run->journal, key, &start->ran, err);
-	if (rc == 0 && worker_supervised(worker))
+	if (rc == 0 && worker_service_is_ours(worker))
+		rc = worker_service_list(run->conf, worker, start->to,
+		    start->to_dir, &start->supervisors, &start->home, err);
+	else if (rc == 0 && worker_supervised(worker))
 		rc = supervisor_find(start->from, start->from_dir,
 		    &start->supervisors, err);
 	if (rc != 0)
@@ -108,29 +115,60 @@ start_probe(struct run *run, const struct step *step, struct plan_note *note,
 	return 0;
 }
 
-/* Those of the source that this job has turned off. */
+/* Those of the source that this job has turned off; or ours. */
 static bool
 is_moved(const struct start *start, const struct supervisor *one)
 {
-	return one->disabled && str_eq(one->mark, start->run->mark);
+	return start->home || (one->disabled &&
+	    str_eq(one->mark, start->run->mark));
+}
+
+/*
+ * Cron and supervisord start what they are given, so what did not run is not
+ * given to them; systemd starts it at the next boot.
+ */
+static bool
+is_installed(const struct start *start, const struct supervisor *one)
+{
+	return is_moved(start, one) && (!start->home ||
+	    one->kind == SUPERVISOR_SYSTEMD || did_run(start, one->tree));
+}
+
+static int
+install_or_remove(struct start *start, const struct supervisor *one,
+    bool install, struct err *err)
+{
+	char *home = NULL;
+	const char *from = start->home ? start->to_dir : start->from_dir;
+	int rc = 0;
+
+	if (start->home)
+		home = mem_strdup(start->home);
+	else
+		rc = supervisor_home(start->from, one, &home, err);
+	if (rc == 0)
+		rc = install ? supervisor_install(start->to, one, home, from,
+		    start->to_dir, start->run->mark, err) :
+		    supervisor_remove(start->to, one, home, from,
+		    start->to_dir, start->run->mark, err);
+	free(home);
+	return rc;
 }
 
 static int
 install_all(struct start *start, struct err *err)
 {
 	const struct supervisor *one;
-	char *home;
 	int rc = 0;
 
+	if (start->home)
+		rc = worker_service_prepare(start->run->conf,
+		    start->worker, start->to, start->to_dir, err);
 	for (size_t i = 0; i < start->supervisors.n && rc == 0; i++) {
 		one = &start->supervisors.list[i];
-		if (!is_moved(start, one))
+		if (!is_installed(start, one))
 			continue;
-		if (supervisor_home(start->from, one, &home, err) != 0)
-			return -1;
-		rc = supervisor_install(start->to, one, home,
-		    start->from_dir, start->to_dir, start->run->mark, err);
-		free(home);
+		rc = install_or_remove(start, one, true, err);
 		fault_point("worker_supervisor_installed");
 	}
 	return rc;
@@ -406,18 +444,13 @@ static int
 forget_supervisors(struct start *start, struct err *err)
 {
 	const struct supervisor *one;
-	char *home;
 	int rc = 0;
 
 	for (size_t i = 0; i < start->supervisors.n && rc == 0; i++) {
 		one = &start->supervisors.list[i];
 		if (!is_moved(start, one))
 			continue;
-		if (supervisor_home(start->from, one, &home, err) != 0)
-			return -1;
-		rc = supervisor_remove(start->to, one, home, start->from_dir,
-		    start->to_dir, start->run->mark, err);
-		free(home);
+		rc = install_or_remove(start, one, false, err);
 		fault_point("worker_target_removed");
 	}
 	return rc;

@@ -37,8 +37,8 @@ extern const struct step_kind worker_fence_kind;
 extern const struct step_kind worker_start_kind;
 
 /*
- * Whether this job stops and starts the worker itself: with `supervisor =
- * auto'.  Else somebody else does, and the switch asks for it to be stopped.
+ * Whether this job stops and starts the worker itself.  With `supervisor =
+ * none' somebody else does, and the switch asks for it to be stopped.
  */
 bool worker_supervised(const struct conf_worker *);
 

@@ -24,7 +24,7 @@ def environment(source_token="", target_token=TARGET_PASSWORD):
     """
     return {**os.environ, SOURCE_TOKEN: source_token or "not-asked-for",
             TARGET_TOKEN: target_token or "not-asked-for",
-            "SANCTUMCTL_TEMPLATES": str(TOP / "templates/nginx")}
+            "SANCTUMCTL_TEMPLATES": str(TOP / "templates")}
 
 
 def render(sections):

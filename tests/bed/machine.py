@@ -116,13 +116,11 @@ class Machine(Host):
              f"--machine={self.link}", f"--hostname={self.name}",
              "--resolv-conf=off", f"--bind-ro={INSIDE_TESTS}",
              "-D", TREE], log=self.log)
-        leader = wait_for(f"{self.name}: systemd ({self.log})",
-                          lambda: child_of(self._nspawn.pid),
-                          alive=self._nspawn.alive)
         wait_for(f"sshd of {self.name} ({self.log})",
                  lambda: self.ssh("true", check=False).returncode == 0,
                  alive=self._nspawn.alive)
-        self.space.pid = leader
+        # Not before: its first child is one that makes the next and ends.
+        self.space.pid = child_of(self._nspawn.pid)
         self.run(["systemctl", "is-system-running", "--wait"])
 
     # systemd

@@ -99,10 +99,10 @@ def test_a_file_that_was_not_proven_is_not_what_comes_back(edge):
     assert "ssl_certificate" in edge.conf.read_text()
 
     edge.dst.path(BROKEN).write_text("server { listen 8098; nonsense; }\n")
-    for _ in range(2):
+    for words in ("nginx does not read it again", "is not ours"):
         code, said = edge.run("apply")
         assert code == 1 and "nonsense" in said, said
-        assert "nginx does not read it again" in said
+        assert words in said
         assert "ssl_certificate" not in edge.conf.read_text()
         assert "listen 80;" in edge.conf.read_text()
 
@@ -111,6 +111,34 @@ def test_a_file_that_was_not_proven_is_not_what_comes_back(edge):
     assert "ssl_certificate" in edge.conf.read_text()
     edge.cancel()
     assert not edge.conf.exists()
+
+
+def test_two_jobs_do_not_change_one_node(edge):
+    lock = edge.dst.path("/run/sanctumctl.lock")
+    lock.write_text('{"job": "theirs", "host": "desk", "pid": 4711,'
+                    ' "since": "2026-01-02T03:04:05Z"}')
+    points = edge.folder / "points"
+    code, said = edge.run("apply", SANCTUMCTL_FAULT_COUNT=str(points))
+    assert code == 11, said
+    assert "node1 is being changed by the job theirs (pid 4711 on desk," in (
+        said)
+    assert not edge.conf.exists()
+    lock.unlink()
+
+    # Killed with the lock, the same job has it still, and others do not.
+    taken = len(points.read_text().split()) + 2
+    edge.state = edge.folder / "fresh"
+    code, said = edge.run("apply", SANCTUMCTL_FAULT_STOP=str(taken))
+    assert code == STOPPED and lock.exists(), said
+    edge.state = edge.folder / "other"
+    code, said = edge.run("apply")
+    assert code == 11 and "whose process is no more" in said, said
+    assert lock.exists()
+    edge.state = edge.folder / "fresh"
+    edge.make()
+    assert not lock.exists()
+    edge.cancel()
+    assert not list(lock.parent.glob(lock.name + "*"))
 
 
 def test_a_signal_while_it_is_proven_leaves_it_to_the_next_apply(edge, bed):

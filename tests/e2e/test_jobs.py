@@ -572,7 +572,7 @@ def test_plan_of_a_new_host_changes_nothing(green):
         "edge.node1.tls": "+", "agent.sage.import": "+",
         "agent.sage.tools": "+", "agent.sage.blocks": "~",
         "agent.sage.archival": "+", "agent.sage.compare": "+",
-        "agent.sage.promote": "~",
+        "agent.sage.promote": "~", "worker.sage.delta": "~",
         **worker_steps("sage", users="+")}
     assert not look.differences(green.before, green.after_plan)
 

@@ -50,7 +50,7 @@ def run_all(words, job, folder, **env):
             [*words, "--state", str(folder / "state"), command, str(job)],
             text=True, capture_output=True, cwd=folder, timeout=600,
             env={**jobs.environment(), **env,
-                 "SANCTUMCTL_TEMPLATES": str(TOP / "templates/nginx")})
+                 "SANCTUMCTL_TEMPLATES": str(TOP / "templates")})
         assert done.returncode == wanted, (command, done.stdout, done.stderr)
         assert "ERROR: " not in done.stderr, done.stderr
         assert "==" not in done.stderr, done.stderr

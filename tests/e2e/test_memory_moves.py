@@ -345,6 +345,64 @@ def test_what_two_agents_share_they_share_again(move, pair, clients, there):
     assert lying_about(clients[there]) == before
 
 
+@pytest.fixture(scope="module")
+def three(clients, make):
+    """Three agents of a new server with one block together."""
+    client = clients[NEW]
+    agents = {word: make(NEW) for word in ("one", "two", "three")}
+    shared = board(client, agents["one"])["id"]
+    for word in ("two", "three"):
+        own = board(client, agents[word])["id"]
+        attach(client, agents[word], own, "detach")
+        client("DELETE", f"/v1/blocks/{own}")
+        attach(client, agents[word], shared)
+    return agents
+
+
+IMPORT = "POST /v1/agents/import"
+
+
+def sharers(m, words):
+    """Ids of who has the shared block of these agents on the target."""
+    shared, = {board(m.target, m.id(word))["id"] for word in words}
+    return {a["id"] for a in m.target("GET", f"/v1/blocks/{shared}/agents")}
+
+
+def test_what_fails_of_three_is_taken_up(move, three):
+    """The first one behind its blocks, the one in the middle at its import.
+
+    So the last one gets a block that was made for the first one.
+    """
+    with move(NEW, NEW, three) as m:
+        m.there.rules(
+            {"on": "GET .*/archival-memory", "times": 1, "do": "status",
+             "status": 403},
+            {"on": IMPORT, "first": 2, "times": 1, "do": "status",
+             "status": 500})
+        done = m.run("apply", "--json")
+        lines = [json.loads(li) for li in done.out.splitlines()]
+        assert done.rc == 3, (done.out[-1500:], done.err[-1500:])
+        assert [(li["unit"], li["step"]) for li in lines
+                if li["type"] == "failure"] == [
+                    ("agent.one", "agent.one.archival"),
+                    ("agent.two", "agent.two.import")]
+        assert "2 of 3 failed" in done.err
+        status = m.run("status").out
+        assert "  ! agent.one failed at agent.one.archival" in status
+        last = m.id("three")
+        assert "incoming" not in m.target("GET", f"/v1/agents/{last}")["name"]
+        m.there.clear()
+        m.apply()
+        # Taken up, not done again.
+        assert m.id("three") == last
+        assert "  ! " not in m.run("status").out
+        assert sharers(m, three) == {m.id(w) for w in three}
+        checks = m.checks()
+        for w in three:
+            assert checks[f"agent.{w}.block sharing"][0] == "same"
+            assert checks[f"agent.{w}.messages"][0] == "same"
+
+
 def test_sharing_with_an_agent_outside_is_said(move, pair):
     with move(NEW, NEW, {"left": pair["left"]}) as m:
         m.apply()

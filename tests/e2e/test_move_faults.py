@@ -11,7 +11,8 @@ import sqlite3
 
 import pytest
 
-from bed.disturbed import Disturbed, program
+from bed import jobs
+from bed.disturbed import Disturbed, Meddler, program
 from bed.paths import BedError
 from bed.wait import wait_for
 
@@ -126,6 +127,37 @@ def test_files_that_change_for_ever(make_move, cron):
     assert "works at the source as before" in done.said
     move.works_at_source(cron)
     move.finish()
+
+
+def test_of_two_workers_the_other_one_is_moved(bed, make_live, cron, dst,
+                                               sanctumctl, tmp_path):
+    first, other = make_live(), make_live()
+    lines = [first.crontab_line, other.crontab_line]
+    cron.set(*lines)
+    first.start()
+    other.start()
+    sections = [jobs.job("workers", "two"), jobs.host("old", bed.src),
+                jobs.host("node1", bed.dst),
+                jobs.letta("new", first.letta, jobs.TARGET_TOKEN)]
+    sections += [jobs.worker(w.name, w, agent=w.agent, server="new",
+                             trees="broca", stop_wait=2)
+                 for w in (first, other)]
+    job = jobs.write(tmp_path / "two.conf", sections)
+    # Files that never stand still end a switch, and not a first pass.
+    meddler = Meddler(first.broca)
+    done = sanctumctl("apply", job)
+    meddler.stop()
+    assert done.rc == 3, done.err[-2000:]
+    assert f"[worker {first.name}] works at the source as before" in done.err
+    assert f"  ! worker.{first.name} failed at" in done.out
+    assert first.processes() and not first.at(dst).processes()
+    assert other.at(dst).processes() and not other.processes()
+    assert lines[0] in cron.text().splitlines()
+    first.wait_answered(first.say())
+
+    done = sanctumctl("apply", job)
+    assert done.rc == 0, done.err[-2000:]
+    assert first.at(dst).processes() and not first.processes()
 
 
 def test_a_worker_that_only_sigkill_ends(make_move):

@@ -79,7 +79,7 @@ class Move:
              self.job], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, cwd=self.folder, env={
                 **jobs.environment(), **env,
-                "SANCTUMCTL_TEMPLATES": str(TOP / "templates/nginx")})
+                "SANCTUMCTL_TEMPLATES": str(TOP / "templates")})
 
     def run(self, command, **env):
         """Run a command to its end; return exit code and output."""

@@ -17,8 +17,7 @@ raised(int first, int second, bool ignored)
 {
 	struct err err = ERR_INIT;
 
-	if (ignored)
-		(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGHUP, ignored ? SIG_IGN : SIG_DFL);
 	stop_catch();
 	if (stop_asked() || stop_check(&err) != 0)
 		return 1;

@@ -143,7 +143,65 @@ static const struct {
 	{ TEMPLATE_TOKEN, false, "a b" },
 	{ TEMPLATE_TOKEN, false, "a/b" },
 	{ TEMPLATE_TOKEN, false, "a\n" },
+	{ TEMPLATE_ORIGIN, true, "https://app.letta.com" },
+	{ TEMPLATE_ORIGIN, true, "http://localhost:3000" },
+	{ TEMPLATE_ORIGIN, true, "http://[::1]:3000" },
+	{ TEMPLATE_ORIGIN, false, "*" },
+	{ TEMPLATE_ORIGIN, false, "null" },
+	{ TEMPLATE_ORIGIN, false, "https://" },
+	{ TEMPLATE_ORIGIN, false, "https://A.example.org" },
+	{ TEMPLATE_ORIGIN, false, "https://a.example.org/" },
+	{ TEMPLATE_ORIGIN, false, "https://a.example.org;" },
+	{ TEMPLATE_ORIGIN, false, "~https://a" },
+	{ TEMPLATE_NETWORK, true, "192.0.2.1" },
+	{ TEMPLATE_NETWORK, true, "192.0.2.0/24" },
+	{ TEMPLATE_NETWORK, true, "2001:db8::/32" },
+	{ TEMPLATE_NETWORK, false, "192.0.2.0/33" },
+	{ TEMPLATE_NETWORK, false, "2001:db8::/129" },
+	{ TEMPLATE_NETWORK, false, "all" },
+	{ TEMPLATE_NETWORK, false, "192.0.2.0/24;" },
+	{ TEMPLATE_NETWORK, false, "" },
+	{ TEMPLATE_BLOCK, true, "a;\nb { }" },
 };
+
+static const struct {
+	const char *text;
+	const char *lines;
+	const char *want;
+} blocks[] = {
+	{ "{\n\t@{b}\n}\n", "a;\nb;\n", "{\n\ta;\n\tb;\n}\n" },
+	{ "{\n\t@{b}\n}\n", "a {\n\tb;\n\n}\n",
+	    "{\n\ta {\n\t\tb;\n\n\t}\n}\n" },
+	{ "@{b}\n", "a;", "a;\n" },
+	/* Not alone on its line. */
+	{ "\tlisten 1@{b};\n", " ssl", "\tlisten 1 ssl;\n" },
+	{ "x @{b}\n", "a;\nb;\n", "x a;\nb;\n\n" },
+	/* An empty one takes its line along. */
+	{ "{\n\t@{b}\n}\n", "", "{\n}\n" },
+	{ "a;\n\n\t@{b}\n\nc;\n", "", "a;\n\nc;\n" },
+	{ "a;\n\t@{b}\n\nc;\n", "", "a;\n\nc;\n" },
+	{ "listen 1@{b};\n", "", "listen 1;\n" },
+	/* What is in it is not looked at again. */
+	{ "\t@{b}\n", "@{b}\n", "\t@{b}\n" },
+};
+
+static void
+test_blocks(void **state)
+{
+	struct buf out = BUF_INIT(1024);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
+		struct template_value v = { "b", TEMPLATE_BLOCK,
+		    blocks[i].lines };
+		struct err err = ERR_INIT;
+
+		assert_int_equal(template_fill("t", blocks[i].text,
+		    strlen(blocks[i].text), &v, 1, &out, &err), 0);
+		assert_string_equal(buf_cstr(&out), blocks[i].want);
+		buf_clear(&out);
+	}
+}
 
 static void
 test_types(void **state)
@@ -202,6 +260,7 @@ main(void)
 		cmocka_unit_test(test_fill),
 		cmocka_unit_test(test_bad_texts),
 		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_blocks),
 		cmocka_unit_test(test_messages),
 	};
 

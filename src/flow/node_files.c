@@ -1,0 +1,287 @@
+#include "base/base.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/conf.h"
+#include "core/template.h"
+#include "flow/account.h"
+#include "flow/host_file.h"
+#include "flow/node_step.h"
+#include "flow/plan.h"
+#include "flow/run.h"
+#include "flow/service.h"
+#include "flow/template_file.h"
+#include "io/host.h"
+
+/* Files of a host that nothing is started for: written, and taken back. */
+#define FILES_MAX 2
+#define TEXT_MAX (128 * 1024)
+#define PROGRAM "/usr/bin/sanctumctl"
+#define BACKUPS "/var/backups/letta"
+
+struct files {
+	const struct conf_host *on;
+	struct host *host;
+	size_t n;
+	struct {
+		const char *path;
+		char *key;
+		struct buf text;
+		struct host_file file;
+	} list[FILES_MAX];
+};
+
+static const struct fs_meta plain = { .mode = 0644, .uid = 0, .gid = 0 };
+
+static struct buf *
+add(struct files *files, const char *word, const char *path)
+{
+	size_t at = files->n++;
+
+	files->list[at].path = path;
+	files->list[at].key = run_key("node", files->on->name, word);
+	buf_init(&files->list[at].text, TEXT_MAX);
+	return &files->list[at].text;
+}
+
+static void
+files_close(struct files *files)
+{
+	for (size_t i = 0; i < files->n; i++) {
+		free(files->list[i].key);
+		buf_clear(&files->list[i].text);
+		host_file_clear(&files->list[i].file);
+	}
+}
+
+/* Its first group, which is one of its name until it is there. */
+static int
+group_of(struct host *host, const char *account, char **out, struct err *err)
+{
+	const char *const argv[] = { "id", "-gn", "--", account, NULL };
+	const struct proc_spec spec = { .argv = argv, .timeout_ms = 30000 };
+	struct proc_result result;
+	int rc;
+
+	proc_result_init(&result, 4096);
+	rc = host_ask(host, &spec, &result, err);
+	if (rc == 0)
+		*out = result.status == 0 && result.out.len > 1 ?
+		    mem_strndup(buf_cstr(&result.out),
+		    strcspn(buf_cstr(&result.out), "\n")) :
+		    mem_strdup(account);
+	proc_result_clear(&result);
+	return rc;
+}
+
+/* One worker whose logs are files. */
+static int
+rotate_one(const struct conf *conf, const struct conf_worker *worker,
+    struct host *host, struct buf *out, struct err *err)
+{
+	const char *account = worker->account ? worker->account : "root";
+	char *dir = conf_expand_home(worker->to_path, host_facts(host)->home);
+	char *logs = mem_printf("%s/*.log", dir), *group = NULL;
+	int rc = group_of(host, account, &group, err);
+
+	if (rc == 0) {
+		const struct template_value values[] = {
+			{ "logs", TEMPLATE_PATH, logs },
+			{ "account", TEMPLATE_TOKEN, account },
+			{ "group", TEMPLATE_TOKEN, group },
+		};
+
+		rc = template_file_fill(conf, "logrotate/sanctum.in", values,
+		    3, out, err);
+	}
+	free(group);
+	free(logs);
+	free(dir);
+	return rc;
+}
+
+static int
+render_logrotate(struct run *run, struct files *files, struct err *err)
+{
+	struct buf *text = add(files, "logrotate", "/etc/logrotate.d/sanctum");
+	const struct conf_worker *worker;
+
+	for (size_t i = 0; i < run->conf->n_workers; i++) {
+		worker = &run->conf->workers[i];
+		if (worker->to_host != files->on ||
+		    (worker->supervisor != CONF_SUPERVISOR_CRON &&
+		    worker->supervisor != CONF_SUPERVISOR_SUPERVISORD))
+			continue;
+		if (rotate_one(run->conf, worker, files->host, text, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+render_backup(struct run *run, struct files *files, struct err *err)
+{
+	static const struct template_value values[] = {
+		{ "program", TEMPLATE_PATH, PROGRAM },
+		{ "account", TEMPLATE_TOKEN, "root" },
+		{ "directory", TEMPLATE_PATH, BACKUPS },
+	};
+	enum service_manager manager;
+
+	if (service_manager_find(files->host, &manager, err) != 0)
+		return -1;
+	if (manager != SERVICE_SYSTEMD)
+		return template_file_fill(run->conf, "cron/backup.cron.in",
+		    values, 3, add(files, "backup-line",
+		    "/etc/cron.d/sanctum-backup"), err);
+	if (template_file_fill(run->conf, "systemd/sanctum-backup.service.in",
+	    values, 3, add(files, "backup-service",
+	    "/etc/systemd/system/sanctum-backup.service"), err) != 0)
+		return -1;
+	return template_file_fill(run->conf,
+	    "systemd/sanctum-backup.timer.in", values, 1, add(files,
+	    "backup-timer", "/etc/systemd/system/sanctum-backup.timer"), err);
+}
+
+typedef int render(struct run *, struct files *, struct err *);
+
+static int
+files_open(struct run *run, const struct conf_host *on, render *each,
+    struct files *files, struct err *err)
+{
+	int rc;
+
+	*files = (struct files){ .on = on };
+	rc = run_host(run, on, &files->host, err);
+	if (rc == 0)
+		rc = each(run, files, err);
+	for (size_t i = 0; rc == 0 && i < files->n; i++)
+		rc = host_file_read(&files->list[i].file, run, on,
+		    files->list[i].key, files->list[i].path, err);
+	return rc;
+}
+
+static int
+probe(struct run *run, const struct step *step, render *each,
+    const char *what, struct plan_note *note, enum plan_found *found,
+    struct err *err)
+{
+	struct files files;
+	int rc = files_open(run, step->subject, each, &files, err);
+
+	*found = PLAN_DONE;
+	for (size_t i = 0; rc == 0 && i < files.n; i++) {
+		if (!host_file_is(&files.list[i].file,
+		    files.list[i].text.data, files.list[i].text.len, &plain))
+			*found = PLAN_TODO;
+		rc = host_file_note(&files.list[i].file,
+		    files.list[i].text.data, files.list[i].text.len, note,
+		    err);
+	}
+	if (rc == 0)
+		plan_say(note, '+', "%s on %s", what, files.on->name);
+	files_close(&files);
+	return rc;
+}
+
+static int
+act(struct run *run, const struct step *step, render *each, const char *what,
+    struct plan_note *note, struct err *err)
+{
+	struct files files;
+	int rc = files_open(run, step->subject, each, &files, err);
+
+	for (size_t i = 0; rc == 0 && i < files.n; i++) {
+		rc = host_file_set(&files.list[i].file, run,
+		    files.list[i].text.data, files.list[i].text.len, &plain,
+		    err);
+		fault_point("node_file");
+	}
+	if (rc == 0)
+		plan_say(note, '+', "%s on %s", what, files.on->name);
+	files_close(&files);
+	return rc;
+}
+
+static int
+undo(struct run *run, const struct step *step, render *each,
+    struct plan_note *note, struct err *err)
+{
+	struct files files;
+	bool edited = false, one;
+	int rc = files_open(run, step->subject, each, &files, err);
+
+	for (size_t i = files.n; rc == 0 && i-- > 0;) {
+		rc = host_file_undo(&files.list[i].file, run, &one, err);
+		edited |= rc == 0 && one;
+		fault_point("node_file_undone");
+	}
+	if (rc == 0)
+		plan_say(note, '-', edited ? "%s%s of %s stay: somebody has "
+		    "edited them since" : "%s%s of %s", files.list[0].path,
+		    files.n > 1 ? " and its timer" : "", files.on->name);
+	files_close(&files);
+	return rc;
+}
+
+#define ROTATION "the logs of workers are rotated"
+#define BACKUP "a backup each night, which is off: its command comes later"
+
+static int
+logrotate_probe(struct run *run, const struct step *step,
+    struct plan_note *note, enum plan_found *found, struct err *err)
+{
+	return probe(run, step, render_logrotate, ROTATION, note, found, err);
+}
+
+static int
+logrotate_act(struct run *run, const struct step *step,
+    struct plan_note *note, struct err *err)
+{
+	return act(run, step, render_logrotate, ROTATION, note, err);
+}
+
+static int
+logrotate_undo(struct run *run, const struct step *step,
+    struct plan_note *note, struct err *err)
+{
+	return undo(run, step, render_logrotate, note, err);
+}
+
+const struct step_kind node_logrotate_kind = {
+	.word = "logrotate",
+	.probe = logrotate_probe,
+	.act = logrotate_act,
+	.undo = logrotate_undo,
+};
+
+static int
+backup_probe(struct run *run, const struct step *step,
+    struct plan_note *note, enum plan_found *found, struct err *err)
+{
+	return probe(run, step, render_backup, BACKUP, note, found, err);
+}
+
+static int
+backup_act(struct run *run, const struct step *step, struct plan_note *note,
+    struct err *err)
+{
+	return act(run, step, render_backup, BACKUP, note, err);
+}
+
+static int
+backup_undo(struct run *run, const struct step *step, struct plan_note *note,
+    struct err *err)
+{
+	return undo(run, step, render_backup, note, err);
+}
+
+const struct step_kind node_backup_kind = {
+	.word = "backup",
+	.probe = backup_probe,
+	.act = backup_act,
+	.undo = backup_undo,
+};
