@@ -5,7 +5,25 @@
 #include "flow/edge.h"
 #include "flow/plan.h"
 #include "flow/run.h"
+#include "flow/runtime.h"
 #include "io/host.h"
+
+/* The server is one that steps of this job bring up, and have not yet. */
+static bool
+is_to_come(struct run *run, const struct conf_edge *edge)
+{
+	const struct conf *conf = run->conf;
+	struct err ignored = ERR_INIT;
+	bool ready;
+
+	for (size_t i = 0; i < conf->n_lettas; i++) {
+		if (conf->lettas[i].edge == edge &&
+		    conf->lettas[i].runtime != CONF_RUNTIME_THERE)
+			return runtime_is_ready(run, &conf->lettas[i], &ready,
+			    &ignored) == 0 && !ready;
+	}
+	return false;
+}
 
 static int
 backend_probe(struct run *run, const struct step *step,
@@ -19,6 +37,11 @@ backend_probe(struct run *run, const struct step *step,
 	if (run_host(run, edge->host, &host, err) != 0 ||
 	    host_connects(host, "127.0.0.1", port, &up, err) != 0)
 		return -1;
+	if (!up && is_to_come(run, edge)) {
+		plan_say(note, '+', "the server is brought up by this job");
+		*found = PLAN_WAITS;
+		return 0;
+	}
 	if (!up)
 		return err_set(err, ERR_UNREACHABLE, "nothing listens on "
 		    "127.0.0.1:%u of %s; start the Letta server there "

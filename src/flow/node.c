@@ -7,6 +7,7 @@
 #include "flow/node_step.h"
 #include "flow/plan.h"
 #include "flow/run.h"
+#include "flow/runtime.h"
 #include "flow/worker_switch.h"
 #include "io/journal.h"
 
@@ -29,6 +30,8 @@ void
 node_plan(struct plan *plan, const struct conf *conf)
 {
 	add_hosts(plan, conf, &node_packages_kind, node_has_packages);
+	for (size_t i = 0; i < conf->n_lettas; i++)
+		runtime_plan(plan, &conf->lettas[i]);
 	for (size_t i = 0; i < conf->n_edges; i++)
 		edge_plan(plan, &conf->edges[i]);
 	add_hosts(plan, conf, &node_logrotate_kind, node_has_logrotate);

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "flow/run.h"
+#include "flow/runtime.h"
 #include "flow/secrets.h"
 #include "flow/server.h"
 #include "io/fs.h"
@@ -31,6 +32,7 @@ struct run_secret {
 struct run_peers {
 	struct host **hosts;
 	struct server **servers;
+	struct secret **passwords;	/* made on hosts; as servers */
 	struct run_secret *secrets;
 	size_t n_secrets;
 };
@@ -359,6 +361,8 @@ run_open(const char *path, const struct run_options *options,
 	run->peers->hosts = mem_zero(conf->n_hosts, sizeof(struct host *));
 	run->peers->servers = mem_zero(conf->n_lettas,
 	    sizeof(struct server *));
+	run->peers->passwords = mem_zero(conf->n_lettas,
+	    sizeof(struct secret *));
 	file = run_state_path(options->state_dir, conf->name,
 	    options->rehearsal ? "rehearsal.db" : "journal.db");
 	if (options->secrets && fetch_secrets(run, err) != 0)
@@ -398,11 +402,14 @@ run_close(struct run *run)
 		run_disconnect(run);
 	for (size_t i = 0; run->peers && i < conf->n_lettas; i++)
 		server_close(run->peers->servers[i]);
+	for (size_t i = 0; run->peers && i < conf->n_lettas; i++)
+		secret_free(run->peers->passwords[i]);
 	for (size_t i = 0; run->peers && i < run->peers->n_secrets; i++)
 		secret_free(run->peers->secrets[i].value);
 	if (run->peers) {
 		free(run->peers->hosts);
 		free(run->peers->servers);
+		free(run->peers->passwords);
 		free(run->peers->secrets);
 	}
 	free(run->peers);
@@ -469,10 +476,28 @@ run_secret(struct run *run, const struct conf_secret *of)
 	return NULL;
 }
 
-const struct secret *
-run_token(struct run *run, const struct conf_letta *letta)
+int
+run_token(struct run *run, const struct conf_letta *letta,
+    const struct secret **out, struct err *err)
 {
-	return run_secret(run, &letta->token);
+	struct secret **made = &run->peers->passwords[letta -
+	    run->conf->lettas];
+	struct host *host;
+	bool ready;
+
+	*out = letta->token.ref ? run_secret(run, &letta->token) : *made;
+	if (*out || letta->token.ref ||
+	    letta->runtime == CONF_RUNTIME_THERE)
+		return 0;
+	if (runtime_is_ready(run, letta, &ready, err) != 0)
+		return -1;
+	if (!ready)
+		return 0;
+	if (run_host(run, letta->host, &host, err) != 0 ||
+	    runtime_password(host, made, err) != 0)
+		return -1;
+	*out = *made;
+	return 0;
 }
 
 int
@@ -484,13 +509,14 @@ run_server(struct run *run, const struct conf_letta *letta,
 	char *ca_file = run_local_path(letta->ca_file);
 	struct http_spec spec = {
 		.url = url,
-		.token = run_token(run, letta),
 		.ca_file = ca_file,
 		.connect_to = letta->edge ? letta->edge->connect_to : NULL,
 	};
 	int rc = 0;
 
 	if (!*slot)
+		rc = run_token(run, letta, &spec.token, err);
+	if (!*slot && rc == 0)
 		rc = server_open(&spec, letta->name, letta->version, slot,
 		    err);
 	if (rc == 0)

@@ -102,8 +102,14 @@ int run_server(struct run *, const struct conf_letta *, struct server **out,
 /* A secret of the job file; NULL when none is given, or fetched. */
 const struct secret *run_secret(struct run *, const struct conf_secret *);
 
-/* The token of a [letta] section; NULL when none is given, or fetched. */
-const struct secret *run_token(struct run *, const struct conf_letta *);
+/*
+ * The token of a [letta] section.  *out is NULL when none is given, or
+ * fetched.  Of a server that this job brings up without a `token' it is the
+ * password that was made on its host, read from there once; NULL before that
+ * step was.
+ */
+int run_token(struct run *, const struct conf_letta *,
+    const struct secret **out, struct err *) MUST_CHECK;
 
 /*
  * The address under which clients reach a server: the url of its section, or

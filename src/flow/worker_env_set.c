@@ -493,7 +493,6 @@ env_set_make(struct env_set *set, struct run *run, const char *id,
 	struct worker_env env = {
 		.agent_id = id,
 		.url = url,
-		.token = run_token(run, worker->server),
 		.server = worker->server->name,
 		.name = worker->name,
 		.extras = extras,
@@ -503,6 +502,8 @@ env_set_make(struct env_set *set, struct run *run, const char *id,
 	int rc;
 
 	rc = run_host(run, worker->from_host, &from, err);
+	if (rc == 0)
+		rc = run_token(run, worker->server, &env.token, err);
 	if (rc == 0 && (worker->n_env > EXTRAS_MAX ||
 	    !fill_extras(run, worker, extras)))
 		rc = err_set(err, ERR_USAGE, "[env %s]: more than %d lines, "

@@ -7,6 +7,7 @@
 #include "core/conf.h"
 #include "flow/plan.h"
 #include "flow/run.h"
+#include "flow/venv_paths.h"
 #include "flow/worker.h"
 #include "flow/worker_paths.h"
 #include "flow/worker_venv.h"
@@ -128,29 +129,11 @@ install_packages(struct build *b, struct err *err)
 	return rc;
 }
 
-/*
- * Scripts, activate and pyvenv.cfg know where they are: give them the final
- * place.  Links, and programs that are no text, stay.
- */
 static int
 rewrite_paths(struct build *b, struct err *err)
 {
-	static const char program[] =
-	    "import os, sys\n"
-	    "part, final = map(os.fsencode, sys.argv[1:3])\n"
-	    "paths = [os.path.join(part, b'pyvenv.cfg')]\n"
-	    "for name in os.listdir(os.path.join(part, b'bin')):\n"
-	    "    paths.append(os.path.join(part, b'bin', name))\n"
-	    "for path in paths:\n"
-	    "    if os.path.islink(path) or not os.path.isfile(path):\n"
-	    "        continue\n"
-	    "    with open(path, 'rb') as f:\n"
-	    "        text = f.read()\n"
-	    "    if part in text and not text.startswith(b'\\x7fELF'):\n"
-	    "        with open(path, 'wb') as f:\n"
-	    "            f.write(text.replace(part, final))\n";
-	const char *const argv[] = { b->python, "-IBc", program, b->part,
-	    b->final, NULL };
+	const char *const argv[] = { b->python, "-IBc",
+	    venv_paths_program, b->part, b->final, NULL };
 
 	return run_there(b, argv, NULL, ASK_MS, "rewrite its paths", NULL,
 	    err);

@@ -333,6 +333,7 @@ test_without_secrets(void **state)
 	const struct journal_bed *bed = *state;
 	struct run_options options = { .state_dir = bed->dir };
 	struct err err = ERR_INIT;
+	const struct secret *token;
 	struct run *run;
 	char *path = job_path(bed);
 
@@ -340,7 +341,8 @@ test_without_secrets(void **state)
 	run_close(open_run(bed, true));
 	assert_null(getenv("TEST_TOKEN"));
 	OK(run_open(path, &options, &run, &err));
-	assert_null(run_token(run, &run->conf->lettas[0]));
+	OK(run_token(run, &run->conf->lettas[0], &token, &err));
+	assert_null(token);
 	run_close(run);
 	free(path);
 }
@@ -352,13 +354,14 @@ test_secrets_are_fetched_first(void **state)
 	struct err err = ERR_INIT;
 	struct job job = plain;
 	struct conf *conf = NULL;
+	const struct secret *token;
 	struct run *run;
 	char *path = job_path(bed);
 
 	put_job(bed, &plain);
 	run = open_run(bed, true);
-	assert_string_equal(secret_bytes(run_token(run,
-	    &run->conf->lettas[0])), "hush");
+	OK(run_token(run, &run->conf->lettas[0], &token, &err));
+	assert_string_equal(secret_bytes(token), "hush");
 	run_close(run);
 	assert_null(getenv("TEST_TOKEN"));
 	assert_int_equal(setenv("TEST_TOKEN", "hush", 1), 0);

@@ -1,0 +1,248 @@
+#include "base/base.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/listener.h"
+#include "flow/account.h"
+#include "flow/plan.h"
+#include "flow/run.h"
+#include "flow/runtime.h"
+#include "flow/runtime_part.h"
+#include "io/host.h"
+
+#define TABLE_MAX (4 * 1024 * 1024)
+
+/* The directories of a node, in the order in which they are made. */
+static const struct {
+	const char *path, *word;
+	mode_t mode;
+	bool letta;		/* whose: letta's, else root's */
+} dirs[] = {
+	{ RUNTIME_OPT, "account.opt", 0755, false },
+	{ RUNTIME_ETC, "account.etc", 0755, false },
+	{ RUNTIME_HOME, "account.home", 0750, true },
+};
+
+#define N_DIRS (sizeof(dirs) / sizeof(*dirs))
+
+/* Not its own: whose socket it is. */
+static int
+first_owner(void *ctx, const struct listener *one, struct err *err)
+{
+	int64_t *uid = ctx;
+
+	(void)err;
+	*uid = (int64_t)one->uid;
+	return 0;
+}
+
+static int
+listener_owner(const struct runtime *rt, int64_t *uid, struct err *err)
+{
+	static const char *const tables[] = { "/proc/net/tcp6",
+	    "/proc/net/tcp" };
+	struct buf text = BUF_INIT(TABLE_MAX);
+	int rc = 0;
+
+	*uid = -1;
+	for (size_t i = 0; rc == 0 && i < 2; i++) {
+		buf_clear(&text);
+		rc = host_read(rt->host, tables[i], &text, NULL, err);
+		if (rc != 0 && err->kind == ERR_MISSING) {
+			err_clear(err);		/* no IPv6 there */
+			rc = 0;
+		} else if (rc == 0) {
+			rc = listener_each(buf_cstr(&text), rt->letta->port,
+			    first_owner, uid, err);
+		}
+	}
+	buf_clear(&text);
+	return rc;
+}
+
+static int
+refuse(const struct runtime *rt, const char *why, struct err *err)
+{
+	return err_set(err, ERR_STALE, "%s:127.0.0.1:%u: %s; nothing was "
+	    "changed.  To use the server that is there, leave `runtime' out "
+	    "of [letta %s]; otherwise stop it, or give another `port'",
+	    host_name(rt->host), rt->letta->port, why, rt->letta->name);
+}
+
+/* What this job has started: still that? */
+static int
+check_ours(const struct runtime *rt, struct err *err)
+{
+	char version[RUNTIME_VERSION_SIZE];
+	char why[160];
+	struct account account;
+	int64_t uid;
+	bool same;
+
+	if (runtime_version(rt, version, err) != 0)
+		return -1;
+	if (*version && !str_eq(version, rt->letta->version)) {
+		(void)snprintf(why, sizeof(why), "Letta %s answers, and the "
+		    "job says %s", version, rt->letta->version);
+		return refuse(rt, why, err);
+	}
+	if (rt->letta->runtime == CONF_RUNTIME_COMPOSE)
+		return 0;
+	if (listener_owner(rt, &uid, err) != 0 ||
+	    account_find(rt->host, RUNTIME_ACCOUNT, &account, err) != 0)
+		return -1;
+	same = uid < 0 || (uid_t)uid == account.uid;
+	account_clear(&account);
+	if (same)
+		return 0;
+	(void)snprintf(why, sizeof(why), "listened on by uid %lld, which is "
+	    "not " RUNTIME_ACCOUNT, (long long)uid);
+	return refuse(rt, why, err);
+}
+
+/* A port that somebody else listens on is left to him. */
+static int
+check_port(const struct runtime *rt, struct err *err)
+{
+	struct err not_letta = ERR_INIT;
+	char version[RUNTIME_VERSION_SIZE], why[160];
+	bool up, ours;
+
+	if (host_connects(rt->host, "127.0.0.1", rt->letta->port, &up, err)
+	    != 0 || runtime_begun(rt, runtime_service_kind.word, &ours, err)
+	    != 0)
+		return -1;
+	if (!up)
+		return 0;
+	if (ours)
+		return check_ours(rt, err);
+	if (runtime_version(rt, version, &not_letta) != 0 || !*version)
+		return refuse(rt, "something that is no Letta server "
+		    "listens there", err);
+	(void)snprintf(why, sizeof(why), "Letta %s runs there, which this "
+	    "job has not brought up", version);
+	return refuse(rt, why, err);
+}
+
+static int
+check(const struct runtime *rt, struct err *err)
+{
+	if (host_facts(rt->host)->uid != 0)
+		return err_set(err, ERR_USAGE, "%s: bringing a server up "
+		    "needs root there; give `user = root' in [host %s]",
+		    host_name(rt->host), rt->letta->host->name);
+	return check_port(rt, err);
+}
+
+static bool
+has_account(const struct runtime *rt, struct err *err)
+{
+	struct account account;
+
+	if (rt->letta->runtime == CONF_RUNTIME_COMPOSE)
+		return true;
+	if (account_find(rt->host, RUNTIME_ACCOUNT, &account, err) == 0) {
+		account_clear(&account);
+		return true;
+	}
+	if (err->kind == ERR_MISSING)
+		err_clear(err);
+	return false;
+}
+
+static int
+account_probe(struct run *run, const struct step *step,
+    struct plan_note *note, enum plan_found *found, struct err *err)
+{
+	struct runtime rt;
+	struct fs_meta meta;
+	size_t missing = 0;
+	bool there;
+
+	if (runtime_open(&rt, run, step, err) != 0 || check(&rt, err) != 0)
+		return -1;
+	there = has_account(&rt, err);
+	if (!there && err->kind != ERR_NONE)
+		return -1;
+	for (size_t i = 0; i < N_DIRS; i++) {
+		if (host_stat(rt.host, dirs[i].path, &meta, err) != 0)
+			return -1;
+		if (meta.type == FS_DIR)
+			continue;
+		missing++;
+		buf_printf(&note->diff, "    %s, mode %04o, %s\n",
+		    dirs[i].path, (unsigned int)dirs[i].mode,
+		    dirs[i].letta ? RUNTIME_ACCOUNT : "root");
+	}
+	*found = there && missing == 0 ? PLAN_DONE : PLAN_TODO;
+	if (*found == PLAN_DONE)
+		plan_say(note, '+', RUNTIME_OPT ", " RUNTIME_ETC ", "
+		    RUNTIME_HOME " are there");
+	else
+		plan_say(note, '+', "%s%zu directories", there ? "" :
+		    "account " RUNTIME_ACCOUNT " without a login, and ",
+		    missing);
+	return 0;
+}
+
+static int
+account_act(struct run *run, const struct step *step, struct plan_note *note,
+    struct err *err)
+{
+	bool compose;
+	struct runtime rt;
+
+	if (runtime_open(&rt, run, step, err) != 0 || check(&rt, err) != 0)
+		return -1;
+	compose = rt.letta->runtime == CONF_RUNTIME_COMPOSE;
+	if (!compose && runtime_account_make(&rt, RUNTIME_ACCOUNT,
+	    RUNTIME_HOME, "account", err) != 0)
+		return -1;
+	for (size_t i = 0; i < N_DIRS; i++) {
+		if (runtime_dir_make(&rt, dirs[i].path, dirs[i].mode,
+		    dirs[i].letta && !compose ? RUNTIME_ACCOUNT : NULL,
+		    dirs[i].word, err) != 0)
+			return -1;
+	}
+	plan_say(note, '+', "%s" RUNTIME_OPT ", " RUNTIME_ETC ", "
+	    RUNTIME_HOME, compose ? "" : "account " RUNTIME_ACCOUNT ", ");
+	return 0;
+}
+
+/* Whatever else is in them by now is not ours, but for the server's home. */
+static int
+account_undo(struct run *run, const struct step *step,
+    struct plan_note *note, struct err *err)
+{
+	struct runtime rt;
+	char *kept = NULL;
+	int rc = 0;
+
+	if (runtime_open(&rt, run, step, err) != 0 ||
+	    runtime_get(&rt, "database.kept", &kept, err) != 0)
+		return -1;
+	if (kept) {
+		plan_say(note, '-', "account and directories stay with the "
+		    "database");
+		free(kept);
+		return 0;
+	}
+	for (size_t i = N_DIRS; rc == 0 && i-- > 0;)
+		rc = runtime_dir_remove(&rt, dirs[i].path, dirs[i].word,
+		    dirs[i].letta, err);
+	if (rc == 0)
+		rc = runtime_account_remove(&rt, RUNTIME_ACCOUNT, "account",
+		    err);
+	if (rc == 0)
+		plan_say(note, '-', "account and directories, as far as they "
+		    "were made here");
+	return rc;
+}
+
+const struct step_kind runtime_account_kind = {
+	.word = "account",
+	.probe = account_probe,
+	.act = account_act,
+	.undo = account_undo,
+};

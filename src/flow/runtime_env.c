@@ -1,0 +1,224 @@
+#include "base/base.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "base/str.h"
+#include "core/diff.h"
+#include "core/dotenv.h"
+#include "core/env_dialect.h"
+#include "flow/account.h"
+#include "flow/plan.h"
+#include "flow/run.h"
+#include "flow/runtime.h"
+#include "flow/runtime_env.h"
+#include "flow/runtime_part.h"
+#include "io/host.h"
+
+#define ABSENT "absent"
+#define KEPT "kept"
+#define MASKED_MAX (1024 * 1024)
+
+/* Settings whose value is no secret. */
+static const char *const shown[] = { "LETTA_SERVER_SECURE", "LETTA_DIR",
+	"LETTA_USE_UVLOOP", "LETTA_DISABLE_TRACING", "LETTA_REDIS_HOST",
+	"LETTA_REDIS_PORT", "OTEL_SDK_DISABLED", "DD_TRACE_ENABLED",
+	"DD_INSTRUMENTATION_TELEMETRY_ENABLED", "POSTGRES_USER",
+	"POSTGRES_DB", NULL };
+
+int
+runtime_env_read(struct runtime_env *env, const struct runtime *rt,
+    const char *path, struct err *err)
+{
+	*env = (struct runtime_env){ .host = rt->host, .path = path };
+	buf_init_still(&env->was, DOTENV_MAX_BYTES);
+	buf_init_still(&env->now, DOTENV_MAX_BYTES);
+	if (host_read(rt->host, path, &env->was, &env->meta, err) != 0) {
+		if (err->kind != ERR_MISSING)
+			return -1;
+		err_clear(err);
+		return 0;
+	}
+	env->present = true;
+	buf_add(&env->now, buf_cstr(&env->was), env->was.len);
+	return 0;
+}
+
+void
+runtime_env_clear(struct runtime_env *env)
+{
+	buf_wipe(&env->was);
+	buf_wipe(&env->now);
+}
+
+int
+runtime_env_get(const struct runtime_env *env, const char *key,
+    struct buf *value, bool *set, struct err *err)
+{
+	enum dotenv_found found = DOTENV_ABSENT;
+
+	if (dotenv_get(buf_cstr(&env->now), env->now.len, key, NULL, value,
+	    &found, err) != 0)
+		return err_ctx(err, "%s:%s", host_name(env->host), env->path);
+	*set = found == DOTENV_VALUE && value->len > 0;
+	return 0;
+}
+
+int
+runtime_env_set(struct runtime_env *env, const char *key, const char *value,
+    struct err *err)
+{
+	unsigned int disagree = 0;
+
+	if (dotenv_set(&env->now, env->path, key, value, &disagree, err) != 0)
+		return err_ctx(err, "%s", host_name(env->host));
+	/* docker compose reads quotes, the docker of env_dialect.h does not. */
+	disagree &= 1u << ENV_SH | 1u << ENV_SYSTEMD;
+	for (int i = 0; disagree != 0 && i < ENV_READERS; i++) {
+		if (disagree & 1u << i)
+			return err_set(err, ERR_DATA, "%s:%s: there is no way "
+			    "to write %s that %s reads as it is given",
+			    host_name(env->host), env->path, key,
+			    env_reader_name((enum env_reader)i));
+	}
+	return 0;
+}
+
+bool
+runtime_env_changed(const struct runtime_env *env)
+{
+	return !env->present || (env->meta.mode & 077) != 0 ||
+	    env->was.len != env->now.len || memcmp(buf_cstr(&env->was),
+	    buf_cstr(&env->now), env->now.len) != 0;
+}
+
+int
+runtime_env_note(const struct runtime_env *env, struct plan_note *note,
+    struct err *err)
+{
+	struct buf was = BUF_INIT(MASKED_MAX), now = BUF_INIT(MASKED_MAX);
+	int rc;
+
+	dotenv_mask(buf_cstr(&env->was), env->was.len, shown, &was);
+	dotenv_mask(buf_cstr(&env->now), env->now.len, shown, &now);
+	rc = diff_unified(env->present ? env->path : "/dev/null",
+	    buf_cstr(&was), was.len, env->path, buf_cstr(&now), now.len,
+	    &note->diff, err);
+	buf_clear(&was);
+	buf_clear(&now);
+	return rc;
+}
+
+static char *
+kept_path(const struct runtime *rt, const char *path)
+{
+	return mem_printf("%s.sanctumctl-%s", path, rt->run->mark);
+}
+
+/* The journal says last that it is kept, so half a copy is made anew. */
+static int
+keep(const struct runtime_env *env, const struct runtime *rt,
+    const char *word, struct err *err)
+{
+	const struct fs_meta meta = { .mode = 0600, .uid = (uid_t)-1,
+	    .gid = (gid_t)-1 };
+	char *key = mem_printf("%s.before", word), *before = NULL;
+	char *path = kept_path(rt, env->path);
+	int rc;
+
+	rc = runtime_get(rt, key, &before, err);
+	if (rc == 0 && !before && env->present)
+		rc = host_replace(env->host, path, buf_cstr(&env->was),
+		    env->was.len, &meta, err);
+	if (rc == 0 && !before)
+		rc = runtime_put(rt, key, env->present ? KEPT : ABSENT, err);
+	free(before);
+	free(path);
+	free(key);
+	return rc;
+}
+
+int
+runtime_env_write(const struct runtime_env *env, const struct runtime *rt,
+    const char *account, const char *word, struct err *err)
+{
+	struct fs_meta meta = { .mode = 0600, .uid = 0, .gid = 0 };
+	struct account owner;
+
+	if (account) {
+		if (account_find(rt->host, account, &owner, err) != 0)
+			return -1;
+		meta.uid = owner.uid;
+		meta.gid = owner.gid;
+		account_clear(&owner);
+	}
+	if (buf_check(&env->now, env->path, err) != 0 ||
+	    keep(env, rt, word, err) != 0)
+		return -1;
+	if (!runtime_env_changed(env) && env->meta.uid == meta.uid &&
+	    env->meta.mode == meta.mode)
+		return 0;
+	return host_replace(env->host, env->path, buf_cstr(&env->now),
+	    env->now.len, &meta, err);
+}
+
+/* What lies beside it has the name back, with its rights. */
+static int
+put_back(const struct runtime *rt, const char *path, struct err *err)
+{
+	char *kept = kept_path(rt, path);
+	struct fs_meta meta;
+	int rc;
+
+	rc = host_stat(rt->host, kept, &meta, err);
+	if (rc == 0 && meta.type == FS_FILE) {
+		rc = host_remove(rt->host, path, err);
+		if (rc == 0)
+			rc = host_rename(rt->host, kept, path, 0, err);
+	}
+	free(kept);
+	return rc;
+}
+
+int
+runtime_env_undo(const struct runtime *rt, const char *path,
+    const char *word, struct err *err)
+{
+	char *key = mem_printf("%s.before", word), *before = NULL;
+	int rc;
+
+	rc = runtime_get(rt, key, &before, err);
+	if (rc == 0 && before)
+		rc = str_eq(before, ABSENT) ?
+		    host_remove(rt->host, path, err) :
+		    put_back(rt, path, err);
+	if (rc == 0 && before)
+		rc = runtime_put(rt, key, "", err);
+	free(before);
+	free(key);
+	return rc;
+}
+
+int
+runtime_password(struct host *host, struct secret **out, struct err *err)
+{
+	struct runtime_env env;
+	struct runtime rt = { .host = host };
+	struct buf value;
+	bool set = false;
+	int rc;
+
+	buf_init_still(&value, DOTENV_MAX_BYTES);
+	rc = runtime_env_read(&env, &rt, RUNTIME_ENV, err);
+	if (rc == 0)
+		rc = runtime_env_get(&env, "LETTA_SERVER_PASSWORD", &value,
+		    &set, err);
+	if (rc == 0 && !set)
+		rc = err_set(err, ERR_MISSING, "%s:" RUNTIME_ENV ": has no "
+		    "LETTA_SERVER_PASSWORD yet", host_name(host));
+	if (rc == 0)
+		*out = secret_new(value.data, value.len);
+	buf_wipe(&value);
+	runtime_env_clear(&env);
+	return rc;
+}

@@ -1,0 +1,71 @@
+#ifndef FLOW_RUNTIME_ENV_H
+#define FLOW_RUNTIME_ENV_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "io/fs.h"
+
+struct err;
+struct host;
+struct plan_note;
+struct runtime;
+
+/*
+ * A file of environment variables on a host that holds secrets, for
+ * EnvironmentFile= of systemd, a shell and docker alike.  Its text is never
+ * in the journal: what was there before the job stays beside it on the host,
+ * 0600, as PATH.sanctumctl-MARK.
+ *
+ *     struct runtime_env env;
+ *
+ *     runtime_env_read(&env, rt, RUNTIME_ENV, err)
+ *     runtime_env_set(&env, "LETTA_USE_UVLOOP", "true", err)
+ *     runtime_env_write(&env, rt, "letta", "environment", err)
+ *     runtime_env_clear(&env)
+ */
+struct runtime_env {
+	struct host *host;
+	const char *path;	/* the caller's */
+	bool present;
+	struct fs_meta meta;
+	struct buf was, now;	/* wiped by clear */
+};
+
+/* A file that is not there is empty.  clear it in any case. */
+int runtime_env_read(struct runtime_env *, const struct runtime *,
+    const char *path, struct err *) MUST_CHECK;
+void runtime_env_clear(struct runtime_env *);
+
+/* *set: it gives key, and value has it; the caller wipes value. */
+int runtime_env_get(const struct runtime_env *, const char *key,
+    struct buf *value, bool *set, struct err *) MUST_CHECK;
+
+/*
+ * Other lines stay byte for byte.  ERR_DATA for a value that systemd or sh
+ * would read otherwise than it is.
+ */
+int runtime_env_set(struct runtime_env *, const char *key, const char *value,
+    struct err *) MUST_CHECK;
+
+/* Does the file on the host differ from what was set, or is it too open? */
+bool runtime_env_changed(const struct runtime_env *);
+
+/* A probe's diff, with the values masked that are no settings of ours. */
+int runtime_env_note(const struct runtime_env *, struct plan_note *,
+    struct err *) MUST_CHECK;
+
+/*
+ * Replace the file unless it is so, 0600 from its first byte and owned by
+ * account (NULL: root), after what was there is kept; the journal's
+ * "WORD.before" says what that was.
+ */
+int runtime_env_write(const struct runtime_env *, const struct runtime *,
+    const char *account, const char *word, struct err *) MUST_CHECK;
+
+/* Back to what was there before this job. */
+int runtime_env_undo(const struct runtime *, const char *path,
+    const char *word, struct err *) MUST_CHECK;
+
+#endif /* !FLOW_RUNTIME_ENV_H */

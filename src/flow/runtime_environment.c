@@ -1,0 +1,209 @@
+#include "base/base.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "base/str.h"
+#include "core/conf.h"
+#include "core/dotenv.h"
+#include "flow/plan.h"
+#include "flow/run.h"
+#include "flow/runtime.h"
+#include "flow/runtime_env.h"
+#include "flow/runtime_part.h"
+#include "flow/runtime_postgres.h"
+#include "io/host.h"
+
+#define URI_MAX 4096
+
+/* Telemetry off, and the loop without which turns stall (0.16.2, seen). */
+static const char *const fixed[][2] = {
+	{ "LETTA_SERVER_SECURE", "true" },
+	{ "LETTA_USE_UVLOOP", "true" },
+	{ "LETTA_DISABLE_TRACING", "true" },
+	{ "OTEL_SDK_DISABLED", "true" },
+	{ "DD_TRACE_ENABLED", "false" },
+	{ "DD_INSTRUMENTATION_TELEMETRY_ENABLED", "false" },
+};
+
+/* The one of the job, else the one that is there, else a new one. */
+static int
+set_password(const struct runtime *rt, struct runtime_env *env,
+    struct err *err)
+{
+	const struct secret *given = run_secret(rt->run, &rt->letta->token);
+	struct buf value;
+	bool set = false;
+	int rc = 0;
+
+	buf_init_still(&value, DOTENV_MAX_BYTES);
+	if (!given && rt->letta->token.ref) {
+		rc = err_set(err, ERR_USAGE, "`token' of [letta %s] was not "
+		    "fetched", rt->letta->name);
+	} else if (!given) {
+		rc = runtime_env_get(env, "LETTA_SERVER_PASSWORD", &value,
+		    &set, err);
+		if (rc == 0 && !set)
+			rc = runtime_draw(&value, err);
+	}
+	if (rc == 0 && (given || !set))
+		rc = runtime_env_set(env, "LETTA_SERVER_PASSWORD", given ?
+		    secret_bytes(given) : buf_cstr(&value), err);
+	buf_wipe(&value);
+	return rc;
+}
+
+/* Before `database' was done its URI cannot be told: then none is set. */
+static int
+set_database(const struct runtime *rt, struct runtime_env *env, bool *known,
+    struct err *err)
+{
+	struct buf uri;
+	int rc;
+
+	buf_init_still(&uri, URI_MAX);
+	rc = runtime_database_uri(rt, &uri, known, err);
+	if (rc == 0 && *known)
+		rc = runtime_env_set(env, "LETTA_PG_URI", buf_cstr(&uri),
+		    err);
+	buf_wipe(&uri);
+	return rc;
+}
+
+static int
+set_redis(const struct runtime *rt, struct runtime_env *env, struct err *err)
+{
+	bool compose = rt->letta->runtime == CONF_RUNTIME_COMPOSE;
+	const char *given = rt->letta->redis, *colon;
+	char *name;
+	int rc;
+
+	if (given && str_eq(given, "none"))
+		return 0;
+	if (!given)
+		return runtime_env_set(env, "LETTA_REDIS_HOST", compose ?
+		    "redis" : "127.0.0.1", err) != 0 ? -1 :
+		    runtime_env_set(env, "LETTA_REDIS_PORT", "6379", err);
+	colon = strrchr(given, ':');
+	name = mem_strndup(given, (size_t)(colon - given));
+	rc = runtime_env_set(env, "LETTA_REDIS_HOST", name, err);
+	if (rc == 0)
+		rc = runtime_env_set(env, "LETTA_REDIS_PORT", colon + 1, err);
+	free(name);
+	return rc;
+}
+
+/* The lines of [env NAME], last: they beat ours. */
+static int
+set_lines(const struct runtime *rt, struct runtime_env *env, struct err *err)
+{
+	const struct conf_env *line;
+	const struct secret *secret;
+
+	for (size_t i = 0; i < rt->letta->n_env; i++) {
+		line = &rt->letta->env[i];
+		secret = line->value ? NULL :
+		    run_secret(rt->run, &line->secret);
+		if (!line->value && !secret)
+			return err_set(err, ERR_USAGE, "%s:%d: its secret was "
+			    "not fetched", rt->run->conf->path, line->line);
+		if (runtime_env_set(env, line->key, secret ?
+		    secret_bytes(secret) : line->value, err) != 0)
+			return err_ctx(err, "%s:%d", rt->run->conf->path,
+			    line->line);
+	}
+	return 0;
+}
+
+static int
+fill(const struct runtime *rt, struct runtime_env *env, bool *known,
+    struct err *err)
+{
+	size_t n = sizeof(fixed) / sizeof(*fixed);
+
+	for (size_t i = 0; i < n; i++) {
+		if (runtime_env_set(env, fixed[i][0], fixed[i][1], err) != 0)
+			return -1;
+	}
+	if (rt->letta->runtime == CONF_RUNTIME_VENV &&
+	    runtime_env_set(env, "LETTA_DIR", RUNTIME_HOME "/.letta", err)
+	    != 0)
+		return -1;
+	if (set_password(rt, env, err) != 0 ||
+	    set_database(rt, env, known, err) != 0 ||
+	    set_redis(rt, env, err) != 0)
+		return -1;
+	return set_lines(rt, env, err);
+}
+
+static int
+environment_probe(struct run *run, const struct step *step,
+    struct plan_note *note, enum plan_found *found, struct err *err)
+{
+	struct runtime_env env = { 0 };
+	struct runtime rt;
+	bool known = false;
+	int rc;
+
+	if (runtime_open(&rt, run, step, err) != 0)
+		return -1;
+	rc = runtime_env_read(&env, &rt, RUNTIME_ENV, err);
+	if (rc == 0)
+		rc = fill(&rt, &env, &known, err);
+	if (rc == 0 && runtime_env_changed(&env))
+		rc = runtime_env_note(&env, note, err);
+	*found = known && !runtime_env_changed(&env) ? PLAN_DONE : PLAN_TODO;
+	if (rc == 0)
+		plan_say(note, env.present ? '~' : '+', RUNTIME_ENV ", 0600%s",
+		    env.present || run_secret(run, &rt.letta->token) ? "" :
+		    ", with a password that is drawn then and never shown");
+	runtime_env_clear(&env);
+	return rc;
+}
+
+static int
+environment_act(struct run *run, const struct step *step,
+    struct plan_note *note, struct err *err)
+{
+	struct runtime_env env = { 0 };
+	struct runtime rt;
+	bool known = false;
+	int rc;
+
+	if (runtime_open(&rt, run, step, err) != 0)
+		return -1;
+	rc = runtime_env_read(&env, &rt, RUNTIME_ENV, err);
+	if (rc == 0)
+		rc = fill(&rt, &env, &known, err);
+	if (rc == 0 && !known)
+		rc = err_set(err, ERR_FAILED, "%s: no database was made yet",
+		    host_name(rt.host));
+	if (rc == 0)
+		rc = runtime_env_write(&env, &rt,
+		    rt.letta->runtime == CONF_RUNTIME_COMPOSE ? NULL :
+		    RUNTIME_ACCOUNT, "environment", err);
+	if (rc == 0)
+		plan_say(note, '~', RUNTIME_ENV);
+	runtime_env_clear(&env);
+	return rc;
+}
+
+static int
+environment_undo(struct run *run, const struct step *step,
+    struct plan_note *note, struct err *err)
+{
+	struct runtime rt;
+
+	if (runtime_open(&rt, run, step, err) != 0 ||
+	    runtime_env_undo(&rt, RUNTIME_ENV, "environment", err) != 0)
+		return -1;
+	plan_say(note, '-', RUNTIME_ENV);
+	return 0;
+}
+
+const struct step_kind runtime_environment_kind = {
+	.word = "environment",
+	.probe = environment_probe,
+	.act = environment_act,
+	.undo = environment_undo,
+};

@@ -1,0 +1,33 @@
+#ifndef FLOW_RUNTIME_SERVICE_H
+#define FLOW_RUNTIME_SERVICE_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "core/template.h"
+#include "flow/service.h"
+#include "io/hash.h"
+
+struct err;
+struct runtime;
+
+/*
+ * The service that runs the server (flow/service.h), with what its spec
+ * points to.  For runtime_*.c alone; close it in any case.
+ *
+ * there: for one that is only asked or taken down, whose list and environment
+ * need not be there any more.
+ */
+struct runtime_service {
+	struct service *service;
+	struct service_spec spec;
+	struct template_value values[4];
+	char port[16], stamp[2 * HASH_SIZE + 1];
+	char *dir, *program, *key;
+};
+
+int runtime_service_open(const struct runtime *, struct runtime_service *,
+    bool there, struct err *) MUST_CHECK;
+void runtime_service_close(struct runtime_service *);
+
+#endif /* !FLOW_RUNTIME_SERVICE_H */

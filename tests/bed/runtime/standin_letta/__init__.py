@@ -1,0 +1,1 @@
+"""A stand-in for Letta: what a runtime needs of it, and nothing else."""

@@ -1,0 +1,234 @@
+"""A Letta server brought up on a bare host.
+
+Once the real one; all else with a stand-in for Letta's wheel, for docker,
+and once for somebody else's server (bed/bare.py has them, and what each is).
+PostgreSQL, uv, supervisord and the models' driver are real.  nginx is kept
+from starting, so that each apply ends behind the server, at the edge.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from bed import bare, jobs
+from bed.paths import TOP
+from bed.wait import wait_for
+
+AT_EDGE = "step edge.node1.http"
+STEPS = ("account", "database", "install", "environment", "schema",
+         "service", "ready")
+PLACES = ("/opt/letta", "/etc/letta", "/var/lib/letta",
+          "/var/lib/letta-postgres")
+
+
+@pytest.fixture(scope="module")
+def node(bed):
+    with bare.BareHost(bed) as host:
+        yield host
+
+
+@pytest.fixture
+def faults():
+    path = Path(os.environ.get("SANCTUMCTL_FAULTS")
+                or TOP / "build/faults/sanctumctl").resolve()
+    if not path.is_file():
+        pytest.fail(f"{path} is not built; SANCTUMCTL_FAULTS may name another")
+    return path
+
+
+@pytest.fixture
+def write_job(node, tmp_path):
+    """Function that writes the job of one server on the node."""
+    def write(version=bare.STANDIN_VERSION, env=None, name="bare", **keys):
+        keys.setdefault("runtime", "venv")
+        keys.setdefault("redis", "none")
+        sections = [
+            jobs.job("greenfield", name), jobs.host("node1", node),
+            ("letta new", {"host": "node1", "version": version, **keys}),
+            ("edge node1", {"site": "sanctum.internal",
+                            "acme_email": "ops@example.org",
+                            "connect_to": node.address})]
+        if env:
+            sections.append(("env new", env))
+        return jobs.write(tmp_path / "bare.conf", sections)
+    return write
+
+
+def untouched(node):
+    return not any(node.path(p).exists() for p in PLACES)
+
+
+def letta_steps(result):
+    """{word: whether it acted} of the steps that an apply has gone through."""
+    lines = [json.loads(line) for line in result.out.splitlines()]
+    return {e["step"].split(".")[2]: e["acted"] for e in lines
+            if e["type"] == "step" and e["step"].startswith("letta.")}
+
+
+def no_secret_of(node, state, *said):
+    """Neither the journal nor a word holds a password of the host's files."""
+    files = b"".join(p.read_bytes() for p in state.rglob("*") if p.is_file())
+    for name, path in (("LETTA_SERVER_PASSWORD", "/etc/letta/letta.env"),
+                       ("POSTGRES_PASSWORD", "/etc/letta/postgres.env")):
+        secret = node.variable(name, path)
+        assert len(secret) == 43 or name != "POSTGRES_PASSWORD"
+        assert secret.encode() not in files
+        assert all(secret not in one for one in said)
+        shown = node.run(["sh", "-c", "cat /proc/*/cmdline | tr '\\0' ' '"])
+        assert secret not in shown.stdout
+        meta = node.path(path).stat()
+        assert meta.st_mode & 0o777 == 0o600
+
+
+def test_the_real_server(node, write_job, sanctumctl, tmp_path):
+    job = write_job("0.16.2",
+                    requirements=bare.real_list(tmp_path / "list.txt"))
+    applied = sanctumctl("apply", "--json", job)
+    assert AT_EDGE in applied.err, applied.err
+    assert letta_steps(applied) == dict.fromkeys(STEPS, True)
+    password = node.variable("LETTA_SERVER_PASSWORD")
+    assert len(password) == 43
+    assert node.get("/v1/agents/?limit=1") == 401
+    assert node.get("/v1/agents/?limit=1", password) == 200
+    no_secret_of(node, sanctumctl.state, applied.out, applied.err)
+    assert node.psql("SELECT column_default FROM information_schema.columns "
+                     "WHERE table_name = 'messages' AND column_name = "
+                     "'sequence_id'").startswith("nextval")
+    again = sanctumctl("apply", "--json", job)
+    assert letta_steps(again) == dict.fromkeys(STEPS, False)
+    taken = sanctumctl("uninstall", job)
+    assert taken.rc == 0, taken.err
+    assert untouched(node) and not node.listens(18283)
+    assert "letta" not in node.path("/etc/passwd").read_text()
+
+
+def test_killed_on_its_way_then_kept_with_its_agents(
+        node, write_job, faults, sanctumctl, tmp_path):
+    job = write_job(requirements=bare.standin_list(tmp_path / "l", node),
+                    env={"STANDIN": "yes"})
+    theirs = "# theirs\nLETTA_SERVER_PASSWORD=kept-as-it-is\nOTHER='a b'\n"
+    node.run(["mkdir", "-p", "/etc/letta"])
+    node.path("/etc/letta/letta.env").write_text(theirs)
+    killed = 0
+    for points in range(3, 80, 6):
+        done = sanctumctl("apply", job, program=faults,
+                          env={"SANCTUMCTL_FAULT_STOP": str(points)})
+        if done.rc != 99:
+            break
+        killed += 1
+    assert killed >= 6 and AT_EDGE in done.err, done.err
+    env = node.path("/etc/letta/letta.env").read_text()
+    assert env.startswith(theirs) and "LETTA_SERVER_SECURE=true" in env
+    assert node.get("/v1/agents/", "kept-as-it-is") == 200
+    assert node.get("/v1/agents/") == 401
+    assert [p.name for p in node.path("/opt/letta").iterdir()
+            if p.name.startswith(".")] == []
+
+    # Another value: the server is started anew, and says when it cannot.
+    text = job.read_text()
+    job.write_text(text.replace("STANDIN = yes", "STANDIN = die"))
+    failed = sanctumctl("apply", job)
+    assert failed.rc == 1 and "cannot start" in failed.err, failed.err
+    job.write_text(text.replace("STANDIN = yes", "STANDIN = no"))
+    changed = letta_steps(sanctumctl("apply", "--json", job))
+    assert [s for s in STEPS if changed[s]][:2] == ["environment", "service"]
+
+    # With an agent in it the database stays, until it is purged.
+    node.psql("INSERT INTO agents VALUES ('agent-1')")
+    taken = sanctumctl("uninstall", job)
+    assert taken.rc == 0 and "it holds 1 agents" in taken.out, taken
+    assert not node.listens(18283)
+    assert node.psql("SELECT count(*) FROM agents") == "1"
+    assert node.path("/etc/letta/letta.env").read_text() == theirs
+    again = sanctumctl("apply", job)
+    assert AT_EDGE in again.err, again.err
+    assert node.psql("SELECT count(*) FROM agents") == "1"
+    purged = sanctumctl("uninstall", "--purge", job)
+    assert purged.rc == 0, purged.err
+    assert node.path("/etc/letta/letta.env").read_text() == theirs
+    node.run(["rm", "-r", "/etc/letta"])
+    assert untouched(node)
+
+
+def test_what_cannot_be_installed(node, write_job, sanctumctl, tmp_path):
+    """Nothing to download, and something else than the hash says."""
+    uri = tmp_path / "uri"
+    uri.write_text("postgresql://letta:secret@127.0.0.1:1/letta\n")
+    uri.chmod(0o600)
+    more = {"database": f"file:{uri}"}
+    gone = bare.standin_list(tmp_path / "gone", node)
+    gone.write_text(gone.read_text().replace("greenlet==", "greenlet-gone=="))
+    other = bare.standin_list(tmp_path / "other", node, digest="0" * 64)
+    for number, (listing, said) in enumerate(
+            ((gone, "greenlet-gone"), (other, "ash mismatch"))):
+        job = write_job(requirements=listing, name=f"bare{number}", **more)
+        failed = sanctumctl("apply", job)
+        assert failed.rc == 1 and "letta.new.install" in failed.err
+        assert said in failed.err, failed.err
+        assert list(node.path("/opt/letta").iterdir()) == []
+        assert sanctumctl("cancel", job).rc == 0
+    assert untouched(node)
+
+
+def test_a_list_is_judged_before_anything(node, write_job, sanctumctl,
+                                          tmp_path):
+    uri = tmp_path / "uri"
+    uri.write_text("postgresql://letta:secret@127.0.0.1:1/letta\n")
+    uri.chmod(0o600)
+    listing = bare.standin_list(tmp_path / "l", node)
+    unhashed = tmp_path / "unhashed"
+    unhashed.write_text(listing.read_text() + "six==1.0\n")
+    for version, keys, said in (
+            ("0.16.3", {}, "uv pip compile"),
+            ("1.2.3", {"requirements": listing}, "pins letta 9.9.9"),
+            ("9.9.9", {"requirements": unhashed}, "six has no --hash")):
+        failed = sanctumctl("plan", write_job(
+            version, name=f"n{version[0]}", database=f"file:{uri}", **keys))
+        assert failed.rc == 2 and said in failed.err, failed.err
+    assert untouched(node)
+
+
+def test_somebody_elses_server_is_left_alone(node, write_job, sanctumctl,
+                                             tmp_path):
+    """A stand-in for one of another version, started by nobody of ours."""
+    other = node.spawn(
+        ["/usr/bin/python3", "-I",
+         "/mnt/bed/tests/bed/runtime/standin_letta/main.py", "server",
+         "--host", "127.0.0.1", "--port", "18283"],
+        env={"STANDIN_VERSION": "0.15.0"})
+    try:
+        wait_for("the stand-in", lambda: node.listens(18283))
+        job = write_job(requirements=bare.standin_list(tmp_path / "l", node))
+        failed = sanctumctl("apply", job)
+        assert failed.rc == 15 and "0.15.0" in failed.err, failed.err
+        assert other.alive() and untouched(node)
+    finally:
+        other.stop()
+
+
+def test_compose_with_a_stand_in_for_the_engine(node, write_job, sanctumctl):
+    job = write_job("9.9.9", runtime="compose", redis=None)
+    without = sanctumctl("plan", job)
+    assert without.rc == 1 and "docker.io" in without.err, without.err
+    node.put_program("docker")
+    applied = sanctumctl("apply", "--json", job)
+    assert AT_EDGE in applied.err, applied.err
+    no_secret_of(node, sanctumctl.state, applied.out, applied.err)
+    text = node.path("/srv/docker/compose.yaml").read_text()
+    assert '"127.0.0.1:18283:8283"' in text and "letta/letta:9.9.9" in text
+    password = node.variable("LETTA_SERVER_PASSWORD")
+    assert node.get("/v1/agents/", password) == 200
+    again = sanctumctl("apply", "--json", job)
+    assert not any(letta_steps(again).values()), again.out
+    node.path("/srv/docker/agents").write_text("2\n")
+    kept = sanctumctl("uninstall", job)
+    assert kept.rc == 0 and "it holds 2 agents" in kept.out, kept
+    asked = node.path("/srv/docker/asked").read_text()
+    assert " down\n" in asked and "--volumes" not in asked
+    assert AT_EDGE in sanctumctl("apply", job).err
+    assert sanctumctl("uninstall", "--purge", job).rc == 0
+    assert "down --volumes" in node.path("/srv/docker/asked").read_text()
+    node.path(f"{bare.BIN}/docker").unlink()
+    assert untouched(node)
