@@ -13,7 +13,7 @@ share_file_read(const char *name, char **path, struct buf *text,
 	const char *templates = getenv("SANCTUMCTL_TEMPLATES");
 
 	*path = templates && *templates ?
-	    mem_printf("%s/../../share/%s", templates, name) :
+	    mem_printf("%s/../share/%s", templates, name) :
 	    mem_printf(PKGDATADIR "/%s", name);
 	if (fs_read(*path, text, NULL, err) != 0)
 		return -1;
