@@ -11,6 +11,7 @@
 extern const struct cmd cmd_agent, cmd_apply, cmd_cancel, cmd_check,
     cmd_complete, cmd_edge, cmd_plan, cmd_rehearse, cmd_reverse, cmd_status,
     cmd_switch, cmd_uninstall, cmd_verify, cmd_worker;
+extern const struct cmd cmd_doctor;
 
 const struct cmd *const cmd_table[] = {
 	&cmd_check,
@@ -25,6 +26,7 @@ const struct cmd *const cmd_table[] = {
 	&cmd_cancel,
 	&cmd_uninstall,
 	&cmd_edge,
+	&cmd_doctor,
 	&cmd_agent,
 	&cmd_worker,
 	NULL
@@ -121,6 +123,7 @@ cmd_help(const struct cmd *one)
 	(void)printf("usage: sanctumctl COMMAND [options] JOB\n"
 	    "       sanctumctl edge VERB JOB\n"
 	    "       sanctumctl agent VERB [options] ...\n"
+	    "       sanctumctl doctor [options] HOST|URL|JOB\n"
 	    "       sanctumctl worker VERB [options] ...\n\n"
 	    "Bring up Sanctum hosts, and move minds and their workers "
 	    "between them.\nJOB is a job file, see sanctumctl.conf(5).\n\n");
@@ -129,8 +132,15 @@ cmd_help(const struct cmd *one)
 	    "  --json         one JSON object a line on stdout\n"
 	    "  --state DIR    where journals are (default "
 	    "~/.local/state/sanctumctl)\n"
+	    "  --list         all that doctor knows\n"
+	    "  --origin URL   the page of the browser that is played "
+	    "(doctor)\n"
+	    "  --turn AGENT   let an agent take a turn, to see its stream "
+	    "(doctor)\n"
+	    "  --ca-file FILE, --connect-to ADDRESS    for a URL (doctor)\n"
 	    "  --dry-run      show what would be done (agent import, worker "
 	    "repoint,\n                 uninstall)\n"
+	    "  --renew        now, whatever is left (edge cert)\n"
 	    "  --reverse      go back (worker repoint)\n"
 	    "  --out DIR      where files are written (edge render)\n"
 	    "  --purge        the data and packages, too (uninstall)\n"

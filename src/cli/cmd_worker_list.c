@@ -70,7 +70,7 @@ show_json(const char *host, const struct worker_found *one)
 	jdoc_set(object, "pids", pids);
 	jdoc_set(object, "supervisors", supervisors_json(&one->supervisors));
 	for (size_t i = 0; i < one->n_traps; i++)
-		jdoc_push(traps, jdoc_new_str(one->traps[i]));
+		jdoc_push(traps, jdoc_new_str(one->traps[i].text));
 	jdoc_set(object, "traps", traps);
 	show_object(object);
 }
@@ -123,7 +123,7 @@ show_text(const struct worker_found *one)
 		put_line("supervisor", buf_cstr(&text));
 	}
 	for (size_t i = 0; i < one->n_traps; i++)
-		put_line("trap", one->traps[i]);
+		put_line("trap", one->traps[i].text);
 	buf_clear(&text);
 }
 

@@ -8,12 +8,18 @@
 
 enum {
 	OPT_JSON = 256,
+	OPT_CA_FILE,
+	OPT_CONNECT_TO,
 	OPT_DISCARD,
+	OPT_LIST,
+	OPT_ORIGIN,
+	OPT_TURN,
 	OPT_DRY_RUN,
 	OPT_FOR,
 	OPT_NAME,
 	OPT_OUT,
 	OPT_PURGE,
+	OPT_RENEW,
 	OPT_REVERSE,
 	OPT_TOOLS,
 	OPT_STATE,
@@ -21,18 +27,24 @@ enum {
 };
 
 static const struct option longs[] = {
+	{ "ca-file", required_argument, NULL, OPT_CA_FILE },
+	{ "connect-to", required_argument, NULL, OPT_CONNECT_TO },
 	{ "discard", no_argument, NULL, OPT_DISCARD },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ "for", required_argument, NULL, OPT_FOR },
 	{ "help", no_argument, NULL, 'h' },
 	{ "json", no_argument, NULL, OPT_JSON },
+	{ "list", no_argument, NULL, OPT_LIST },
 	{ "name", required_argument, NULL, OPT_NAME },
+	{ "origin", required_argument, NULL, OPT_ORIGIN },
 	{ "out", required_argument, NULL, OPT_OUT },
 	{ "purge", no_argument, NULL, OPT_PURGE },
 	{ "quiet", no_argument, NULL, 'q' },
+	{ "renew", no_argument, NULL, OPT_RENEW },
 	{ "reverse", no_argument, NULL, OPT_REVERSE },
 	{ "state", required_argument, NULL, OPT_STATE },
 	{ "tools", required_argument, NULL, OPT_TOOLS },
+	{ "turn", required_argument, NULL, OPT_TURN },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 }
@@ -65,6 +77,14 @@ static const char **
 value_of(struct opt *opt, int c)
 {
 	switch (c) {
+	case OPT_CA_FILE:
+		return &opt->ca_file;
+	case OPT_CONNECT_TO:
+		return &opt->connect_to;
+	case OPT_ORIGIN:
+		return &opt->origin;
+	case OPT_TURN:
+		return &opt->turn;
 	case OPT_FOR:
 		return &opt->for_version;
 	case OPT_NAME:
@@ -103,11 +123,17 @@ parse(int argc, char **argv, struct opt *opt, struct err *err)
 		case OPT_DISCARD:
 			opt->discard = true;
 			break;
+		case OPT_LIST:
+			opt->list = true;
+			break;
 		case OPT_DRY_RUN:
 			opt->dry_run = true;
 			break;
 		case OPT_PURGE:
 			opt->purge = true;
+			break;
+		case OPT_RENEW:
+			opt->renew = true;
 			break;
 		case OPT_REVERSE:
 			opt->reverse = true;

@@ -21,10 +21,15 @@ struct err;
  *     --out DIR       edge render: where files are written
  *     --name TEXT     agent import: the agent's name there
  *     --tools WORD    agent import: stop, override or keep
+ *     --list          doctor: all traps, and how they are known
+ *     --origin URL    doctor: of the page that a browser shows
+ *     --turn AGENT    doctor: let it take one, to see the stream
+ *     --ca-file FILE, --connect-to ADDRESS    doctor URL
  *     --discard       reverse: leave what the target has queued since
  *     --dry-run       show what would be done: agent import, worker
  *                     repoint, uninstall
  *     --purge         uninstall: data and packages, too
+ *     --renew         edge cert: now, whatever is left
  *     --reverse       worker repoint: back
  *     --version
  */
@@ -34,13 +39,19 @@ struct opt {
 	bool version;
 	int verbosity;		/* -1 quiet, 0, 1, 2 */
 	const char *state_dir;	/* NULL: the default */
-	const char *for_version;	/* NULL: not given; so the next three */
+	const char *for_version;	/* NULL: not given; so the next ones */
 	const char *name;
 	const char *tools;
 	const char *out;
+	const char *origin;
+	const char *turn;
+	const char *ca_file;
+	const char *connect_to;
+	bool list;
 	bool dry_run;
 	bool discard;
 	bool purge;
+	bool renew;
 	bool reverse;
 	const char *command;	/* its whole name, once it is found; or NULL */
 	/* The words that are no options, a command first. */

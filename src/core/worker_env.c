@@ -303,8 +303,8 @@ get(const char *text, size_t len, const char *path, const char *key,
 }
 
 /* Broca's own list; it looks for them anywhere, in any case. */
-static const char *
-placeholder(const char *value)
+const char *
+worker_env_placeholder(const char *value)
 {
 	static const char *const words[] = { "your_", "your-", "_here",
 	    "-here", "placeholder", "changeme", "example", "test_", "test-",
@@ -329,7 +329,8 @@ refuse_placeholders(const char *text, size_t len, const char *path,
 
 	for (size_t i = 0; i < 2 && rc == 0; i++) {
 		rc = get(text, len, path, keys[i], &value, err);
-		word = rc == 0 ? placeholder(buf_cstr(&value)) : NULL;
+		word = rc == 0 ? worker_env_placeholder(buf_cstr(&value)) :
+		    NULL;
 		if (word)
 			rc = err_set(err, ERR_DATA, "%s: the value of %s "
 			    "would have `%s' in it, which Broca takes for a "

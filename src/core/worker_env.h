@@ -91,6 +91,9 @@ int worker_env_add(struct buf *text, const char *path,
 int worker_env_guard(const char *text, size_t len, const char *path,
     const struct worker_env *, bool *background, struct err *) MUST_CHECK;
 
+/* The word for which Broca takes a value for a placeholder; NULL: none. */
+const char *worker_env_placeholder(const char *value);
+
 /* The keys whose values may be shown, for dotenv_mask; NULL-ended. */
 const char *const *worker_env_shown(void);
 

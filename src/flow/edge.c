@@ -28,6 +28,7 @@ edge_plan(struct plan *plan, const struct conf_edge *edge)
 	plan_add(plan, "edge", name, &edge_http_kind, edge);
 	plan_add(plan, "edge", name, &edge_certificate_kind, edge);
 	plan_add(plan, "edge", name, &edge_tls_kind, edge);
+	plan_add(plan, "edge", name, &edge_renewal_kind, edge);
 }
 
 int

@@ -2,6 +2,7 @@
 #define FLOW_EDGE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/buf.h"
@@ -20,8 +21,13 @@ struct verdict;
  *     backend       something listens on 127.0.0.1:PORT      edge_backend.c
  *     http          nginx answers on port 80, for the ACME challenge
  *                                                            edge_nginx.c
- *     certificate   certbot certonly --webroot               edge_cert.c
+ *     certificate   certbot certonly --webroot, or another way to one
+ *                                                            edge_cert.c
  *     tls           nginx serves site and ADE port with it   edge_nginx.c
+ *     renewal       it is renewed by itself, and nginx hears of it
+ *                                                            edge_renewal.c
+ *
+ * renewal comes last, since its proof is what nginx then serves.
  *
  * One file is ours on the host: /etc/nginx/conf.d/sanctumctl-SITE.conf
  * (edge_render.h).
@@ -40,6 +46,7 @@ extern const struct step_kind edge_backend_kind;
 extern const struct step_kind edge_http_kind;
 extern const struct step_kind edge_certificate_kind;
 extern const struct step_kind edge_tls_kind;
+extern const struct step_kind edge_renewal_kind;
 
 /*
  * Whether clients can reach what is behind the edge: the journal says that
@@ -62,6 +69,30 @@ char *edge_webroot(const struct conf_edge *);
  */
 int edge_certificate(struct run *, const struct conf_edge *, bool *there,
     bool *lasts, struct err *) MUST_CHECK;
+
+/*
+ * Where certificate and key of this edge lie on its host, for nginx: those of
+ * its own lineage, of one that was found there (flow/edge_lineage.h), or where
+ * acme_command puts them.  The caller frees both.
+ */
+int edge_certificate_paths(struct run *, const struct conf_edge *,
+    char **certificate, char **key, struct err *) MUST_CHECK;
+
+/*
+ * How long the certificate that this edge is to serve lasts.  *there is false
+ * when the host has none for its names, *seconds_left negative when it is
+ * over.  Only reads.
+ */
+int edge_cert_expiry(struct run *, const struct conf_edge *, bool *there,
+    int64_t *seconds_left, struct err *) MUST_CHECK;
+
+/*
+ * Before nginx is to serve a port: that no other program has it.  Fails with
+ * ERR_FAILED and the other's name and process id; silent where the host
+ * cannot tell (no ss(8), or not root).
+ */
+int edge_port_check(struct run *, const struct conf_edge *,
+    unsigned int port, struct err *) MUST_CHECK;
 
 /* Port on the host's loopback of the Letta server behind this edge. */
 unsigned int edge_backend_port(const struct run *, const struct conf_edge *);

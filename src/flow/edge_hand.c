@@ -203,6 +203,8 @@ test_edge(struct run *run, struct host *host, const struct conf_edge *edge,
 		    "is not ours: %s", edge->host->name, place.broken);
 	if (rc == 0)
 		rc = edge_certificate(run, edge, &there, &lasts, err);
+	if (rc == 0 && there)
+		rc = edge_place_certificate(run, edge, &place, err);
 	if (rc == 0)
 		rc = edge_render(run->conf, edge, there, &place, &text, err);
 	if (rc == 0)

@@ -9,6 +9,7 @@
 #include "flow/edge_auth.h"
 #include "flow/edge_place.h"
 #include "flow/edge_prove.h"
+#include "flow/edge_reach.h"
 #include "flow/edge_render.h"
 #include "flow/edge_service.h"
 #include "flow/host_file.h"
@@ -34,6 +35,7 @@ struct rendering {
 	bool tls;		/* what is rendered */
 	bool port_80;		/* this port alone is asked for it */
 	bool auth_done;		/* the ADE's users are as they must be */
+	bool no_static;		/* its directory is not there */
 };
 
 static int
@@ -57,6 +59,21 @@ file_clear(struct edge_file *file)
 	free(file->path);
 }
 
+/* nginx takes a root that is not there, and answers 404. */
+static int
+look_at_static(struct rendering *r, struct err *err)
+{
+	const char *root = r->edge->static_root;
+	struct fs_meta meta;
+
+	if (!r->tls || !root)
+		return 0;
+	if (host_stat(r->file.f.host, root, &meta, err) != 0)
+		return -1;
+	r->no_static = meta.type == FS_NONE;
+	return 0;
+}
+
 static int
 rendering_init(struct rendering *r, struct run *run,
     const struct conf_edge *edge, bool tls, bool port_80, struct err *err)
@@ -66,7 +83,10 @@ rendering_init(struct rendering *r, struct run *run,
 		.auth_done = true,
 	};
 	if (file_read(&r->file, run, edge, err) != 0 ||
-	    edge_place_look(r->file.f.host, edge, &r->place, err) != 0)
+	    edge_place_look(r->file.f.host, edge, &r->place, err) != 0 ||
+	    look_at_static(r, err) != 0)
+		return -1;
+	if (tls && edge_place_certificate(run, edge, &r->place, err) != 0)
 		return -1;
 	if (tls && edge_auth_look(run, r->file.f.host, edge, &r->place,
 	    &r->auth_done, err) != 0)
@@ -155,15 +175,27 @@ reload_and_prove(struct run *run, const struct rendering *r, struct err *err)
 }
 
 static int
-write_files(struct run *run, const struct rendering *r, struct err *err)
+write_file(const struct rendering *r, struct err *err)
 {
-	if (!r->auth_done && edge_auth_set(run, r->file.f.host, r->edge,
-	    &r->place, err) != 0)
-		return -1;
 	if (is_current(r))
 		return 0;
 	return host_file_put(&r->file.f, buf_cstr(&r->text.text),
 	    r->text.text.len, &file_meta, err);
+}
+
+/*
+ * Users come after the file that asks for them is in service, and go after it
+ * does not any more: a failure before leaves them as they were, and in between
+ * nginx lets nobody in (403).
+ */
+static int
+finish(struct run *run, const struct rendering *r, struct err *err)
+{
+	if (host_file_forget(&r->file.f, run, "former", err) != 0)
+		return -1;
+	if (r->auth_done)
+		return 0;
+	return edge_auth_set(run, r->file.f.host, r->edge, &r->place, err);
 }
 
 /*
@@ -173,10 +205,10 @@ write_files(struct run *run, const struct rendering *r, struct err *err)
 static int
 put_in_service(struct run *run, const struct rendering *r, struct err *err)
 {
-	bool written = write_files(run, r, err) == 0;
+	bool written = write_file(r, err) == 0;
 
 	if (written && reload_and_prove(run, r, err) == 0)
-		return host_file_forget(&r->file.f, run, "former", err);
+		return finish(run, r, err);
 	if (stop_asked())
 		return err_ctx(err, "%s:%s is not proven to serve; the next "
 		    "`apply' proves it or puts the former one back",
@@ -231,14 +263,21 @@ check_neighbours(const struct rendering *r, struct run *run, struct err *err)
 	return rc;
 }
 
+static const char *
+static_note(const struct rendering *r)
+{
+	return r->no_static ? "; the directory of `static' is not there yet" :
+	    "";
+}
+
 static int
 say_todo(const struct rendering *r, struct plan_note *note, struct err *err)
 {
 	const struct host_file *file = &r->file.f;
 
-	plan_say(note, file->present ? '~' : '+', "%s:%s, reload nginx%s",
+	plan_say(note, file->present ? '~' : '+', "%s:%s, reload nginx%s%s",
 	    r->edge->host->name, r->file.path, r->auth_done ? "" :
-	    "; users of the ADE");
+	    "; users of the ADE", static_note(r));
 	return host_file_note(file, buf_cstr(&r->text.text),
 	    r->text.text.len, note, err);
 }
@@ -256,8 +295,9 @@ probe(struct run *run, struct rendering *r, struct plan_note *note,
 	if (rc == 0 && is_current(r) && r->auth_done)
 		rc = edge_serves(&proof, &answers, &served, err);
 	if (rc == 0 && served) {
-		plan_say(note, '+', "nginx serves %s",
-		    r->port_80 ? "port 80" : "the site and the ADE port");
+		plan_say(note, '+', "nginx serves %s%s",
+		    r->port_80 ? "port 80" : "the site and the ADE port",
+		    static_note(r));
 		*found = PLAN_DONE;
 		/* A stop between its proof and the journal. */
 		rc = host_file_forget(&r->file.f, run, "former", err);
@@ -316,11 +356,16 @@ http_act(struct run *run, const struct step *step, struct plan_note *note,
 	bool there, lasts;
 	int rc;
 
-	if (edge_certificate(run, step->subject, &there, &lasts, err) != 0)
+	/* Told before anything is changed; a reload hides it. */
+	if (edge_port_check(run, step->subject, 80, err) != 0 ||
+	    edge_reach_resolves(run, step->subject, err) != 0 ||
+	    edge_certificate(run, step->subject, &there, &lasts, err) != 0)
 		return -1;
 	rc = rendering_init(&r, run, step->subject, there, true, err);
 	if (rc == 0)
 		rc = act(run, &r, note, err);
+	if (rc != 0)
+		edge_reach_explain(run, step->subject, err);
 	rendering_clear(&r);
 	return rc;
 }

@@ -194,3 +194,23 @@ edge_place_count(struct host *host, const struct conf_edge *edge,
 	free(own);
 	return rc;
 }
+
+/* An adopted lineage has another name than site. */
+int
+edge_place_certificate(struct run *run, const struct conf_edge *edge,
+    struct edge_place *place, struct err *err)
+{
+	char *certificate, *key;
+	int rc;
+
+	rc = edge_certificate_paths(run, edge, &certificate, &key, err);
+	if (rc == 0) {
+		(void)snprintf(place->certificate,
+		    sizeof(place->certificate), "%s", certificate);
+		(void)snprintf(place->certificate_key,
+		    sizeof(place->certificate_key), "%s", key);
+	}
+	free(certificate);
+	free(key);
+	return rc;
+}

@@ -9,6 +9,7 @@
 struct conf_edge;
 struct err;
 struct host;
+struct run;
 
 /* What a host is for an edge's file; all 0 when it was not asked. */
 struct edge_place {
@@ -18,6 +19,9 @@ struct edge_place {
 	bool foreign_ade;
 	size_t n_foreign;	/* files of nginx's configuration but ours */
 	char group[64];		/* of nginx's workers; "": not known */
+	/* The certificate that is there; "": where ours is going to be. */
+	char certificate[512];
+	char certificate_key[512];
 	char broken[1024];	/* why nginx refuses a file that is not ours,
 				 * with its PATH:LINE; "": it does not */
 };
@@ -37,5 +41,9 @@ int edge_place_look(struct host *, const struct conf_edge *,
 /* The files of nginx's configuration but ours; 0 when it is not valid. */
 int edge_place_count(struct host *, const struct conf_edge *, size_t *out,
     struct err *) MUST_CHECK;
+
+/* Fill certificate and certificate_key in: edge_certificate_paths. */
+int edge_place_certificate(struct run *, const struct conf_edge *,
+    struct edge_place *, struct err *) MUST_CHECK;
 
 #endif /* !FLOW_EDGE_PLACE_H */

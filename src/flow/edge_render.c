@@ -92,8 +92,11 @@ int
 edge_render(const struct conf *conf, const struct conf_edge *edge, bool tls,
     const struct edge_place *place, struct edge_text *out, struct err *err)
 {
-	char *certificate = edge_certificate_path(edge);
-	char *key = edge_certificate_key_path(edge);
+	char *certificate = *place->certificate ?
+	    mem_strdup(place->certificate) : edge_certificate_path(edge);
+	char *key = *place->certificate_key ?
+	    mem_strdup(place->certificate_key) :
+	    edge_certificate_key_path(edge);
 	char *webroot = edge_webroot(edge);
 	char *htpasswd = edge_htpasswd_path(edge);
 	const struct nginx_edge model = {

@@ -291,7 +291,7 @@ worker_finds_clear(struct worker_finds *all)
 		worker_identity_clear(&one->who);
 		supervisors_clear(&one->supervisors);
 		for (size_t k = 0; k < one->n_traps; k++)
-			free(one->traps[k]);
+			free(one->traps[k].text);
 		free(one->traps);
 	}
 	free(all->list);

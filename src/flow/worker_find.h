@@ -30,6 +30,11 @@ struct host;
 
 enum worker_program { WORKER_BROCA, WORKER_SMCP, WORKER_OTTO };
 
+struct worker_trap {
+	const char *id;			/* of core/doctor.h */
+	char *text;			/* a line, for people */
+};
+
 struct worker_found {
 	enum worker_program program;
 	char *dir;			/* absolute */
@@ -39,7 +44,7 @@ struct worker_found {
 	struct worker_live *lives;	/* borrowed strings of finds->lives */
 	size_t n_lives;
 	struct supervisors supervisors;
-	char **traps;			/* a line each, for people */
+	struct worker_trap *traps;
 	size_t n_traps;
 };
 

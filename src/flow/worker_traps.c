@@ -11,11 +11,12 @@
 /* worker_find.h: each of these was met in a real tree, or is a run of one. */
 
 static void
-trap(struct worker_found *one, char *take_text)
+trap(struct worker_found *one, const char *id, char *take_text)
 {
 	one->traps = mem_grow(one->traps, one->n_traps + 1,
 	    sizeof(*one->traps));
-	one->traps[one->n_traps++] = take_text;
+	one->traps[one->n_traps++] = (struct worker_trap){ .id = id,
+	    .text = take_text };
 }
 
 static void
@@ -25,27 +26,34 @@ look_at_env(struct worker_found *one)
 
 	if (one->program == WORKER_SMCP) {
 		if (one->n_lives > 0 && !who->agent_id)
-			trap(one, mem_strdup("its process has no "
+			trap(one, "smcp-agent-id",
+			    mem_strdup("its process has no "
 			    "LETTA_AGENT_ID: it loads the secrets of all "
 			    "agents of the server"));
 		return;
 	}
 	if (!who->env_path)
-		trap(one, mem_strdup("no .env up to /"));
+		trap(one, "worker-env-missing",
+		    mem_strdup("no .env up to /"));
 	else if (who->env_unreadable)
-		trap(one, mem_printf("%s: the effective .env cannot be read "
+		trap(one, "worker-env-unreadable",
+		    mem_printf("%s: the effective .env cannot be read "
 		    "by this account", who->env_path));
 	else if (who->env_above)
-		trap(one, mem_printf("the effective .env is above the tree: "
+		trap(one, "worker-env-above",
+		    mem_printf("the effective .env is above the tree: "
 		    "%s", who->env_path));
 	if (who->env_path && !who->env_unreadable && !who->debug_set)
-		trap(one, mem_strdup("DEBUG_MODE is missing, which means on: "
+		trap(one, "worker-debug-mode",
+		    mem_strdup("DEBUG_MODE is missing, which means on: "
 		    "messages are echoed and marked as answered"));
 	if (who->process_wins)
-		trap(one, mem_strdup("the environment of its process has "
+		trap(one, "worker-process-env",
+		    mem_strdup("the environment of its process has "
 		    "another AGENT_ID than the .env, and wins"));
 	if (who->database)
-		trap(one, mem_printf("sanctum.db is elsewhere: %s",
+		trap(one, "worker-database-elsewhere",
+		    mem_printf("sanctum.db is elsewhere: %s",
 		    who->database));
 }
 
@@ -86,7 +94,8 @@ look_at_pid(struct host *host, const struct worker_lives *lives,
 		if (str_u64(buf_cstr(&text), INT_MAX, &pid) &&
 		    is_listed(lives, (pid_t)pid) &&
 		    !is_its_own(one, (pid_t)pid))
-			trap(one, mem_printf("%s names pid %llu, which is "
+			trap(one, "worker-pid-foreign",
+			    mem_printf("%s names pid %llu, which is "
 			    "alive and not this Broca: it will not start",
 			    path, (unsigned long long)pid));
 	}
@@ -107,7 +116,8 @@ look_at_agents_below(struct host *host, struct worker_found *one)
 
 	if (supervisor_run(host, argv, NULL, 0, &status, &out, NULL,
 	    &ignored) == 0 && out.len > 0)
-		trap(one, mem_printf("a shared code root: %s is below it, "
+		trap(one, "worker-code-root",
+		    mem_printf("a shared code root: %s is below it, "
 		    "which main.py does not read, and sanctum.db is one for "
 		    "all", out.data));
 	buf_clear(&out);
@@ -121,12 +131,14 @@ look_at_processes(struct worker_found *one)
 		if (one->program == WORKER_BROCA &&
 		    !str_eq(one->lives[i].cwd, one->dir) &&
 		    !str_eq(one->lives[i].cwd, one->real))
-			trap(one, mem_printf("pid %ld works in %s: its "
+			trap(one, "worker-cwd",
+			    mem_printf("pid %ld works in %s: its "
 			    "plugins, settings.json and run are there",
 			    (long)one->lives[i].pid, one->lives[i].cwd));
 	}
 	if (one->n_lives > 1)
-		trap(one, mem_printf("%zu processes run this tree",
+		trap(one, "worker-processes",
+		    mem_printf("%zu processes run this tree",
 		    one->n_lives));
 }
 
@@ -135,15 +147,18 @@ static void
 compare(struct worker_found *one, const struct worker_found *other)
 {
 	if (str_eq(one->real, other->real))
-		trap(one, mem_printf("a shared code root: %s runs the same "
+		trap(one, "worker-code-root",
+		    mem_printf("a shared code root: %s runs the same "
 		    "main.py and has the same sanctum.db", other->dir));
 	if (one->n_lives == 0 || other->n_lives == 0)
 		return;
 	if (worker_identity_same_agent(&one->who, &other->who))
-		trap(one, mem_printf("split brain: %s is live with the same "
+		trap(one, "worker-split-brain",
+		    mem_printf("split brain: %s is live with the same "
 		    "agent", other->dir));
 	if (worker_identity_same_token(&one->who, &other->who))
-		trap(one, mem_printf("split brain: %s is live with the same "
+		trap(one, "worker-split-brain",
+		    mem_printf("split brain: %s is live with the same "
 		    "Telegram token", other->dir));
 }
 

@@ -1,7 +1,6 @@
 #include "base/base.h"
 
-#include <curl/curl.h>
-
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/mem.h"
@@ -11,6 +10,7 @@
 #include "io/http.h"
 #include "io/http_check.h"
 #include "io/http_head.h"
+#include "io/http_part.h"
 
 #if LIBCURL_VERSION_NUM < 0x075500
 #error "libcurl 7.85 or later is needed"
@@ -21,30 +21,6 @@
 
 /* A page of a listing is a megabyte: in few pieces. */
 #define RECEIVE_BYTES 131072L
-
-struct http {
-	CURL *curl;
-	char *url;		/* no "/" at its end */
-	const struct secret *token;
-	char *ca_file;
-	char *connect_to;	/* as CURLOPT_CONNECT_TO has it */
-	bool direct;		/* no proxy may come between */
-	long connect_ms;
-	long silence_s;
-};
-
-/* One request under way. */
-struct call {
-	struct http_reply *reply;
-	bool repeatable;	/* GET */
-	unsigned int sent;	/* times that a connection was about to send */
-	struct http_head head;
-	bool body_over;
-	http_source *source;
-	void *ctx;
-	struct err cause;	/* of source */
-	char text[CURL_ERROR_SIZE];
-};
 
 static int
 on_progress(void *ctx, curl_off_t dl_total, curl_off_t dl_now,
@@ -93,19 +69,11 @@ on_body(char *data, size_t one, size_t len, void *ctx)
 	struct call *call = ctx;
 
 	(void)one;
+	if (call->probe && call->probe->first_ms == 0)
+		call->probe->first_ms = clock_ms() - call->begun_ms + 1;
 	buf_add(&call->reply->body, data, len);
 	call->body_over = call->reply->body.full;
 	return call->body_over ? 0 : len;
-}
-
-static size_t
-on_source(char *data, size_t one, size_t count, void *ctx)
-{
-	struct call *call = ctx;
-	ptrdiff_t len;
-
-	len = call->source(call->ctx, data, one * count, &call->cause);
-	return len < 0 ? CURL_READFUNC_ABORT : (size_t)len;
 }
 
 /* One part of a parsed URL, "" when absent; the caller frees (curl_free). */
@@ -217,6 +185,7 @@ take_spec(struct http *h, const struct http_spec *spec, struct err *err)
 	if (spec->ca_file)
 		h->ca_file = mem_strdup(spec->ca_file);
 	h->token = spec->token;
+	h->tls13 = spec->tls13;
 	h->connect_ms = spec->connect_ms ? (long)spec->connect_ms :
 	    CONNECT_MS;
 	h->silence_s = spec->silence_s ? (long)spec->silence_s : SILENCE_S;
@@ -294,8 +263,23 @@ add_header(struct curl_slist *list, const char *line)
 	return grown;
 }
 
+/* Those of a probe; a NULL list in and out as above. */
 static struct curl_slist *
-make_headers(const struct http *h, bool json)
+add_fields(struct curl_slist *list, const struct http_probe *probe)
+{
+	char *line;
+
+	for (size_t i = 0; list && i < probe->n_fields; i++) {
+		line = mem_printf("%s: %s", probe->fields[i].name,
+		    probe->fields[i].value);
+		list = add_header(list, line);
+		free(line);
+	}
+	return list;
+}
+
+static struct curl_slist *
+make_headers(const struct http *h, bool json, const struct http_probe *probe)
 {
 	static const char prefix[] = "Authorization: Bearer ";
 	struct curl_slist *list;
@@ -305,6 +289,8 @@ make_headers(const struct http *h, bool json)
 	list = add_header(NULL, "Accept: application/json");
 	if (list && json)
 		list = add_header(list, "Content-Type: application/json");
+	if (list && probe)
+		list = add_fields(list, probe);
 	if (!list || !h->token)
 		return list;
 
@@ -337,7 +323,8 @@ set_transport(const struct http *h, uint64_t timeout_ms)
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_PATH_AS_IS, 1L);
-	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CURLOPT_SSLVERSION, h->tls13 ? (long)CURL_SSLVERSION_TLSv1_3 :
+	    (long)CURL_SSLVERSION_TLSv1_2);
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	if (h->ca_file) {
@@ -377,6 +364,10 @@ set_call(const struct http *h, struct call *call)
 	SET(CURLOPT_XFERINFOFUNCTION, on_progress);
 	SET(CURLOPT_PREREQFUNCTION, on_prereq);
 	SET(CURLOPT_PREREQDATA, call);
+	if (call->probe && call->probe->certificate) {
+		SET(CURLOPT_CERTINFO, 1L);
+		SET(CURLOPT_FRESH_CONNECT, 1L);
+	}
 	return code;
 }
 
@@ -385,7 +376,8 @@ set_method(const struct http *h, const char *method, const char *json)
 {
 	CURLcode code = CURLE_OK;
 	CURL *curl = h->curl;
-	bool bodyless = str_eq(method, "GET") || str_eq(method, "DELETE");
+	bool bodyless = str_eq(method, "GET") || str_eq(method, "DELETE") ||
+	    str_eq(method, "OPTIONS");
 
 	if (json || !bodyless) {
 		SET(CURLOPT_POSTFIELDSIZE_LARGE,
@@ -396,9 +388,8 @@ set_method(const struct http *h, const char *method, const char *json)
 	return code;
 }
 
-/* Put a failed transfer into words. */
-static int
-fail(const struct http *h, const struct call *call, CURLcode code,
+int
+http_fail(const struct http *h, const struct call *call, CURLcode code,
     struct err *err)
 {
 	const char *cause = *call->text ? call->text :
@@ -464,6 +455,24 @@ take_head(const struct call *call)
 		    http_head_retry_ms(&call->head, time(NULL));
 }
 
+static void
+take_probe(const struct http *h, const struct call *call)
+{
+	struct curl_certinfo *chain = NULL;
+	const struct curl_slist *line;
+
+	call->probe->total_ms = clock_ms() - call->begun_ms + 1;
+	if (!call->probe->certificate ||
+	    curl_easy_getinfo(h->curl, CURLINFO_CERTINFO, &chain) !=
+	    CURLE_OK || !chain || chain->num_of_certs < 1)
+		return;
+	for (line = chain->certinfo[0]; line; line = line->next) {
+		if (str_starts(line->data, "Cert:"))
+			buf_printf(call->probe->certificate, "%s",
+			    line->data + strlen("Cert:"));
+	}
+}
+
 /*
  * Send what was set and wait for the answer.  The handle keeps nothing of
  * call after: its next request begins with curl_easy_reset.
@@ -483,6 +492,8 @@ perform(const struct http *h, struct call *call, struct err *err)
 		code = CURLE_GOT_NOTHING;
 	if (code == CURLE_OK) {
 		take_head(call);
+		if (call->probe)
+			take_probe(h, call);
 		if (!call->repeatable)
 			fault_point("http_write");
 		return 0;
@@ -494,7 +505,7 @@ perform(const struct http *h, struct call *call, struct err *err)
 		return -1;
 	}
 	if (stop_check(err) == 0)
-		(void)fail(h, call, code, err);
+		(void)http_fail(h, call, code, err);
 	if (call->sent > 0 && !call->repeatable) {
 		(void)err_ctx(err, "whether the server acted on it is not "
 		    "known");
@@ -503,9 +514,8 @@ perform(const struct http *h, struct call *call, struct err *err)
 	return -1;
 }
 
-/* The part that a call and an upload share; mime and json exclude. */
-static int
-request(struct http *h, const char *method, const char *path,
+int
+http_request(struct http *h, const char *method, const char *path,
     const char *json, curl_mime *mime, uint64_t timeout_ms,
     struct call *call, struct err *err)
 {
@@ -515,8 +525,9 @@ request(struct http *h, const char *method, const char *path,
 	CURLcode code;
 	int rc = -1;
 
-	call->repeatable = str_eq(method, "GET");
-	headers = make_headers(h, json != NULL);
+	call->repeatable = str_eq(method, "GET") || str_eq(method, "OPTIONS");
+	call->begun_ms = clock_ms();
+	headers = make_headers(h, json && !call->probe, call->probe);
 	if (h->connect_to)
 		to = curl_slist_append(NULL, h->connect_to);
 	code = set_transport(h, timeout_ms);
@@ -539,7 +550,7 @@ request(struct http *h, const char *method, const char *path,
 	} else if (code == CURLE_OK)
 		code = set_method(h, method, json);
 	if (code != CURLE_OK)
-		(void)fail(h, call, code, err);
+		(void)http_fail(h, call, code, err);
 	else
 		rc = perform(h, call, err);
 
@@ -551,8 +562,8 @@ request(struct http *h, const char *method, const char *path,
 	return rc;
 }
 
-static void
-begin_reply(struct http_reply *reply)
+void
+http_begin_reply(struct http_reply *reply)
 {
 	reply->status = 0;
 	reply->content_type[0] = '\0';
@@ -568,71 +579,34 @@ http_call(struct http *h, const char *method, const char *path,
 {
 	struct call call = { .reply = reply };
 
-	begin_reply(reply);
+	http_begin_reply(reply);
 	if (http_check_path(path, err) != 0 || stop_check(err) != 0 ||
-	    request(h, method, path, json, NULL, timeout_ms, &call, err) != 0) {
-		begin_reply(reply);
+	    http_request(h, method, path, json, NULL, timeout_ms, &call,
+	    err) != 0) {
+		http_begin_reply(reply);
 		return err_ctx(err, "%s %s%s", method, h->url, path);
 	}
 	return 0;
 }
 
-static CURLcode
-fill_mime(curl_mime *mime, const struct http_field *fields, size_t n_fields,
-    const char *filename, struct call *call)
-{
-	CURLcode code = CURLE_OK;
-	curl_mimepart *part;
-	size_t i;
-
-	for (i = 0; code == CURLE_OK && i < n_fields; i++) {
-		part = curl_mime_addpart(mime);
-		if (!part)
-			return CURLE_OUT_OF_MEMORY;
-		code = curl_mime_name(part, fields[i].name);
-		if (code == CURLE_OK)
-			code = curl_mime_data(part, fields[i].value,
-			    CURL_ZERO_TERMINATED);
-	}
-	part = curl_mime_addpart(mime);
-	if (!part)
-		return CURLE_OUT_OF_MEMORY;
-	if (code == CURLE_OK)
-		code = curl_mime_name(part, "file");
-	if (code == CURLE_OK)
-		code = curl_mime_filename(part, filename);
-	if (code == CURLE_OK)
-		code = curl_mime_data_cb(part, -1, on_source, NULL, NULL,
-		    call);
-	return code;
-}
-
 int
-http_upload(struct http *h, const char *path,
-    const struct http_field *fields, size_t n_fields, const char *filename,
-    http_source *source, void *ctx, uint64_t timeout_ms,
-    struct http_reply *reply, struct err *err)
+http_probe(struct http *h, const char *method, const char *path,
+    struct http_probe *probe, uint64_t timeout_ms, struct http_reply *reply,
+    struct err *err)
 {
-	struct call call = { .reply = reply, .source = source, .ctx = ctx };
-	curl_mime *mime = NULL;
-	CURLcode code;
-	int rc = -1;
+	struct call call = { .reply = reply, .probe = probe,
+	    .head = { .all = probe->head } };
 
-	begin_reply(reply);
-	if (http_check_path(path, err) != 0 || stop_check(err) != 0)
-		goto out;
-	mime = curl_mime_init(h->curl);
-	code = mime ? fill_mime(mime, fields, n_fields, filename, &call) :
-	    CURLE_OUT_OF_MEMORY;
-	if (code != CURLE_OK)
-		(void)fail(h, &call, code, err);
-	else
-		rc = request(h, "POST", path, NULL, mime, timeout_ms, &call,
-		    err);
-out:
-	curl_mime_free(mime);
-	if (rc == 0)
+	probe->first_ms = probe->total_ms = 0;
+	if (probe->head)
+		buf_clear(probe->head);
+	if (probe->certificate)
+		buf_clear(probe->certificate);
+	http_begin_reply(reply);
+	if (http_check_path(path, err) == 0 && stop_check(err) == 0 &&
+	    http_request(h, method, path, probe->body, NULL, timeout_ms, &call,
+	    err) == 0)
 		return 0;
-	begin_reply(reply);
-	return err_ctx(err, "POST %s%s", h->url, path);
+	http_begin_reply(reply);
+	return err_ctx(err, "%s %s%s", method, h->url, path);
 }

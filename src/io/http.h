@@ -54,6 +54,7 @@ struct http_spec {
 	bool clear;			/* http:// beyond loopback too, for
 					 * a question without any secret;
 					 * token must be NULL */
+	bool tls13;			/* offer TLS 1.3 alone */
 	unsigned int connect_ms;	/* 0: 10 s */
 	unsigned int silence_s;		/* 0: 120 s without a byte */
 };
@@ -98,17 +99,41 @@ int http_call(struct http *, const char *method, const char *path,
     const char *json, uint64_t timeout_ms, struct http_reply *,
     struct err *) MUST_CHECK;
 
+struct http_field {
+	const char *name;
+	const char *value;
+};
+
+/*
+ * A request as somebody else would make it, and what http_call does not keep
+ * of its answer.  The buffers are the caller's, with their maximum, and what
+ * they held is dropped first; NULL: not wanted.
+ */
+struct http_probe {
+	const struct http_field *fields;	/* n_fields, after ours; no
+						 * secret */
+	size_t n_fields;
+	const char *body;			/* NULL: none */
+	struct buf *head;	/* "Name: value\n" each, printable; a line
+				 * that does not fit is left out */
+	struct buf *certificate;	/* the server's own, PEM; a connection
+					 * is made for it */
+	uint64_t first_ms;	/* out: until the first byte of the body; 0:
+				 * none came */
+	uint64_t total_ms;	/* out: until its last */
+};
+
+/* As http_call, "OPTIONS" too; no Content-Type unless fields has one. */
+int http_probe(struct http *, const char *method, const char *path,
+    struct http_probe *, uint64_t timeout_ms, struct http_reply *,
+    struct err *) MUST_CHECK;
+
 /*
  * The next bytes of a file that is made while it is sent: at most size into
  * data.  Returns how many, 0 at the end, -1 with err filled.
  */
 typedef ptrdiff_t http_source(void *ctx, char *data, size_t size,
     struct err *);
-
-struct http_field {
-	const char *name;
-	const char *value;
-};
 
 /*
  * POST multipart/form-data: the fields, then one file part `file` whose bytes

@@ -30,6 +30,20 @@ take(const char *line, size_t len, const char *name, char *out, size_t size)
 	buf_clear(&text);
 }
 
+/* A line that is no status and not the end; one too long is left out. */
+static void
+keep(struct buf *all, const char *line, size_t len)
+{
+	struct buf text = BUF_INIT(HTTP_HEAD_MAX_BYTES);
+
+	while (len > 0 && memchr(" \t\r\n", line[len - 1], 4))
+		len--;
+	str_printable(&text, line, len);
+	if (all->len + text.len < all->max)
+		buf_printf(all, "%s\n", buf_cstr(&text));
+	buf_clear(&text);
+}
+
 bool
 http_head_line(struct http_head *h, const char *line, size_t len)
 {
@@ -41,12 +55,17 @@ http_head_line(struct http_head *h, const char *line, size_t len)
 		h->location[0] = '\0';
 		h->retry_after[0] = '\0';
 		h->inside = true;
+		if (h->all)
+			buf_clear(h->all);
+		return true;
 	} else if (len == 0 || *line == '\r' || *line == '\n')
 		h->inside = false;
 
 	/* What comes after the blank line is a trailer and no header. */
 	if (!h->inside)
 		return true;
+	if (h->all)
+		keep(h->all, line, len);
 	take(line, len, "Content-Type", h->content_type,
 	    sizeof(h->content_type));
 	take(line, len, "Location", h->location, sizeof(h->location));

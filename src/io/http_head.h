@@ -8,6 +8,8 @@
 
 #include "base/attr.h"
 
+struct buf;
+
 /*
  * The header lines of one answer, line by line as they come in; what is kept
  * is printable and of bounded size.  No network here; used by http.c alone.
@@ -23,6 +25,7 @@ struct http_head {		/* begins zeroed */
 	char location[256];
 	char retry_after[64];
 	size_t bytes;		/* of all lines so far */
+	struct buf *all;	/* each line of the answer; NULL: not kept */
 	bool inside;		/* between a status line and its blank line */
 };
 

@@ -122,3 +122,18 @@ lookup_name(const char *name, unsigned int port, uint64_t deadline_ms,
 	memcpy(out, answer.list, answer.n * sizeof(*out));
 	return 0;
 }
+
+bool
+lookup_routed(const struct lookup_address *a)
+{
+	int fd = socket(a->addr.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool routed;
+
+	if (fd < 0)
+		return false;
+	/* Of a datagram socket it only looks the route up. */
+	routed = connect(fd, (const struct sockaddr *)&a->addr,
+	    a->len) == 0;
+	(void)close(fd);
+	return routed;
+}

@@ -1,6 +1,7 @@
 #ifndef IO_LOOKUP_H
 #define IO_LOOKUP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -29,5 +30,11 @@ struct lookup_address {
 int lookup_name(const char *name, unsigned int port, uint64_t deadline_ms,
     struct lookup_address out[static LOOKUP_MAX], size_t *n, struct err *)
     MUST_CHECK;
+
+/*
+ * Whether this machine has any way to send to that address: without IPv6 it
+ * has none to one of IPv6.  Nothing is sent.
+ */
+bool lookup_routed(const struct lookup_address *);
 
 #endif /* !IO_LOOKUP_H */

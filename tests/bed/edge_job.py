@@ -27,21 +27,22 @@ class Authority:
     def __init__(self, folder):
         self.folder, self.root = folder, folder / "root.pem"
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt",
-                "ec_paramgen_curve:P-256", "-nodes", "-days", "9", "-subj",
+                "ec_paramgen_curve:P-256", "-nodes", "-days", "99", "-subj",
                 "/CN=edge test root", "-keyout", folder / "root.key", "-out",
                 self.root)
 
-    def sign(self, names, at):
+    def sign(self, names, at, days=8):
         """Write fullchain.pem and privkey.pem for the names into `at`."""
         request, names_file = self.folder / "one.csr", self.folder / "san"
         at.mkdir(parents=True, exist_ok=True)
         names_file.write_text("subjectAltName=" + ",".join(
             f"DNS:{n}" for n in names))
         openssl("req", "-new", "-newkey", "ec", "-pkeyopt",
-                "ec_paramgen_curve:P-256", "-nodes", "-subj", "/",
+                "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                f"/CN={names[0]}",
                 "-keyout", at / "privkey.pem", "-out", request)
         openssl("x509", "-req", "-in", request, "-CA", self.root, "-CAkey",
-                self.folder / "root.key", "-CAcreateserial", "-days", "8",
+                self.folder / "root.key", "-CAcreateserial", "-days", str(days),
                 "-extfile", names_file, "-out", at / "fullchain.pem")
 
 

@@ -157,6 +157,8 @@ def greenfield_job(path, bed, made, agent_id, **host_options):
             "acme_email": f"ops@{bed.site}",
             "acme_server": bed.acme.directory_url,
             "acme_ca_file": bed.acme.trust_on(bed.dst),
+            # Neither a rehearsal nor a renewal, which take seconds.
+            "acme_staging": "none",
             "ca_file": bed.acme.root_ca(),
             "connect_to": bed.dst.address}),
         agent(made.name, agent_id),

@@ -3,6 +3,7 @@
 Real nginx on dst; a stand-in for Letta behind it.
 """
 
+import json
 import os
 import re
 import ssl
@@ -78,7 +79,8 @@ class Edge:
 
     def down(self):
         self.dst.run(["sh", "-c", "umount /etc/nginx/conf.d 2>/dev/null;"
-                      f"rm -rf /etc/nginx/conf.d/sanctumctl-* {NEIGHBOUR} {EARLIER}"
+                      "rm -rf /etc/nginx/conf.d/sanctumctl-*"
+                      f" {NEIGHBOUR} {EARLIER}"
                       " /etc/nginx/*.htpasswd /etc/letsencrypt"
                       " /var/lib/sanctumctl"])
         self.dst.run(["nginx", "-s", "stop"], check=False)
@@ -295,18 +297,49 @@ def test_users_in_clear_are_refused_and_cancel_takes_them_away(edge):
     assert "eve" not in plan.out and "$2y$" not in plan.out
     edge.apply(job=job)
     assert path.read_text().startswith("ada:")
+    # A rendering that does not come into service leaves them as they were.
+    users.write_text("ben:$2y$05$abcdefghijklmnopqrstuv\n")
+    own = edge.folder / "templates"
+    (own / "nginx").mkdir(parents=True)
+    (own / "nginx/headers.conf.in").write_text("nonsense on;\n")
+    broken = edge.write("broken.conf", ade_auth=f"file:{users}",
+                        templates=own)
+    assert "nonsense" in edge.apply(rc=1, job=broken)
+    assert path.read_text().startswith("ada:")
+    # Without the key they are gone, and the port is open.
+    edge.apply()
+    assert not path.exists()
+    assert edge.client.ade("GET", "/v1/echo").status == 200
+    edge.apply(job=job)
     assert edge.run("cancel", job).rc == 0
     assert not path.exists() and not edge.conf.exists()
 
 
+def test_a_site_without_its_directory_is_told(edge):
+    job = edge.write("static.conf", static="/srv/none")
+    words = "directory of `static' is not there"
+    assert words in edge.run("plan", job).out
+    edge.apply(job=job)
+    assert words in edge.run("plan", job).out
+    assert edge.client.ask("GET", "/").status == 404
+
+
 def test_render_asks_nobody(edge):
     out = edge.folder / "out"
-    edge.run("edge", "render", edge.job)
-    done = edge.run("edge", "render", edge.job, "--out", out)
+    assert edge.run("edge", "render", edge.job).rc == 2
+    done = edge.run("edge", "render", edge.job, "--out", out, "--json")
     assert done.rc == 0, done.err
+    said = [json.loads(line) for line in done.out.splitlines()]
+    assert [x["type"] for x in said] == ["rendering", "rendering"]
+    # Before it is in service the host's nginx takes it all the same.
+    done = edge.run("edge", "test", edge.job)
+    assert done.rc == 14
+    assert "takes the rendering" in done.out and "not there yet" in done.out
+    assert not edge.conf.exists()
     assert sorted(p.name for p in out.iterdir()) == [
         f"{SITE}.http.conf", f"{SITE}.tls.conf"]
     edge.apply()
+    assert said[1]["generation"] == edge.serves().strip()
     assert edge.conf.read_text() == (out / f"{SITE}.tls.conf").read_text()
 
 

@@ -304,6 +304,37 @@ test_how_many_names(void **state)
 	buf_clear(&names);
 }
 
+static void
+test_key_and_serial(void **state)
+{
+	struct buf pem = BUF_INIT(65536), other = BUF_INIT(65536);
+	struct buf key = BUF_INIT(65536);
+	struct err err = ERR_INIT;
+	struct cert a, b;
+	bool own;
+
+	(void)state;
+	make("1", "subjectAltName=DNS:other.test", &other);
+	make("1", "subjectAltName=DNS:a.test", &pem);
+	assert_int_equal(fs_read("key", &key, NULL, &err), 0);
+	parse(&pem, &a);
+	parse(&other, &b);
+	assert_true(*a.serial);
+	assert_string_not_equal(a.serial, b.serial);
+	assert_int_equal(cert_key_matches(pem.data, pem.len, key.data,
+	    key.len, &own, &err), 0);
+	assert_true(own);
+	assert_int_equal(cert_key_matches(other.data, other.len, key.data,
+	    key.len, &own, &err), 0);
+	assert_false(own);
+	assert_int_equal(cert_key_matches(pem.data, pem.len, pem.data,
+	    pem.len, &own, &err), -1);
+	assert_int_equal(err.kind, ERR_DATA);
+	buf_clear(&key);
+	buf_clear(&other);
+	buf_clear(&pem);
+}
+
 int
 main(void)
 {
@@ -313,6 +344,7 @@ main(void)
 		TEST(test_without_names),
 		TEST(test_the_first_of_a_chain),
 		TEST(test_one_that_is_over),
+		TEST(test_key_and_serial),
 		TEST(test_garbage),
 		TEST(test_nobody_is_asked),
 		TEST(test_odd_names),

@@ -128,6 +128,51 @@ test_requests_on_one_connection(void **state)
 	end(&s);
 }
 
+/* As a browser asks: its own fields, and all of the answer's. */
+static void
+test_probe(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ "HTTP/1.1 100 Go\r\nEarly: 1\r\n\r\n"
+		    "HTTP/1.1 200 OK\r\nVary: Origin\r\nVary: \x1b\r\n"
+		    "Content-Length: 5\r\n\r\nhello", FAKE_KEEP },
+		{ HELLO, FAKE_KEEP }, { HELLO, FAKE_KEEP },
+		{ NULL, FAKE_CLOSE },
+	};
+	static const struct http_field fields[] = {
+		{ "Origin", "https://app.letta.com" },
+		{ "Access-Control-Request-Method", "PATCH" },
+	};
+	struct buf head = BUF_INIT(1024);
+	struct http_probe probe = { .fields = fields, .n_fields = 2,
+	    .head = &head };
+	struct err err = ERR_INIT;
+	struct scene s;
+	const char *log;
+
+	(void)state;
+	begin(&s, turns);
+	OK(http_probe(s.http, "OPTIONS", "/v1/agents/", &probe, WAIT_MS,
+	    &s.reply, &err));
+	assert_string_equal(buf_cstr(&head), "Vary: Origin\nVary: \\x1b\n"
+	    "Content-Length: 5\n");
+	assert_string_equal(buf_cstr(&s.reply.body), "hello");
+	assert_true(probe.first_ms > 0);
+	assert_true(probe.total_ms >= probe.first_ms);
+
+	/* What the first answer had is not in the second's. */
+	probe.body = "{}";
+	OK(http_probe(s.http, "POST", "/", &probe, WAIT_MS, &s.reply, &err));
+	assert_string_equal(buf_cstr(&head), "Content-Length: 5\n");
+	OK(GET(&s, "/"));
+	log = stop(&s);
+	assert_int_equal(times(log, "OPTIONS /v1/agents/ HTTP/1.1\r\n"), 1);
+	assert_int_equal(times(log, "Origin: https://app.letta.com\r\n"), 2);
+	assert_int_equal(times(log, "application/json"), 3);
+	buf_clear(&head);
+	end(&s);
+}
+
 static void
 test_redirect_is_not_followed(void **state)
 {
@@ -493,6 +538,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests_on_one_connection),
+		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_redirect_is_not_followed),
 		cmocka_unit_test(test_retry_after),
 		cmocka_unit_test(test_answers_that_are_refused),

@@ -161,6 +161,38 @@ test_certificate_must_verify(void **state)
 	    "its certificate does not verify: ");
 }
 
+/* The certificate as it is served, and TLS 1.3 alone. */
+static void
+test_probe_gives_the_certificate(void **state)
+{
+	struct tls *t = *state;
+	struct err err = ERR_INIT;
+	char *url;
+	struct buf pem = BUF_INIT(64 * 1024);
+	struct http_reply reply = { .body = BUF_INIT(64 * 1024) };
+	struct http_probe probe = { .certificate = &pem };
+	struct http_spec spec = { .connect_to = "127.0.0.1", .tls13 = true };
+	struct http *h = NULL;
+
+	if (t->port == 0)
+		skip();
+	url = mem_printf("https://sanctum.test:%u", t->port);
+	spec.url = url;
+	spec.ca_file = t->cert;
+	OK(http_open(&spec, &h, &err));
+	for (int i = 0; i < 2; i++) {
+		OK(http_probe(h, "GET", "/", &probe, 20000, &reply, &err));
+		assert_non_null(strstr(buf_cstr(&pem),
+		    "-----BEGIN CERTIFICATE-----"));
+		assert_null(strstr(strstr(buf_cstr(&pem), "BEGIN") + 5,
+		    "BEGIN"));
+	}
+	http_close(h);
+	buf_clear(&reply.body);
+	buf_clear(&pem);
+	free(url);
+}
+
 static void
 test_ca_file_without_certificate(void **state)
 {
@@ -208,6 +240,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_certificate_must_verify),
+		cmocka_unit_test(test_probe_gives_the_certificate),
 		cmocka_unit_test(test_ca_file_without_certificate),
 		cmocka_unit_test(test_connect_to_keeps_name_and_port),
 	};
