@@ -293,6 +293,7 @@ def test_what_has_drifted_is_shown_and_mended(node):
     right = conf.read_text(), unit.read_text()
     conf.write_text(right[0] + "# somebody was here\n")
     unit.write_text(right[1].replace("NoNewPrivileges=yes\n", ""))
+    host.systemctl("stop", "letta")
     planned = node.ctl("plan")
     assert planned.rc == 4, planned.err
     assert "-# somebody was here" in planned.out
