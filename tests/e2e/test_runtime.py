@@ -14,6 +14,7 @@ import pytest
 
 from bed import bare, jobs
 from bed.paths import TOP
+from bed.postgres import BIN, Postgres
 from bed.wait import wait_for
 
 AT_EDGE = "step edge.node1."
@@ -189,6 +190,74 @@ def test_a_list_is_judged_before_anything(node, write_job, sanctumctl,
         failed = sanctumctl("plan", write_job(
             version, name=f"n{version[0]}", database=f"file:{uri}", **keys))
         assert failed.rc == 2 and said in failed.err, failed.err
+    assert untouched(node)
+
+
+@pytest.fixture
+def theirs(node):
+    """A PostgreSQL of somebody else's on the node; sql() is its psql."""
+    one = Postgres(node, "/srv/theirs", 15432,
+                   node.state_dir / "theirs-postgres.log")
+    one.create()
+    one.start()
+    one.sql = lambda text: node.run(
+        [BIN / "psql", "-XAtqw", "-v", "ON_ERROR_STOP=1",
+         one.uri.split("?")[0]], input=text).stdout.strip()
+    yield one
+    one.stop()
+    node.run(["rm", "-rf", "/srv/theirs"])
+
+
+def test_a_database_of_somebody_elses(node, theirs, write_job, sanctumctl,
+                                      tmp_path):
+    """What it holds decides; it is changed only while it is empty."""
+    secret, shop = "their-secret", "CREATE TABLE shop (id int);"
+    uri, extensions = tmp_path / "uri", BIN.parent / \
+        "share/postgresql/extension"
+    uri.write_text(theirs.uri.replace("postgres@", f"postgres:{secret}@"))
+    uri.chmod(0o600)
+    job = write_job(requirements=bare.standin_list(tmp_path / "l", node),
+                    database=f"file:{uri}")
+
+    def refused(command, *words):
+        done = sanctumctl(command, job)
+        assert done.rc not in (0, 4), done.out
+        for one in ("letta.new.schema", *words):
+            assert one in done.err, done.err
+        assert secret not in done.out + done.err
+        return theirs.sql("SELECT string_agg(table_name, ' ' ORDER BY "
+                          "table_name) FROM information_schema.tables "
+                          "WHERE table_schema = 'public'")
+
+    theirs.sql(shop)
+    assert refused("apply", "1 tables, and none of Letta's") == "shop"
+    theirs.sql("DROP TABLE shop")
+    node.run(["mount", "-t", "tmpfs", "none", extensions])
+    assert refused("plan", "has no pgvector") == ""
+    node.run(["umount", extensions])
+    theirs.sql("CREATE TABLE messages (id text, sequence_id bigserial)")
+    assert refused("apply", "another version than 9.9.9: it lacks agents.id;",
+                   "alembic upgrade head") == "messages"
+    theirs.sql("DROP TABLE messages")
+
+    done = sanctumctl("apply", job)
+    assert AT_EDGE in done.err, done.err
+    assert theirs.sql("INSERT INTO messages VALUES ('m') RETURNING "
+                      "sequence_id") == "1"
+    # What its own migrations or somebody else took away meanwhile.
+    theirs.sql("ALTER TABLE messages ALTER sequence_id DROP DEFAULT")
+    assert refused("apply", "no default", "SET DEFAULT nextval") == (
+        "agents messages")
+    assert theirs.sql("SELECT count(column_default) FROM information_schema"
+                      ".columns WHERE column_name = 'sequence_id'") == "0"
+    theirs.stop()
+    assert sanctumctl("plan", job).err.count(secret) == 0
+    theirs.start()
+    assert secret.encode() not in b"".join(
+        p.read_bytes() for p in sanctumctl.state.rglob("*") if p.is_file())
+    taken = sanctumctl("uninstall", "--purge", job)
+    assert taken.rc == 0, taken.err
+    assert theirs.sql("SELECT id FROM messages") == "m"
     assert untouched(node)
 
 
