@@ -40,7 +40,7 @@ edge_ready(struct run *run, const struct conf_edge *edge, bool *out,
 	int rc;
 
 	rc = journal_step_state(run->journal, step, &state, err);
-	*out = rc == 0 && state == JOURNAL_DONE && !run->backend_down;
+	*out = rc == 0 && state == JOURNAL_DONE;
 	free(step);
 	return rc;
 }

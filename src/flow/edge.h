@@ -50,7 +50,7 @@ extern const struct step_kind edge_renewal_kind;
 
 /*
  * Whether clients can reach what is behind the edge: the journal says that
- * its last step is done, and this run has not seen the server down.
+ * its last step is done.
  */
 int edge_ready(struct run *, const struct conf_edge *, bool *out,
     struct err *) MUST_CHECK;

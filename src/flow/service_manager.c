@@ -124,7 +124,7 @@ systemd_stop(const struct service_unit *unit, struct err *err)
 
 	if (systemd_is_active(unit, &active, err) != 0)
 		return -1;
-	/* Also one that waits to be started again; a failed one stays listed. */
+	/* Also one that waits to be started; a failed one stays listed. */
 	if (systemctl(unit, "stop", err) == 0)
 		return forget_failure(unit, err);
 	if (active)
