@@ -32,6 +32,7 @@ backend_probe(struct run *run, const struct step *step,
 	if (run_host(run, edge->host, &host, err) != 0 ||
 	    host_connects(host, "127.0.0.1", port, &up, err) != 0)
 		return -1;
+	run->backend_down = !up;
 	if (!up && is_to_come(run, edge)) {
 		plan_say(note, '+', "the server is brought up by this job");
 		*found = PLAN_WAITS;

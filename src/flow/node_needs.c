@@ -86,6 +86,7 @@ add_letta(struct list *list, const struct conf_letta *letta)
 		return;
 	add(list, "python3-venv", NULL);
 	add(list, "ca-certificates", NULL);
+	add(list, "iproute2", "ip");
 	if (!letta->database.ref)
 		add(list, "postgresql-*-pgvector", NULL);
 	if (!letta->redis)

@@ -83,6 +83,22 @@ tell(const struct plan_watch *watch, const struct plan_event *event)
 		watch->event(watch->ctx, event);
 }
 
+/* Behind an edge whose server is down nothing can be looked at. */
+static int
+look(struct run *run, const struct plan *plan, size_t at,
+    struct plan_note *note, enum plan_found *found, struct err *err)
+{
+	const struct step *step = &plan->steps[at];
+
+	*found = PLAN_WAITS;
+	if (stop_check(err) != 0)
+		return -1;
+	if (!run->backend_down || at < plan->n_node)
+		return step->kind->probe(run, step, note, found, err);
+	plan_say(note, '+', "looked at when the server is up again");
+	return 0;
+}
+
 int
 plan_look_part(struct run *run, const struct plan *plan, size_t first,
     size_t end, const struct plan_watch *watch, size_t *todo,
@@ -98,11 +114,7 @@ plan_look_part(struct run *run, const struct plan *plan, size_t first,
 		step = &plan->steps[i];
 		event.step = step->name;
 		note_init(&note);
-		event.found = PLAN_WAITS;
-		rc = stop_check(err);
-		if (rc == 0)
-			rc = step->kind->probe(run, step, &note, &event.found,
-			    err);
+		rc = look(run, plan, i, &note, &event.found, err);
 		if (rc == 0) {
 			tell(watch, &event);
 			*todo += event.found != PLAN_DONE;

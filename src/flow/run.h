@@ -39,6 +39,8 @@ struct run {
 	bool rehearsal;			/* this is one: flow/rehearse.h */
 	bool discard;			/* what targets queued stays there */
 	bool purge;			/* uninstall: data and packages, too */
+	bool backend_down;		/* seen by this process: the server
+					 * behind the edge does not listen */
 	struct run_peers *peers;	/* of run.c */
 };
 

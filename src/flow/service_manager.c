@@ -97,16 +97,22 @@ systemd_is_active(const struct service_unit *unit, bool *out,
 	return 0;
 }
 
+static int
+forget_failure(const struct service_unit *unit, struct err *err)
+{
+	const char *const argv[] = { "systemctl", "-q", "reset-failed",
+	    unit->name, NULL };
+	int status;
+
+	return supervisor_run(unit->host, argv, NULL, 0, &status, NULL, NULL,
+	    err);
+}
+
 /* One that has failed too often would be refused. */
 static int
 systemd_start(const struct service_unit *unit, struct err *err)
 {
-	const char *const forget[] = { "systemctl", "-q", "reset-failed",
-	    unit->name, NULL };
-	int status;
-
-	if (supervisor_run(unit->host, forget, NULL, 0, &status, NULL, NULL,
-	    err) != 0)
+	if (forget_failure(unit, err) != 0)
 		return -1;
 	return systemctl(unit, "restart", err);
 }
@@ -118,9 +124,9 @@ systemd_stop(const struct service_unit *unit, struct err *err)
 
 	if (systemd_is_active(unit, &active, err) != 0)
 		return -1;
-	/* Also one that waits to be started again. */
+	/* Also one that waits to be started; a failed one stays listed. */
 	if (systemctl(unit, "stop", err) == 0)
-		return 0;
+		return forget_failure(unit, err);
 	if (active)
 		return -1;
 	err_clear(err);

@@ -18,6 +18,8 @@
 #include "flow/worker_paths.h"
 #include "io/host.h"
 
+/* In a plan, for a server of this job that has made no password so far. */
+#define TOKEN_TO_COME "made-on-its-host"
 #define EXTRAS_MAX 128
 #define REMARKS_MAX (64 * 1024)
 
@@ -498,12 +500,17 @@ env_set_make(struct env_set *set, struct run *run, const char *id,
 		.extras = extras,
 		.n_extras = worker->n_env,
 	};
+	struct secret *to_come = NULL;
 	struct host *from;
 	int rc;
 
 	rc = run_host(run, worker->from_host, &from, err);
 	if (rc == 0)
 		rc = run_token(run, worker->server, &env.token, err);
+	if (rc == 0 && !env.token &&
+	    worker->server->runtime != CONF_RUNTIME_THERE)
+		env.token = to_come = secret_new(TOKEN_TO_COME,
+		    strlen(TOKEN_TO_COME));
 	if (rc == 0 && (worker->n_env > EXTRAS_MAX ||
 	    !fill_extras(run, worker, extras)))
 		rc = err_set(err, ERR_USAGE, "[env %s]: more than %d lines, "
@@ -519,6 +526,7 @@ env_set_make(struct env_set *set, struct run *run, const char *id,
 		rc = edit(set, where, &env, err);
 	if (rc == 0)
 		rc = move_scripts(set, run, from, err);
+	secret_free(to_come);
 	free(where);
 	free(url);
 	return rc;

@@ -20,14 +20,16 @@ class Acme:
     bad_nonces  per cent of valid nonces that it refuses, as an ACME server
                 may; a client must try again
     reuse       per cent of valid authorizations that it uses again
+    name        of its folder below state_dir
 
     Domain validation is real: it looks a name up in the DNS of set_address()
     and asks port 80 of that address for the challenge.
     """
 
-    def __init__(self, space, *, address, state_dir, bad_nonces=0, reuse=0):
+    def __init__(self, space, *, address, state_dir, bad_nonces=0, reuse=0,
+                 name="acme"):
         self.space, self.address = space, address
-        self.state_dir = Path(state_dir) / "acme"
+        self.state_dir = Path(state_dir) / name
         self.bad_nonces, self.reuse = bad_nonces, reuse
         self.directory_url = f"https://{address}:{API}/dir"
         #: Certificate of the API itself, for a client to trust.
@@ -37,7 +39,7 @@ class Acme:
     def start(self):
         self.state_dir.mkdir(parents=True, exist_ok=True)
         self._make_api_certificate()
-        inside = INSIDE_STATE / "acme"
+        inside = INSIDE_STATE / self.state_dir.name
         (self.state_dir / "pebble.json").write_text(json.dumps({"pebble": {
             "listenAddress": f"{self.address}:{API}",
             "managementListenAddress": f"{self.address}:{MANAGEMENT}",
@@ -63,12 +65,25 @@ class Acme:
             process.stop()
         self._processes = []
 
-    def set_address(self, name, address):
-        """Make `name` resolve to `address`, for the authority alone."""
-        at = f"http://{self.address}:{DNS_MANAGEMENT}"
-        # add-a puts an address beside those that are there.
-        call("POST", f"{at}/clear-a", {"host": name})
-        call("POST", f"{at}/add-a", {"host": name, "addresses": [address]})
+    # Its DNS, which the authority alone asks
+
+    def set_address(self, name, address, address6=None):
+        """Make `name` resolve to these addresses, and to no other."""
+        for kind, one in (("a", address), ("aaaa", address6)):
+            # add-a puts an address beside those that are there.
+            self._dns(f"clear-{kind}", host=name)
+            if one is not None:
+                self._dns(f"add-{kind}", host=name, addresses=[one])
+
+    def fail_lookups(self, name):
+        """Let each authorization of `name` fail; see answer_lookups()."""
+        self._dns("set-servfail", host=name)
+
+    def answer_lookups(self, name):
+        self._dns("clear-servfail", host=name)
+
+    def _dns(self, path, **body):
+        call("POST", f"http://{self.address}:{DNS_MANAGEMENT}/{path}", body)
 
     def root_ca(self, path=None):
         """Write the root of the certificates it issues; return the path."""

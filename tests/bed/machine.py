@@ -59,6 +59,8 @@ class Machine(Host):
     """One machine, up from start() to stop()."""
 
     _nspawn = None
+    #: Further words for systemd-nspawn.
+    _more = ()
 
     def start(self):
         need_cache("machine")
@@ -72,6 +74,7 @@ class Machine(Host):
         ], kinds=("net", "uts"))
         self.space = Booted(outer)
         self._connect_outer(outer)
+        self._prepare(outer)
         self._authorize()
         self.make_host_keys()
         self.write_known_hosts()
@@ -86,6 +89,9 @@ class Machine(Host):
             self.space.close()
             self.space = self._nspawn = None
             remove_groups(self.link)
+
+    def _prepare(self, outer):
+        """Change the tree before anything else does; here as it is."""
 
     def _connect_outer(self, outer):
         booted, self.space = self.space, outer
@@ -104,7 +110,8 @@ class Machine(Host):
         remove_groups(self.link)
         self._nspawn = outer.spawn(
             ["sh", "-c", JOIN, self.link, "systemd-nspawn", "-q",
-             "--register=no", "--keep-unit", "--boot", "--console=pipe",
+             "--register=no", "--keep-unit", "--boot", *self._more,
+             "--console=pipe",
              # Two beds of one machine may each have one.
              f"--machine={self.link}", f"--hostname={self.name}",
              "--resolv-conf=off", f"--bind-ro={INSIDE_TESTS}",

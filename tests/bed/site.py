@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 from bed.acme import Acme
+from bed.bare_machine import BareMachine
 from bed.hosts import Host, make_client_key, need_programs
 from bed.lease import STATE_PREFIX, Lease
 from bed.letta import DEFAULT_VERSION, LettaServer
@@ -18,13 +19,14 @@ from bed.stub import start_stub
 
 #: Parts that a caller may choose, and what each of them needs besides.
 PARTS = {"hosts": (), "source": (), "second": (), "target": ("hosts",),
-         "acme": ("hosts",), "slow": ("hosts",), "machine": ()}
+         "acme": ("hosts",), "slow": ("hosts",), "machine": (), "bare": ()}
 DEFAULT_PARTS = ("hosts", "source", "target", "acme")
 
 SITE = "sanctum.internal"
 TARGET_PORT = 18283
 TARGET_PASSWORD = "bed-target-password"
-SLOTS = {"src": 0, "dst": 1, "slow-src": 2, "slow-dst": 3, "machine": 4}
+SLOTS = {"src": 0, "dst": 1, "slow-src": 2, "slow-dst": 3, "machine": 4,
+         "bare": 5, "slow-bare": 6}
 
 
 class Bed:
@@ -37,6 +39,7 @@ class Bed:
 
     src, dst   bed.hosts.Host
     machine    bed.machine.Machine, which has systemd
+    bare       bed.bare_machine.BareMachine, which has little else and reaches registries
     source     bed.letta.LettaServer on this machine, without a password
     second     the same, with TARGET_PASSWORD: a target within easy reach
     target     one on dst, with TARGET_PASSWORD, reached by dst alone
@@ -57,8 +60,8 @@ class Bed:
         self._wanted_dir, self._number = state_dir, number
         self._stops, self._lettas = [], {}
         self.slow_lines = {}
-        self.src = self.dst = self.machine = self.acme = None
-        self.source = self.second = self.target = None
+        self.src = self.dst = self.machine = self.bare = None
+        self.source = self.second = self.target = self.acme = None
         self.space = self.client_key = self.state_dir = None
 
     def __enter__(self):
@@ -149,21 +152,33 @@ class Bed:
         self._stops.append(self.machine.stop)
         self.machine.start()
 
+    def _start_bare(self):
+        self.client_key = make_client_key(self.state_dir / "client_key")
+        gateway, address = self._lease.addresses(SLOTS["bare"])
+        self.bare = BareMachine(
+            "bare", state_dir=self.state_dir, address=address,
+            gateway=gateway, link=self._lease.link("bare"),
+            client_key=self.client_key, services=self.space,
+            number=self.number)
+        self._stops.append(self.bare.stop)
+        self.bare.start()
+
     def _start_acme(self):
-        self.acme = Acme(self.space, address=self.dst.gateway,
-                         state_dir=self.state_dir,
-                         bad_nonces=self.bad_nonces)
-        self.acme.start()
-        self.acme.set_address(self.site, self.dst.address)
+        self.acme = self.new_acme(self.dst, bad_nonces=self.bad_nonces)
 
     def _start_slow(self):
         for host in (self.src, self.dst):
-            name = f"slow-{host.name}"
-            gateway, address = self._lease.addresses(SLOTS[name])
-            line = SlowLine(host, address=address, gateway=gateway,
-                            link=self._lease.link(name), rtt_ms=self.rtt_ms)
-            self._stops.append(line.stop)
-            self.slow_lines[host.name] = line.start()
+            self.slow_line(host)
+
+    def slow_line(self, host):
+        """Give a host of the bed a slow_address; return its SlowLine."""
+        name = f"slow-{host.name}"
+        gateway, address = self._lease.addresses(SLOTS[name])
+        line = SlowLine(host, address=address, gateway=gateway,
+                        link=self._lease.link(name), rtt_ms=self.rtt_ms)
+        self._stops.append(line.stop)
+        self.slow_lines[host.name] = line.start()
+        return line
 
     def _start_source(self):
         self.source = self.new_server("source", start=False)
@@ -204,6 +219,19 @@ class Bed:
 
     def letta(self, version):
         return self.lettas(version)[0]
+
+    def new_acme(self, host, **habits):
+        """Return an authority on the link of a host, which `site` is.
+
+        One a link.  habits are those of bed.acme.Acme.
+        """
+        acme = Acme(self.space, address=host.gateway,
+                    state_dir=self.state_dir, name=f"acme-{host.name}",
+                    **habits)
+        self._stops.append(acme.stop)
+        acme.start()
+        acme.set_address(self.site, host.address)
+        return acme
 
     def new_server(self, name, *, version=None, password=None, start=True):
         """Return a further Letta server on this machine's loopback."""

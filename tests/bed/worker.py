@@ -236,6 +236,8 @@ def manifest(top):
                 found[key] = (os.readlink(path),)
             elif stat.S_ISDIR(info.st_mode):
                 found[key] = (mode,)
+            elif not stat.S_ISREG(info.st_mode):
+                found[key] = (mode, "special")
             else:
                 digest = hashlib.sha256(path.read_bytes()).hexdigest()
                 found[key] = (mode, digest)
