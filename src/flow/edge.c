@@ -107,29 +107,6 @@ edge_raw_port_open(struct run *run, const struct conf_edge *edge, bool *known,
 	    edge_backend_port(run, edge), open, err);
 }
 
-void
-edge_said(struct buf *out, const struct buf *said, size_t max)
-{
-	size_t from = said->len > max ? said->len - max : 0;
-	struct buf line = BUF_INIT(said->len + 1);
-	bool gap = false;
-	char c;
-
-	for (size_t i = from; i < said->len; i++) {
-		c = said->data[i];
-		if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
-			gap = line.len > 0;
-			continue;
-		}
-		if (gap)
-			buf_char(&line, ' ');
-		gap = false;
-		buf_char(&line, c);
-	}
-	str_printable(out, buf_cstr(&line), line.len);
-	buf_clear(&line);
-}
-
 /* A guarded ADE turns us away: we have no password of its users. */
 static bool
 is_guarded(const struct conf_edge *edge, const char *name, long status)

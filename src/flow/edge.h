@@ -112,10 +112,4 @@ int edge_raw_port_open(struct run *, const struct conf_edge *, bool *known,
 int edge_generation(const struct conf_edge *, const char *url,
     struct buf *out, struct err *) MUST_CHECK;
 
-/*
- * Append the end of what a program said, at most max bytes of it, as one
- * printable line.
- */
-void edge_said(struct buf *out, const struct buf *said, size_t max);
-
 #endif /* !FLOW_EDGE_H */

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "core/nginx_dump.h"
+#include "flow/command.h"
 #include "flow/edge.h"
 #include "flow/edge_place.h"
 #include "flow/edge_render.h"
@@ -133,7 +134,7 @@ look_at_nginx(struct host *host, const struct conf_edge *edge,
 
 	rc = dump(host, &result, &there, err);
 	if (rc == 0 && there && result.status != 0) {
-		edge_said(&said, &result.err_out, 900);
+		command_said(&said, &result.err_out, 900);
 		judge_refusal(buf_cstr(&said), own, edge, place);
 	} else if (rc == 0 && there) {
 		nginx_dump_read(buf_cstr(&result.out), result.out.len, own,

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
+#include "flow/command.h"
 #include "flow/edge.h"
 #include "flow/edge_reach.h"
 #include "flow/run.h"
@@ -58,7 +59,7 @@ list_own(struct reach *r)
 	buf_char(&r->own, ' ');
 	if (host_ask(r->host, &spec, &result, &ignored) == 0 &&
 	    result.status == 0)
-		edge_said(&r->own, &result.out, 4096);
+		command_said(&r->own, &result.out, 4096);
 	buf_char(&r->own, ' ');
 	proc_result_clear(&result);
 }

@@ -5,6 +5,7 @@
 #include "base/secret.h"
 #include "base/str.h"
 #include "core/dotenv.h"
+#include "flow/command.h"
 #include "flow/run.h"
 #include "flow/runtime_env.h"
 #include "flow/runtime_part.h"
@@ -79,20 +80,13 @@ look_in_apt(const struct runtime *rt, struct runtime_pg *pg, struct err *err)
 {
 	static const char *const argv[] = { "apt-cache", "search",
 	    "--names-only", "^postgresql-[0-9]+-pgvector$", NULL };
-	const struct proc_spec spec = { .argv = argv,
-	    .timeout_ms = RUNTIME_ASK_MS };
-	struct proc_result result;
-	int rc;
+	struct buf said = BUF_INIT(COMMAND_TEXT_MAX);
+	int status, rc = command_ask(rt->host, argv, &status, &said, err);
 
-	proc_result_init(&result, TEXT_MAX);
-	rc = host_ask(rt->host, &spec, &result, err);
-	if (rc != 0 && err->kind == ERR_MISSING) {
-		err_clear(err);		/* no apt: ours */
-		rc = 0;
-	} else if (rc == 0 && result.status == 0) {
-		newest(buf_cstr(&result.out), pg);
-	}
-	proc_result_clear(&result);
+	/* No apt: ours. */
+	if (rc == 0 && status == 0)
+		newest(buf_cstr(&said), pg);
+	buf_clear(&said);
 	return rc;
 }
 

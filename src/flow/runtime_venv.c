@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/requirements.h"
+#include "flow/command.h"
 #include "flow/run.h"
 #include "flow/runtime_part.h"
 #include "flow/runtime_venv.h"
@@ -171,25 +172,15 @@ runtime_venv_look(const struct runtime *rt, const struct runtime_venv *venv,
 	return rc;
 }
 
-/* Whether a program is there, by its `--version'; a host_ask. */
+/* Whether a program is there, by its `--version'. */
 static int
 is_there(const struct build *b, const char *program, bool *out,
     struct err *err)
 {
 	const char *const argv[] = { program, "--version", NULL };
-	const struct proc_spec spec = { .argv = argv,
-	    .timeout_ms = RUNTIME_ASK_MS };
-	struct proc_result result;
-	int rc;
+	int status, rc = command_ask(b->rt->host, argv, &status, NULL, err);
 
-	proc_result_init(&result, STAMP_MAX);
-	rc = host_ask(b->rt->host, &spec, &result, err);
-	*out = rc == 0 && result.status == 0;
-	if (rc != 0 && err->kind == ERR_MISSING) {
-		err_clear(err);
-		rc = 0;
-	}
-	proc_result_clear(&result);
+	*out = rc == 0 && status == 0;
 	return rc;
 }
 

@@ -9,12 +9,12 @@
 #include "core/conf.h"
 #include "core/template.h"
 #include "flow/account.h"
+#include "flow/command.h"
 #include "flow/host_file.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/service.h"
 #include "flow/service_manager.h"
-#include "flow/supervisor_kind.h"
 #include "flow/template_file.h"
 #include "io/hash.h"
 #include "io/host.h"
@@ -66,10 +66,10 @@ static int
 answers(struct host *host, bool *out, struct err *err)
 {
 	static const char *const argv[] = { "supervisorctl", "pid", NULL };
-	struct buf said = BUF_INIT(SUPERVISOR_TEXT_MAX);
+	struct buf said = BUF_INIT(COMMAND_TEXT_MAX);
 	int status, rc;
 
-	rc = supervisor_run(host, argv, NULL, 0, &status, &said, NULL, err);
+	rc = command_run(host, argv, NULL, 0, &status, &said, NULL, err);
 	*out = rc == 0 && status == 0 && said.len > 1 &&
 	    strspn(said.data, "0123456789") == said.len - 1;
 	buf_clear(&said);
@@ -597,14 +597,14 @@ char *
 service_words(struct service *service)
 {
 	const char *argv[9] = { NULL };
-	struct buf said = BUF_INIT(SUPERVISOR_TEXT_MAX);
+	struct buf said = BUF_INIT(COMMAND_TEXT_MAX);
 	struct buf shown = BUF_INIT(4 * WORDS_MAX);
 	struct err ignored = ERR_INIT;
 	size_t from;
 	int status;
 
 	service->ops->words(&service->unit, argv);
-	if (argv[0] && supervisor_run(service->unit.host, argv, NULL, 0,
+	if (argv[0] && command_run(service->unit.host, argv, NULL, 0,
 	    &status, &said, NULL, &ignored) == 0) {
 		while (said.len > 0 && said.data[said.len - 1] == '\n')
 			buf_truncate(&said, said.len - 1);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/unit.h"
+#include "flow/command.h"
 #include "flow/supervisor_kind.h"
 
 #define SYSTEM_UNITS "/etc/systemd/system"
@@ -50,7 +51,7 @@ systemctl(struct host *host, const char *user, const char *verb,
 	argv[n++] = verb;
 	argv[n++] = unit;
 	if (rc == 0)
-		rc = supervisor_must(host, argv, NULL, 0, err);
+		rc = command_must(host, argv, NULL, 0, err);
 	account_clear(&own);
 	free(machine);
 	free(runtime);
@@ -129,7 +130,7 @@ lift(struct host *host, const char *dir, const char *mark, struct err *err)
 
 	/* Only ours was in it, or it stays. */
 	if (rc == 0)
-		rc = supervisor_run(host, argv, NULL, 0, &status, NULL, NULL,
+		rc = command_run(host, argv, NULL, 0, &status, NULL, NULL,
 		    err);
 	if (rc == 0)
 		fault_point("unit");
@@ -513,7 +514,7 @@ look_in(struct supervisor_look *look, const char *const *dirs,
 
 	for (size_t i = 0; dirs[i] && i < DIRS_MAX; i++)
 		argv[i + 4] = dirs[i];
-	if (supervisor_run(look->host, argv, NULL, 0, &status, &list, NULL,
+	if (command_run(look->host, argv, NULL, 0, &status, &list, NULL,
 	    &ignored) != 0)
 		log_warn("%s", ignored.text);
 	end = buf_cstr(&list) + list.len;
@@ -552,7 +553,7 @@ look_at_users(struct supervisor_look *look)
 	int status;
 
 	look_in_home(look, own, &look->own);
-	if (look->own.uid == 0 && supervisor_run(look->host, argv, NULL, 0,
+	if (look->own.uid == 0 && command_run(look->host, argv, NULL, 0,
 	    &status, &dirs, NULL, &ignored) != 0)
 		log_warn("%s", ignored.text);
 	for (size_t at = 0; at < dirs.len; at += strlen(dirs.data + at) + 1) {

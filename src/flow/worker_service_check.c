@@ -7,13 +7,12 @@
 #include "core/conf.h"
 #include "core/dotenv.h"
 #include "core/env_lint.h"
+#include "flow/command.h"
 #include "flow/node.h"
 #include "flow/run.h"
 #include "flow/supervisor_kind.h"
 #include "flow/worker_service.h"
 #include "io/host.h"
-
-#define ASK_MS 30000
 
 /* What a host must have for a kind, and what is to be done about it. */
 static const struct {
@@ -43,14 +42,9 @@ static int
 ask(struct host *to, const char *test, bool *out, struct err *err)
 {
 	const char *const argv[] = { "sh", "-c", test, NULL };
-	const struct proc_spec spec = { .argv = argv, .timeout_ms = ASK_MS };
-	struct proc_result result;
-	int rc;
+	int status, rc = command_ask(to, argv, &status, NULL, err);
 
-	proc_result_init(&result, 4096);
-	rc = host_ask(to, &spec, &result, err);
-	*out = rc == 0 && result.status == 0;
-	proc_result_clear(&result);
+	*out = rc == 0 && status == 0;
 	return rc;
 }
 
