@@ -51,12 +51,6 @@ edge_webroot(const struct conf_edge *edge)
 	return mem_printf(EDGE_WEBROOTS "/%s", edge->site);
 }
 
-unsigned int
-edge_backend_port(const struct run *run, const struct conf_edge *edge)
-{
-	return edge_upstream_port(run->conf, edge);
-}
-
 int
 edge_generation(const struct conf_edge *edge, const char *url,
     struct buf *out, struct err *err)
@@ -104,7 +98,7 @@ edge_raw_port_open(struct run *run, const struct conf_edge *edge, bool *known,
 	if (run_host(run, edge->host, &host, err) != 0)
 		return -1;
 	return host_connects(host, edge->connect_to,
-	    edge_backend_port(run, edge), open, err);
+	    edge_upstream_port(run->conf, edge), open, err);
 }
 
 /* A guarded ADE turns us away: we have no password of its users. */
@@ -250,8 +244,8 @@ edge_verify(struct run *run, const struct conf_edge *edge,
 	else if (rc == 0)
 		verdict_add(&own, "raw port", open ? VERDICT_DIFFERENT :
 		    VERDICT_SAME, 1, 1, "%s:%u is %s", edge->connect_to,
-		    edge_backend_port(run, edge), open ? "open: Letta must "
-		    "listen on 127.0.0.1 alone" : "closed");
+		    edge_upstream_port(run->conf, edge), open ? "open: Letta "
+		    "must listen on 127.0.0.1 alone" : "closed");
 	verdict_add_all(verdict, prefix, &own);
 	verdict_clear(&own);
 	free(prefix);

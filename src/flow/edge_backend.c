@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "core/conf.h"
 #include "flow/edge.h"
+#include "flow/edge_render.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "io/host.h"
@@ -25,7 +26,7 @@ backend_probe(struct run *run, const struct step *step,
     struct plan_note *note, enum plan_found *found, struct err *err)
 {
 	const struct conf_edge *edge = step->subject;
-	unsigned int port = edge_backend_port(run, edge);
+	unsigned int port = edge_upstream_port(run->conf, edge);
 	struct host *host;
 	bool up, known, open = false;
 

@@ -358,8 +358,8 @@ sum_of(const struct service *service, char hex[static 2 * HASH_SIZE + 1],
 		hash_add(hash, stamp, strlen(stamp));
 	rc = hash_end(hash, digest, err);
 	hash_free(hash);
-	for (size_t i = 0; rc == 0 && i < HASH_SIZE; i++)
-		(void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	if (rc == 0)
+		str_hex(digest, HASH_SIZE, hex);
 	return rc;
 }
 
@@ -482,6 +482,16 @@ check_alive(struct service *service, struct err *err)
 	return -1;
 }
 
+static int
+start_again(struct service *service, struct err *err)
+{
+	/* The others do both in one word. */
+	if (service->manager == SERVICE_CRON &&
+	    service->ops->stop(&service->unit, err) != 0)
+		return -1;
+	return service->ops->start(&service->unit, err);
+}
+
 int
 service_up(struct service *service, struct run *run, bool *acted,
     struct err *err)
@@ -503,7 +513,7 @@ service_up(struct service *service, struct run *run, bool *acted,
 	    service->ops->enable(&service->unit, true, err) != 0)
 		return -1;
 	if (renew || !state.active) {
-		if (service_restart(service, err) != 0 ||
+		if (start_again(service, err) != 0 ||
 		    check_alive(service, err) != 0)
 			return -1;
 	}
@@ -575,22 +585,6 @@ int
 service_active(struct service *service, bool *out, struct err *err)
 {
 	return service->ops->is_active(&service->unit, out, err);
-}
-
-int
-service_stop(struct service *service, struct err *err)
-{
-	return service->ops->stop(&service->unit, err);
-}
-
-int
-service_restart(struct service *service, struct err *err)
-{
-	/* The others do both in one word. */
-	if (service->manager == SERVICE_CRON &&
-	    service->ops->stop(&service->unit, err) != 0)
-		return -1;
-	return service->ops->start(&service->unit, err);
 }
 
 char *
