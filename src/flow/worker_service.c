@@ -251,15 +251,11 @@ each_program(const struct conf *conf, const struct conf_worker *worker,
     struct supervisors *out, struct err *err)
 {
 	struct fill fill;
-	const char *const *tree;
 	bool there;
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < 2; i++) {
-		for (tree = worker->trees; *tree; tree++)
-			if (str_eq(*tree, programs[i].tree))
-				break;
-		if (!*tree)
+		if (!conf_worker_has(worker, programs[i].tree))
 			continue;
 		fill = (struct fill){ .conf = conf, .worker = worker,
 		    .to = to, .dir = dir, .name = programs[i].tree };

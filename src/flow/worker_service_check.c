@@ -3,7 +3,6 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "core/conf.h"
 #include "core/dotenv.h"
 #include "core/env_lint.h"
@@ -139,16 +138,6 @@ check_smcp_env(struct run *run, const struct conf_worker *worker,
 	return rc;
 }
 
-static bool
-has_smcp(const struct conf_worker *worker)
-{
-	for (const char *const *tree = worker->trees; *tree; tree++) {
-		if (str_eq(*tree, "smcp"))
-			return true;
-	}
-	return false;
-}
-
 int
 worker_service_check(struct run *run, const struct conf_worker *worker,
     const struct supervisors *source, bool later, struct err *err)
@@ -163,7 +152,8 @@ worker_service_check(struct run *run, const struct conf_worker *worker,
 	if (worker->supervisor == CONF_SUPERVISOR_AUTO)
 		return need_as_found(worker, to, source, err);
 	if (need_root(worker, to, err) != 0 ||
-	    (has_smcp(worker) && check_smcp_env(run, worker, err) != 0))
+	    (conf_worker_has(worker, "smcp") &&
+	    check_smcp_env(run, worker, err) != 0))
 		return -1;
 	switch (worker->supervisor) {
 	case CONF_SUPERVISOR_SYSTEMD:
