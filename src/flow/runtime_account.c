@@ -135,20 +135,19 @@ check(const struct runtime *rt, struct err *err)
 	return check_port(rt, err);
 }
 
-static bool
-has_account(const struct runtime *rt, struct err *err)
+/* Containers have accounts of their own. */
+static int
+has_account(const struct runtime *rt, bool *out, struct err *err)
 {
 	struct account account;
 
+	*out = true;
 	if (rt->letta->runtime == CONF_RUNTIME_COMPOSE)
-		return true;
-	if (account_find(rt->host, RUNTIME_ACCOUNT, &account, err) == 0) {
-		account_clear(&account);
-		return true;
-	}
-	if (err->kind == ERR_MISSING)
-		err_clear(err);
-	return false;
+		return 0;
+	if (account_look(rt->host, RUNTIME_ACCOUNT, &account, out, err) != 0)
+		return -1;
+	account_clear(&account);
+	return 0;
 }
 
 static int
@@ -160,10 +159,8 @@ account_probe(struct run *run, const struct step *step,
 	size_t missing = 0;
 	bool there;
 
-	if (runtime_open(&rt, run, step, err) != 0 || check(&rt, err) != 0)
-		return -1;
-	there = has_account(&rt, err);
-	if (!there && err->kind != ERR_NONE)
+	if (runtime_open(&rt, run, step, err) != 0 || check(&rt, err) != 0 ||
+	    has_account(&rt, &there, err) != 0)
 		return -1;
 	for (size_t i = 0; i < N_DIRS; i++) {
 		if (host_stat(rt.host, dirs[i].path, &meta, err) != 0)

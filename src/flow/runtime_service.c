@@ -83,18 +83,14 @@ can_look(const struct runtime *rt, bool *out, struct err *err)
 {
 	struct account account;
 	struct fs_meta meta;
+	bool there;
 
 	*out = false;
-	if (account_find(rt->host, RUNTIME_ACCOUNT, &account, err) != 0) {
-		if (err->kind != ERR_MISSING)
-			return -1;
-		err_clear(err);
-		return 0;
-	}
-	account_clear(&account);
-	if (host_stat(rt->host, RUNTIME_ENV, &meta, err) != 0)
+	if (account_look(rt->host, RUNTIME_ACCOUNT, &account, &there, err)
+	    != 0 || host_stat(rt->host, RUNTIME_ENV, &meta, err) != 0)
 		return -1;
-	*out = meta.type == FS_FILE;
+	*out = there && meta.type == FS_FILE;
+	account_clear(&account);
 	return 0;
 }
 

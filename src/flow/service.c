@@ -242,15 +242,12 @@ static int
 own_script(struct service *service, struct err *err)
 {
 	struct account account;
+	bool there;
 
-	if (account_find(service->unit.host, service->spec->account, &account,
-	    err) != 0) {
-		if (err->kind != ERR_MISSING)
-			return -1;
-		err_clear(err);
-		return 0;
-	}
-	for (size_t i = 0; i < service->n_files; i++) {
+	if (account_look(service->unit.host, service->spec->account, &account,
+	    &there, err) != 0)
+		return -1;
+	for (size_t i = 0; there && i < service->n_files; i++) {
 		if (!service->files[i].is_script)
 			continue;
 		service->files[i].meta.uid = account.uid;

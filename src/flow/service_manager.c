@@ -267,14 +267,14 @@ find_processes(const struct service_unit *unit, struct found *found,
     struct err *err)
 {
 	struct account account;
+	bool there;
 
 	*found = (struct found){ .n = 0 };
-	if (account_find(unit->host, unit->account, &account, err) != 0) {
-		if (err->kind != ERR_MISSING)
-			return -1;
-		err_clear(err);
+	if (account_look(unit->host, unit->account, &account, &there, err)
+	    != 0)
+		return -1;
+	if (!there)
 		return 0;
-	}
 	found->uid = account.uid;
 	account_clear(&account);
 	return host_processes(unit->host, unit->directory, add_process,

@@ -45,14 +45,11 @@ find(struct run *run, const struct conf_worker *worker, struct look *look,
 	free(key);
 	if (rc != 0)
 		return -1;
-	if (account_find(look->to, worker->account, &look->account, err)
-	    != 0) {
-		if (err->kind != ERR_MISSING)
-			return -1;
-		err_clear(err);
+	if (account_look(look->to, worker->account, &look->account,
+	    &look->there, err) != 0)
+		return -1;
+	if (!look->there)
 		return 0;
-	}
-	look->there = true;
 	rc = host_stat(look->to, look->account.home, &meta, err);
 	look->home = rc == 0 && meta.type == FS_DIR;
 	return rc;
