@@ -48,19 +48,33 @@ render(const struct runtime *rt, struct buf *out, struct err *err)
 }
 
 /* docker compose WORDS, of our file. */
+struct compose {
+	const char *argv[16];
+	struct runtime_call call;
+};
+
+static void
+compose_init(struct compose *c, const char *const *words, bool asks)
+{
+	size_t n = 4;
+
+	*c = (struct compose){ .argv = { "docker", "compose", "-f",
+	    RUNTIME_COMPOSE } };
+	while (*words && n < 15)
+		c->argv[n++] = *words++;
+	c->call = (struct runtime_call){ .what = "docker compose",
+	    .argv = c->argv, .timeout_ms = asks ? RUNTIME_ASK_MS : PULL_MS,
+	    .asks = asks };
+}
+
 static int
 compose(const struct runtime *rt, const char *const *words, bool asks,
     struct buf *out, struct err *err)
 {
-	const char *argv[16] = { "docker", "compose", "-f", RUNTIME_COMPOSE };
-	struct runtime_call call = { .what = "docker compose", .argv = argv,
-	    .timeout_ms = asks ? RUNTIME_ASK_MS : PULL_MS, .asks = asks };
-	size_t n = 4;
+	struct compose c;
 
-	while (*words && n < 15)
-		argv[n++] = *words++;
-	argv[n] = NULL;
-	return runtime_do(rt->host, &call, out, err);
+	compose_init(&c, words, asks);
+	return runtime_do(rt->host, &c.call, out, err);
 }
 
 /* The engine, and its plugin, are there. */
@@ -193,28 +207,16 @@ const struct step_kind runtime_compose_install_kind = {
 	.undo = install_undo,
 };
 
-/* One line of what `docker compose' prints; a failure is "". */
-static void
-ask(const struct runtime *rt, const char *const *words, char *out,
-    size_t size)
-{
-	struct buf text = BUF_INIT(SAID_MAX);
-	struct err ignored = ERR_INIT;
-
-	out[0] = '\0';
-	if (compose(rt, words, true, &text, &ignored) == 0)
-		(void)snprintf(out, size, "%.*s",
-		    (int)strcspn(buf_cstr(&text), "\n"), buf_cstr(&text));
-	buf_clear(&text);
-}
-
+/* One answer of one row, from the container; a failure is "". */
 static void
 sql(const struct runtime *rt, const char *text, char *out, size_t size)
 {
 	const char *const words[] = { "exec", "-T", "postgres", "psql", "-U",
 	    "letta", "-d", "letta", "-XAtqc", text, NULL };
+	struct compose c;
 
-	ask(rt, words, out, size);
+	compose_init(&c, words, true);
+	runtime_line(rt->host, &c.call, out, size);
 }
 
 /* Of the file and of both environments: what a container is made of. */
@@ -315,7 +317,10 @@ service_act(struct run *run, const struct step *step, struct plan_note *note,
 	return 0;
 }
 
-/* How many agents its database holds; "" when that cannot be told. */
+/*
+ * Whether its volumes are to stay: while the database holds agents, or does
+ * not say.  The journal knows it for the steps that are undone next.
+ */
 static int
 keeps(const struct runtime *rt, bool *out, char **why, struct err *err)
 {

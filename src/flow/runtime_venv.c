@@ -114,17 +114,14 @@ runtime_venv_postgres(const struct runtime *rt, struct runtime_venv *venv,
 	    &venv->list_path, &venv->list, err);
 }
 
-int
-runtime_venv_sum(const struct runtime_venv *venv, char **out,
+/* SHA-256 of the list. */
+static int
+sum_of(const struct runtime_venv *venv, char hex[static 2 * HASH_SIZE + 1],
     struct err *err)
 {
 	const struct buf nothing = { 0 };
-	char hex[2 * HASH_SIZE + 1];
 
-	if (runtime_sum(&venv->list, &nothing, hex, err) != 0)
-		return -1;
-	*out = mem_strdup(hex);
-	return 0;
+	return runtime_sum(&venv->list, &nothing, hex, err);
 }
 
 static int
@@ -144,7 +141,8 @@ int
 runtime_venv_look(const struct runtime *rt, const struct runtime_venv *venv,
     enum runtime_venv_state *out, struct err *err)
 {
-	char *stamp = mem_printf("%s/" STAMP_NAME, venv->dir), *sum = NULL;
+	char *stamp = mem_printf("%s/" STAMP_NAME, venv->dir);
+	char sum[2 * HASH_SIZE + 1];
 	struct buf text = BUF_INIT(STAMP_MAX);
 	struct fs_meta meta;
 	bool made = false;
@@ -153,7 +151,7 @@ runtime_venv_look(const struct runtime *rt, const struct runtime_venv *venv,
 	rc = host_stat(rt->host, venv->dir, &meta, err);
 	*out = RUNTIME_VENV_NONE;
 	if (rc == 0 && meta.type != FS_NONE) {
-		rc = runtime_venv_sum(venv, &sum, err);
+		rc = sum_of(venv, sum, err);
 		if (rc == 0)
 			rc = was_made(rt, venv, &made, err);
 		if (rc == 0 && host_read(rt->host, stamp, &text, NULL, err)
@@ -167,7 +165,6 @@ runtime_venv_look(const struct runtime *rt, const struct runtime_venv *venv,
 		    RUNTIME_VENV_FOREIGN;
 	}
 	buf_clear(&text);
-	free(sum);
 	free(stamp);
 	return rc;
 }
@@ -326,7 +323,7 @@ write_in(struct build *b, const char *name, const char *text, size_t len,
 static int
 make_part(struct build *b, struct err *err)
 {
-	char *sum = NULL;
+	char sum[2 * HASH_SIZE + 1];
 	int rc;
 
 	rc = host_remove(b->rt->host, b->part, err);
@@ -344,10 +341,9 @@ make_part(struct build *b, struct err *err)
 	if (rc == 0)
 		rc = settle(b, err);
 	if (rc == 0)
-		rc = runtime_venv_sum(b->venv, &sum, err);
+		rc = sum_of(b->venv, sum, err);
 	if (rc == 0)
 		rc = write_in(b, STAMP_NAME, sum, strlen(sum), err);
-	free(sum);
 	return rc;
 }
 
