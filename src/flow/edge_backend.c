@@ -12,13 +12,9 @@
 static bool
 is_to_come(const struct run *run, const struct conf_edge *edge)
 {
-	const struct conf *conf = run->conf;
+	const struct conf_letta *letta = conf_find_letta(run->conf, edge);
 
-	for (size_t i = 0; i < conf->n_lettas; i++) {
-		if (conf->lettas[i].edge == edge)
-			return conf->lettas[i].runtime != CONF_RUNTIME_THERE;
-	}
-	return false;
+	return letta && letta->runtime != CONF_RUNTIME_THERE;
 }
 
 static int

@@ -119,12 +119,21 @@ dump(struct host *host, struct proc_result *result, bool *there,
 	return rc;
 }
 
+static void
+read_dump(struct proc_result *result, const struct conf_edge *edge,
+    const char *own, struct nginx_dump *out)
+{
+	const struct nginx_edge model = { .site = edge->site,
+	    .ade_name = edge->ade_name, .ade_port = edge->ade_port };
+
+	nginx_dump_read(buf_cstr(&result->out), result->out.len, own, &model,
+	    out);
+}
+
 static int
 look_at_nginx(struct host *host, const struct conf_edge *edge,
     struct edge_place *place, struct err *err)
 {
-	const struct nginx_edge model = { .site = edge->site,
-	    .ade_name = edge->ade_name, .ade_port = edge->ade_port };
 	struct buf said = BUF_INIT(4096);
 	struct proc_result result;
 	struct nginx_dump found;
@@ -137,8 +146,7 @@ look_at_nginx(struct host *host, const struct conf_edge *edge,
 		command_said(&said, &result.err_out, 900);
 		judge_refusal(buf_cstr(&said), own, edge, place);
 	} else if (rc == 0 && there) {
-		nginx_dump_read(buf_cstr(&result.out), result.out.len, own,
-		    &model, &found);
+		read_dump(&result, edge, own, &found);
 		rc = judge(edge, &found, place, err);
 	}
 	proc_result_clear(&result);
@@ -179,8 +187,6 @@ int
 edge_place_count(struct host *host, const struct conf_edge *edge,
     size_t *out, struct err *err)
 {
-	const struct nginx_edge model = { .site = edge->site,
-	    .ade_name = edge->ade_name, .ade_port = edge->ade_port };
 	struct proc_result result;
 	struct nginx_dump found;
 	char *own = edge_path(edge);
@@ -188,8 +194,7 @@ edge_place_count(struct host *host, const struct conf_edge *edge,
 	int rc;
 
 	rc = dump(host, &result, &there, err);
-	nginx_dump_read(buf_cstr(&result.out), result.out.len, own, &model,
-	    &found);
+	read_dump(&result, edge, own, &found);
 	*out = found.n_foreign;
 	proc_result_clear(&result);
 	free(own);

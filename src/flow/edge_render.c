@@ -81,11 +81,9 @@ render(const struct conf *conf, const struct nginx_edge *model,
 unsigned int
 edge_upstream_port(const struct conf *conf, const struct conf_edge *edge)
 {
-	for (size_t i = 0; i < conf->n_lettas; i++) {
-		if (conf->lettas[i].edge == edge)
-			return conf->lettas[i].port;
-	}
-	return 18283;
+	const struct conf_letta *letta = conf_find_letta(conf, edge);
+
+	return letta ? letta->port : 18283;
 }
 
 int

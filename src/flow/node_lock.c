@@ -14,25 +14,16 @@
 #include "flow/node_lock.h"
 #include "flow/run.h"
 #include "io/host.h"
+#include "io/lookup.h"
 
 #define TEXT_MAX 4096
 #define TRIES 5
-#define HOST_SIZE (HOST_NAME_MAX + 1)
-
 /* What a file holds; each is "" or 0 where it does not say. */
 struct holder {
 	struct jdoc *doc;
 	const char *host, *job, *mark, *since, *token;
 	int64_t pid;
 };
-
-static void
-own_host(char name[static HOST_SIZE])
-{
-	if (gethostname(name, HOST_SIZE) != 0 || !name[0])
-		(void)snprintf(name, HOST_SIZE, "localhost");
-	name[HOST_SIZE - 1] = '\0';
-}
 
 static const char *
 word_of(const struct jdoc *doc, const char *key)
@@ -81,9 +72,9 @@ holder_clear(struct holder *holder)
 static bool
 is_no_more(const struct holder *holder)
 {
-	char self[HOST_SIZE];
+	char self[LOOKUP_OWN_SIZE];
 
-	own_host(self);
+	lookup_own_name(self);
 	return str_eq(holder->host, self) && holder->pid > 0 &&
 	    holder->pid <= INT_MAX && kill((pid_t)holder->pid, 0) != 0 &&
 	    errno == ESRCH;
@@ -116,9 +107,9 @@ static void
 write_text(const struct run *run, struct buf *text)
 {
 	struct jdoc *doc = jdoc_new_object();
-	char self[HOST_SIZE], now[CLOCK_TEXT_SIZE];
+	char self[LOOKUP_OWN_SIZE], now[CLOCK_TEXT_SIZE];
 
-	own_host(self);
+	lookup_own_name(self);
 	clock_utc(now);
 	jdoc_set_str(doc, "host", self);
 	jdoc_set_str(doc, "job", run->conf->name);

@@ -105,6 +105,17 @@ open_file(const struct runtime *rt, struct host_file *file, char **key,
 	    RUNTIME_COMPOSE, err);
 }
 
+/* The file as it shall be, and as it is. */
+static int
+look(struct run *run, const struct step *step, struct runtime *rt,
+    struct buf *text, struct host_file *file, char **key, struct err *err)
+{
+	if (runtime_open(rt, run, step, err) != 0 ||
+	    render(rt, text, err) != 0 || check_engine(rt, err) != 0)
+		return -1;
+	return open_file(rt, file, key, err);
+}
+
 static int
 install_probe(struct run *run, const struct step *step,
     struct plan_note *note, enum plan_found *found, struct err *err)
@@ -117,13 +128,7 @@ install_probe(struct run *run, const struct step *step,
 	bool same = false;
 	int rc;
 
-	rc = runtime_open(&rt, run, step, err);
-	if (rc == 0)
-		rc = render(&rt, &text, err);
-	if (rc == 0)
-		rc = check_engine(&rt, err);
-	if (rc == 0)
-		rc = open_file(&rt, &file, &key, err);
+	rc = look(run, step, &rt, &text, &file, &key, err);
 	if (rc == 0 && !rt.letta->database.ref)
 		rc = host_stat(rt.host, RUNTIME_PG_ENV, &meta, err);
 	if (rc == 0) {
@@ -150,15 +155,9 @@ install_act(struct run *run, const struct step *step, struct plan_note *note,
 	char *key = NULL;
 	int rc;
 
-	rc = runtime_open(&rt, run, step, err);
-	if (rc == 0)
-		rc = render(&rt, &text, err);
-	if (rc == 0)
-		rc = check_engine(&rt, err);
+	rc = look(run, step, &rt, &text, &file, &key, err);
 	if (rc == 0 && !rt.letta->database.ref)
 		rc = runtime_pg_env(&rt, err);
-	if (rc == 0)
-		rc = open_file(&rt, &file, &key, err);
 	if (rc == 0)
 		rc = host_file_set(&file, run, text.data, text.len,
 		    &file_meta, err);
