@@ -21,7 +21,7 @@
 /* What a file holds; each is "" or 0 where it does not say. */
 struct holder {
 	struct jdoc *doc;
-	const char *host, *job, *mark, *since, *token;
+	const char *host, *job, *mark, *since, *run;
 	int64_t pid;
 };
 
@@ -55,7 +55,7 @@ read_holder(struct host *host, struct holder *out, bool *there,
 	out->job = word_of(out->doc, "job");
 	out->mark = word_of(out->doc, "mark");
 	out->since = word_of(out->doc, "since");
-	out->token = word_of(out->doc, "token");
+	out->run = word_of(out->doc, "run");
 	if (jdoc_type(jdoc_get(out->doc, "pid")) == JDOC_NUMBER)
 		out->pid = jdoc_int(jdoc_get(out->doc, "pid"));
 	buf_clear(&text);
@@ -116,7 +116,7 @@ write_text(const struct run *run, struct buf *text)
 	jdoc_set_str(doc, "mark", run->mark);
 	jdoc_set(doc, "pid", jdoc_new_int((int64_t)getpid()));
 	jdoc_set_str(doc, "since", now);
-	jdoc_set_str(doc, "token", run->token);
+	jdoc_set_str(doc, "run", run->nonce);
 	jdoc_write(doc, text);
 	buf_char(text, '\n');
 	jdoc_free(doc);
@@ -197,7 +197,7 @@ drop(struct run *run, struct err *err)
 	if (run_host(run, run->conf->edges[0].host, &host, err) != 0)
 		return -1;
 	rc = read_holder(host, &holder, &there, err);
-	if (rc == 0 && there && str_eq(holder.token, run->token))
+	if (rc == 0 && there && str_eq(holder.run, run->nonce))
 		rc = host_remove(host, NODE_LOCK_PATH, err);
 	holder_clear(&holder);
 	return rc;
