@@ -9,7 +9,7 @@
 #include "flow/command.h"
 #include "flow/edge.h"
 #include "flow/edge_certbot.h"
-#include "flow/edge_client.h"
+#include "flow/edge_acme_command.h"
 #include "flow/edge_issue.h"
 #include "flow/edge_lineage.h"
 #include "flow/edge_reach.h"
@@ -252,7 +252,7 @@ force(struct run *run, const struct conf_edge *edge,
 	int rc;
 
 	rc = before->name ? certbot_renew(run, edge, before->name, false,
-	    false, err) : edge_client_run(run, edge, err);
+	    false, err) : edge_acme_command_run(run, edge, err);
 	if (rc == 0)
 		rc = edge_lineage_find(&after, run, edge, edge->host, err);
 	if (rc == 0 && (!after.present ||

@@ -9,7 +9,7 @@
 #include "core/conf.h"
 #include "flow/command.h"
 #include "flow/edge.h"
-#include "flow/edge_client.h"
+#include "flow/edge_acme_command.h"
 #include "flow/run.h"
 #include "io/host.h"
 
@@ -88,7 +88,7 @@ check_key(struct host *host, const struct conf_edge *edge, struct err *err)
 }
 
 int
-edge_client_run(struct run *run, const struct conf_edge *edge,
+edge_acme_command_run(struct run *run, const struct conf_edge *edge,
     struct err *err)
 {
 	const char *argv[WORDS_MAX + 1] = { NULL };
