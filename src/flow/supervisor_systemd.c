@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "core/unit.h"
+#include "core/systemd_unit.h"
 #include "flow/command.h"
 #include "flow/supervisor_kind.h"
 
@@ -228,7 +228,8 @@ moved(const struct supervisor *s, const struct supervisor_goal *goal,
 
 	buf_printf(out, "# " OURS "%s\n", goal->mark);
 	shpath_rewrite(s->text, strlen(s->text), &goal->move, &paths);
-	unit_set_user(buf_cstr(&paths), paths.len, goal->owner.name, out);
+	systemd_unit_set_user(buf_cstr(&paths), paths.len, goal->owner.name,
+	    out);
 	buf_wipe(&paths);
 }
 
@@ -260,13 +261,13 @@ write_unit(struct host *host, const struct supervisor *s,
 static bool
 is_installed_by_boot(const struct supervisor *s)
 {
-	struct unit u;
+	struct systemd_unit u;
 	bool has;
 
-	unit_init(&u);
-	unit_read(&u, s->text, strlen(s->text));
+	systemd_unit_init(&u);
+	systemd_unit_read(&u, s->text, strlen(s->text));
 	has = u.has_install;
-	unit_clear(&u);
+	systemd_unit_clear(&u);
 	return has;
 }
 
@@ -424,25 +425,26 @@ starts(struct supervisor_look *look, const char *text,
 {
 	struct buf exec = BUF_INIT(2 * SUPERVISOR_TEXT_MAX);
 	struct buf cwd = BUF_INIT(8192);
-	struct unit u;
+	struct systemd_unit u;
 	char *at = NULL;
 	bool found;
 
-	unit_init(&u);
-	unit_read(&u, text, strlen(text));
+	systemd_unit_init(&u);
+	systemd_unit_read(&u, text, strlen(text));
 	if (u.working_directory && !str_eq(u.working_directory, "~"))
-		unit_expand(u.working_directory, account->home, account->name,
-		    &cwd);
+		systemd_unit_expand(u.working_directory, account->home,
+		    account->name, &cwd);
 	if (cwd.len > 0 && cwd.data[0] == '/') {
 		at = shpath_normal("/", cwd.data);
 		buf_str(&exec, "cd ");
 		buf_str(&exec, at);
 		buf_char(&exec, '\n');
 	}
-	unit_expand(buf_cstr(u.exec), account->home, account->name, &exec);
+	systemd_unit_expand(buf_cstr(u.exec), account->home, account->name,
+	    &exec);
 	found = supervisor_starts(look, buf_cstr(&exec), exec.len,
 	    account->home, NULL, tree);
-	unit_clear(&u);
+	systemd_unit_clear(&u);
 	buf_wipe(&exec);
 	buf_clear(&cwd);
 	free(at);
