@@ -569,7 +569,8 @@ def test_plan_of_a_new_host_changes_nothing(green):
     todo = step_lines(green.planned)
     assert todo == {
         "edge.node1.http": "+", "edge.node1.certificate": "+",
-        "edge.node1.tls": "+", "agent.sage.import": "+",
+        "edge.node1.tls": "+", "edge.node1.renewal": "+",
+        "agent.sage.import": "+",
         "agent.sage.tools": "+", "agent.sage.blocks": "~",
         "agent.sage.archival": "+", "agent.sage.compare": "+",
         "agent.sage.promote": "~", "worker.sage.delta": "~",

@@ -29,7 +29,7 @@ KILLS = {"agent": 5, "workers": 5, "greenfield": 3}
 PATIENCE_S = 300
 MESSAGES, PASSAGES, ROWS = 60, 3, 20
 BODIES = {"workers": "resumed", "greenfield": "founded"}
-EDGE_ACTS = 3
+EDGE_ACTS = 4
 STOPS_OF_NAME = 3
 TARGET = f"http://127.0.0.1:{TARGET_PORT}"
 
