@@ -291,6 +291,26 @@ conf_find_edge(const struct conf *conf, const char *name)
 	return NULL;
 }
 
+const struct conf_letta *
+conf_find_letta(const struct conf *conf, const struct conf_edge *edge)
+{
+	for (size_t i = 0; i < conf->n_lettas; i++) {
+		if (conf->lettas[i].edge == edge)
+			return &conf->lettas[i];
+	}
+	return NULL;
+}
+
+bool
+conf_worker_has(const struct conf_worker *worker, const char *name)
+{
+	for (const char *const *tree = worker->trees; *tree; tree++) {
+		if (str_eq(*tree, name))
+			return true;
+	}
+	return false;
+}
+
 /*
  * The i-th of all: tokens and databases of servers, edges, workers, lines of
  * [env].

@@ -299,6 +299,13 @@ const char *conf_kind_name(enum conf_kind);
 /* The section [edge HOST], or NULL. */
 const struct conf_edge *conf_find_edge(const struct conf *, const char *host);
 
+/* The server behind an edge, or NULL. */
+const struct conf_letta *conf_find_letta(const struct conf *,
+    const struct conf_edge *);
+
+/* Whether it is one of the trees that move. */
+bool conf_worker_has(const struct conf_worker *, const char *tree);
+
 /*
  * A path of the job file (identity_file, ca_file, what follows "file:") with
  * a leading "~/" replaced by home and a slash.  The caller frees it.

@@ -6,8 +6,8 @@
 const struct doctor_trap doctor_traps[] = {
 	{ "worker-debug-mode", DOCTOR_CRITICAL,
 	    "DEBUG_MODE is missing, which means on",
-	    "set DEBUG_MODE=false: sanctumctl worker env set FILE "
-	    "DEBUG_MODE=false",
+	    "set DEBUG_MODE=false: echo false | sanctumctl worker env set "
+	    "FILE DEBUG_MODE",
 	    "Broca 1b368f9: the default is a string that counts as "
 	    "true; every message is echoed and marked as answered (run)" },
 	{ "worker-env-missing", DOCTOR_CRITICAL,

@@ -7,6 +7,7 @@
 #include "core/shpath.h"
 #include "core/conf.h"
 #include "flow/account.h"
+#include "flow/command.h"
 #include "io/host.h"
 
 #define PASSWD_MAX (1024 * 1024)
@@ -64,38 +65,74 @@ read_lines(const char *text, const char *key, struct account *out)
 	return false;
 }
 
-static bool
-ask(struct host *host, const char *key, struct account *out)
+/* It cannot be read there; but a host that is gone has not answered. */
+static int
+pass(struct err *err)
+{
+	if (err->kind == ERR_UNREACHABLE || err->kind == ERR_INTERRUPTED)
+		return -1;
+	err_clear(err);
+	return 0;
+}
+
+static int
+look_in_file(struct host *host, const char *key, struct account *out,
+    bool *found, struct err *err)
+{
+	struct buf text = BUF_INIT(PASSWD_MAX);
+	int rc = 0;
+
+	if (host_read(host, "/etc/passwd", &text, NULL, err) != 0)
+		rc = pass(err);
+	else
+		*found = read_lines(buf_cstr(&text), key, out);
+	buf_clear(&text);
+	return rc;
+}
+
+static int
+ask_getent(struct host *host, const char *key, struct account *out,
+    bool *found, struct err *err)
 {
 	const char *const argv[] = { "getent", "passwd", key, NULL };
-	const struct proc_spec spec = { .argv = argv, .timeout_ms = 20000 };
-	struct proc_result result;
-	struct err ignored = ERR_INIT;
-	bool found;
+	struct buf said = BUF_INIT(COMMAND_TEXT_MAX);
+	int status, rc = 0;
 
-	proc_result_init(&result, PASSWD_MAX);
-	found = host_run(host, &spec, &result, &ignored) == 0 &&
-	    result.status == 0 && read_lines(buf_cstr(&result.out), key, out);
-	proc_result_clear(&result);
-	return found;
+	if (command_ask(host, argv, &status, &said, err) != 0)
+		rc = pass(err);
+	else
+		*found = status == 0 && read_lines(buf_cstr(&said), key, out);
+	buf_clear(&said);
+	return rc;
 }
 
 int
 account_find(struct host *host, const char *key, struct account *out,
     struct err *err)
 {
-	struct buf text = BUF_INIT(PASSWD_MAX);
-	struct err ignored = ERR_INIT;
-	bool found;
+	bool found = false;
 
 	*out = (struct account){ 0 };
-	found = host_read(host, "/etc/passwd", &text, NULL, &ignored) == 0 &&
-	    read_lines(buf_cstr(&text), key, out);
-	buf_clear(&text);
-	if (!found && *key != '-')
-		found = ask(host, key, out);
+	if (look_in_file(host, key, out, &found, err) != 0)
+		return -1;
+	if (!found && *key != '-' &&
+	    ask_getent(host, key, out, &found, err) != 0)
+		return -1;
 	return found ? 0 : err_set(err, ERR_MISSING, "%s has no account %s",
 	    host_name(host), key);
+}
+
+int
+account_look(struct host *host, const char *key, struct account *out,
+    bool *there, struct err *err)
+{
+	int rc = account_find(host, key, out, err);
+
+	*there = rc == 0;
+	if (rc == 0 || err->kind != ERR_MISSING)
+		return rc;
+	err_clear(err);
+	return 0;
 }
 
 int

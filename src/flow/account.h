@@ -1,6 +1,7 @@
 #ifndef FLOW_ACCOUNT_H
 #define FLOW_ACCOUNT_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/attr.h"
@@ -18,10 +19,14 @@ struct account {
 
 /*
  * By its name or its decimal uid: from /etc/passwd, else as getent(1) knows
- * it.  ERR_MISSING: there is none.  The caller clears it.
+ * it.  ERR_MISSING: there is none; a host that does not answer is another
+ * failure.  The caller clears it.
  */
 int account_find(struct host *, const char *name_or_uid, struct account *,
     struct err *) MUST_CHECK;
+/* The same, where none is an answer: *there is false and err clear then. */
+int account_look(struct host *, const char *name_or_uid, struct account *,
+    bool *there, struct err *) MUST_CHECK;
 int account_by_uid(struct host *, uid_t, struct account *, struct err *)
     MUST_CHECK;
 /* The one that we are there. */

@@ -239,7 +239,7 @@ is_ours(struct run *run, const struct conf_agent *agent, const char *what,
 	char *key = run_key("agent", agent->name, what), *by = NULL;
 	int rc = journal_get(run->journal, key, &by, err);
 
-	*out = by && str_eq(by, run->token);
+	*out = by && str_eq(by, run->nonce);
 	free(by);
 	free(key);
 	return rc;
@@ -250,7 +250,7 @@ note_ours(struct run *run, const struct conf_agent *agent, const char *what,
     struct err *err)
 {
 	char *key = run_key("agent", agent->name, what);
-	int rc = journal_put(run->journal, key, run->token, err);
+	int rc = journal_put(run->journal, key, run->nonce, err);
 
 	free(key);
 	return rc;

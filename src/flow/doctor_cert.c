@@ -53,13 +53,6 @@ look_at_names(const struct doctor_at *at, const struct cert *cert,
 	}
 }
 
-static int
-public_key(const struct doctor_at *at, const char *const *argv,
-    struct buf *out, int *status, struct err *err)
-{
-	return doctor_ask(at, argv, status, out, NULL, err);
-}
-
 /* The key stays where it is: its public half alone comes here. */
 static int
 look_at_pair(const struct doctor_at *at, const char *certificate,
@@ -72,9 +65,10 @@ look_at_pair(const struct doctor_at *at, const char *certificate,
 	struct buf one = BUF_INIT(65536), other = BUF_INIT(65536);
 	int status = 0, status_key = 0, rc;
 
-	rc = public_key(at, of_cert, &one, &status, err);
+	rc = doctor_ask(at, of_cert, &status, &one, NULL, err);
 	if (rc == 0)
-		rc = public_key(at, of_key, &other, &status_key, err);
+		rc = doctor_ask(at, of_key, &status_key, &other, NULL,
+		    err);
 	if (rc != 0)
 		rc = doctor_pass(at, "certificate-key", err);
 	else if (status == 0 && status_key == 0)

@@ -8,8 +8,8 @@
 #include "core/nginx.h"
 #include "core/nginx_tree.h"
 #include "core/nginx_look.h"
+#include "flow/command.h"
 #include "flow/doctor_part.h"
-#include "flow/edge.h"
 #include "io/host.h"
 
 #define ASK_MS 5000
@@ -138,7 +138,7 @@ look_at_test(const struct doctor_at *at, int status, const struct buf *said)
 {
 	struct buf line = BUF_INIT(4096);
 
-	edge_said(&line, said, 400);
+	command_said(&line, said, 400);
 	DOCTOR_JUDGE(at, NULL, status != 0, "nginx-test", "%s",
 	    buf_cstr(&line));
 	if (status == 0)

@@ -51,12 +51,6 @@ edge_webroot(const struct conf_edge *edge)
 	return mem_printf(EDGE_WEBROOTS "/%s", edge->site);
 }
 
-unsigned int
-edge_backend_port(const struct run *run, const struct conf_edge *edge)
-{
-	return edge_upstream_port(run->conf, edge);
-}
-
 int
 edge_generation(const struct conf_edge *edge, const char *url,
     struct buf *out, struct err *err)
@@ -104,30 +98,7 @@ edge_raw_port_open(struct run *run, const struct conf_edge *edge, bool *known,
 	if (run_host(run, edge->host, &host, err) != 0)
 		return -1;
 	return host_connects(host, edge->connect_to,
-	    edge_backend_port(run, edge), open, err);
-}
-
-void
-edge_said(struct buf *out, const struct buf *said, size_t max)
-{
-	size_t from = said->len > max ? said->len - max : 0;
-	struct buf line = BUF_INIT(said->len + 1);
-	bool gap = false;
-	char c;
-
-	for (size_t i = from; i < said->len; i++) {
-		c = said->data[i];
-		if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
-			gap = line.len > 0;
-			continue;
-		}
-		if (gap)
-			buf_char(&line, ' ');
-		gap = false;
-		buf_char(&line, c);
-	}
-	str_printable(out, buf_cstr(&line), line.len);
-	buf_clear(&line);
+	    edge_upstream_port(run->conf, edge), open, err);
 }
 
 /* A guarded ADE turns us away: we have no password of its users. */
@@ -273,8 +244,8 @@ edge_verify(struct run *run, const struct conf_edge *edge,
 	else if (rc == 0)
 		verdict_add(&own, "raw port", open ? VERDICT_DIFFERENT :
 		    VERDICT_SAME, 1, 1, "%s:%u is %s", edge->connect_to,
-		    edge_backend_port(run, edge), open ? "open: Letta must "
-		    "listen on 127.0.0.1 alone" : "closed");
+		    edge_upstream_port(run->conf, edge), open ? "open: Letta "
+		    "must listen on 127.0.0.1 alone" : "closed");
 	verdict_add_all(verdict, prefix, &own);
 	verdict_clear(&own);
 	free(prefix);

@@ -2,11 +2,10 @@
 #define FLOW_EDGE_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "base/attr.h"
-#include "base/buf.h"
 
+struct buf;
 struct conf_edge;
 struct err;
 struct plan;
@@ -79,23 +78,12 @@ int edge_certificate_paths(struct run *, const struct conf_edge *,
     char **certificate, char **key, struct err *) MUST_CHECK;
 
 /*
- * How long the certificate that this edge is to serve lasts.  *there is false
- * when the host has none for its names, *seconds_left negative when it is
- * over.  Only reads.
- */
-int edge_cert_expiry(struct run *, const struct conf_edge *, bool *there,
-    int64_t *seconds_left, struct err *) MUST_CHECK;
-
-/*
  * Before nginx is to serve a port: that no other program has it.  Fails with
  * ERR_FAILED and the other's name and process id; silent where the host
  * cannot tell (no ss(8), or not root).
  */
 int edge_port_check(struct run *, const struct conf_edge *,
     unsigned int port, struct err *) MUST_CHECK;
-
-/* Port on the host's loopback of the Letta server behind this edge. */
-unsigned int edge_backend_port(const struct run *, const struct conf_edge *);
 
 /*
  * Whether Letta's own port is open on the address that the edge serves: it
@@ -111,11 +99,5 @@ int edge_raw_port_open(struct run *, const struct conf_edge *, bool *known,
  */
 int edge_generation(const struct conf_edge *, const char *url,
     struct buf *out, struct err *) MUST_CHECK;
-
-/*
- * Append the end of what a program said, at most max bytes of it, as one
- * printable line.
- */
-void edge_said(struct buf *out, const struct buf *said, size_t max);
 
 #endif /* !FLOW_EDGE_H */

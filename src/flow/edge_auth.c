@@ -8,6 +8,7 @@
 #include "core/conf.h"
 #include "flow/edge_auth.h"
 #include "flow/edge_place.h"
+#include "flow/edge_render.h"
 #include "flow/run.h"
 #include "io/host.h"
 #include "io/journal.h"
@@ -15,12 +16,6 @@
 #define USERS_MAX (64 * 1024 + 2)
 #define GROUP_DEFAULT "www-data"	/* of Debian's nginx */
 #define FILE_MODE 0640
-
-static char *
-path_of(const struct conf_edge *edge)
-{
-	return mem_printf("/etc/nginx/sanctumctl-%s.htpasswd", edge->site);
-}
 
 /* What crypt(3) and nginx's own schemes begin with, but for {PLAIN}. */
 static bool
@@ -134,7 +129,7 @@ edge_auth_look(struct run *run, struct host *host,
     const struct conf_edge *edge, const struct edge_place *place, bool *out,
     struct err *err)
 {
-	char *path = path_of(edge);
+	char *path = edge_htpasswd_path(edge);
 	struct buf wanted;
 	bool ours = false;
 	gid_t gid = 0;
@@ -169,7 +164,7 @@ edge_auth_set(struct run *run, struct host *host,
 
 	if (!edge->ade_auth.ref)
 		return edge_auth_undo(run, host, edge, err);
-	path = path_of(edge);
+	path = edge_htpasswd_path(edge);
 	key = fact(edge);
 	buf_init_still(&wanted, USERS_MAX);
 	rc = make(run, edge, &wanted, err);
@@ -190,7 +185,7 @@ int
 edge_auth_undo(struct run *run, struct host *host,
     const struct conf_edge *edge, struct err *err)
 {
-	char *path = path_of(edge), *key = fact(edge);
+	char *path = edge_htpasswd_path(edge), *key = fact(edge);
 	bool ours;
 	int rc;
 

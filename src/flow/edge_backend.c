@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "core/conf.h"
 #include "flow/edge.h"
+#include "flow/edge_render.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "io/host.h"
@@ -11,13 +12,9 @@
 static bool
 is_to_come(const struct run *run, const struct conf_edge *edge)
 {
-	const struct conf *conf = run->conf;
+	const struct conf_letta *letta = conf_find_letta(run->conf, edge);
 
-	for (size_t i = 0; i < conf->n_lettas; i++) {
-		if (conf->lettas[i].edge == edge)
-			return conf->lettas[i].runtime != CONF_RUNTIME_THERE;
-	}
-	return false;
+	return letta && letta->runtime != CONF_RUNTIME_THERE;
 }
 
 static int
@@ -25,7 +22,7 @@ backend_probe(struct run *run, const struct step *step,
     struct plan_note *note, enum plan_found *found, struct err *err)
 {
 	const struct conf_edge *edge = step->subject;
-	unsigned int port = edge_backend_port(run, edge);
+	unsigned int port = edge_upstream_port(run->conf, edge);
 	struct host *host;
 	bool up, known, open = false;
 

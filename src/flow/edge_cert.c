@@ -7,7 +7,7 @@
 #include "core/conf.h"
 #include "flow/edge.h"
 #include "flow/edge_certbot.h"
-#include "flow/edge_client.h"
+#include "flow/edge_acme_command.h"
 #include "flow/edge_issue.h"
 #include "flow/edge_lineage.h"
 #include "flow/edge_move.h"
@@ -212,7 +212,7 @@ bring(struct run *run, const struct conf_edge *edge, const char *issued,
 	int rc;
 
 	if (edge->acme_command)
-		return edge_client_run(run, edge, err);
+		return edge_acme_command_run(run, edge, err);
 	if (clear_parts(run, edge, ours, err) != 0)
 		return -1;
 	if (edge->certificate_from) {
@@ -236,7 +236,7 @@ renew(struct run *run, const struct conf_edge *edge, struct buf *unknown,
     struct err *err)
 {
 	if (edge->acme_command)
-		return edge_client_run(run, edge, err);
+		return edge_acme_command_run(run, edge, err);
 	return edge_issue(run, edge, false, unknown, err);
 }
 

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "core/acme_refusal.h"
 #include "core/conf.h"
+#include "flow/command.h"
 #include "flow/edge.h"
 #include "flow/edge_certbot.h"
 #include "flow/run.h"
@@ -140,10 +141,10 @@ last_words(struct buf *shown, struct proc_result *result)
 	if (end)
 		buf_truncate(&result->err_out,
 		    (size_t)(end - result->err_out.data));
-	edge_said(shown, &result->out, 550);
+	command_said(shown, &result->out, 550);
 	if (shown->len > 0 && result->err_out.len > 0)
 		buf_str(shown, "; ");
-	edge_said(shown, &result->err_out, 250);
+	command_said(shown, &result->err_out, 250);
 	return buf_cstr(shown);
 }
 

@@ -6,6 +6,7 @@
 #include "core/conf.h"
 #include "core/nginx_scratch.h"
 #include "core/verdict.h"
+#include "flow/command.h"
 #include "flow/edge.h"
 #include "flow/edge_hand.h"
 #include "flow/edge_place.h"
@@ -120,7 +121,7 @@ test_files(const struct trial *t, struct verdict *verdict, struct err *err)
 	proc_result_init(&result, 65536);
 	rc = host_run(t->host, &spec, &result, err);
 	if (rc == 0 && result.status != 0) {
-		edge_said(&said, &result.err_out, 600);
+		command_said(&said, &result.err_out, 600);
 		verdict_add(verdict, "nginx -t", VERDICT_DIFFERENT, 1, 0,
 		    "%s", buf_cstr(&said));
 	} else if (rc == 0)

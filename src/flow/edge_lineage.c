@@ -211,17 +211,3 @@ edge_certificate_paths(struct run *run, const struct conf_edge *edge,
 	edge_lineage_clear(&lineage);
 	return rc;
 }
-
-int
-edge_cert_expiry(struct run *run, const struct conf_edge *edge, bool *there,
-    int64_t *seconds_left, struct err *err)
-{
-	struct edge_lineage lineage;
-	int rc;
-
-	rc = edge_lineage_find(&lineage, run, edge, edge->host, err);
-	*there = rc == 0 && lineage.present && lineage.fits;
-	*seconds_left = *there ? lineage.cert.seconds_left : 0;
-	edge_lineage_clear(&lineage);
-	return rc;
-}

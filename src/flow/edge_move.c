@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "core/renewal.h"
+#include "flow/command.h"
 #include "flow/edge.h"
 #include "flow/edge_lineage.h"
 #include "flow/edge_move.h"
@@ -16,7 +17,6 @@
 #include "io/journal.h"
 
 #define FILE_MAX 65536
-#define COMMAND_MS 30000
 
 /* The order in which they come here: what makes it a lineage is last. */
 enum { CERT, CHAIN, PRIVKEY, FULLCHAIN, N_FILES };
@@ -235,20 +235,8 @@ link_live(const struct move *m, const char *name, struct err *err)
 	char *path = mem_printf(EDGE_LETSENCRYPT "/live/%s/%s.pem",
 	    m->edge->site, name);
 	const char *argv[] = { "ln", "-sfn", to, path, NULL };
-	struct proc_spec spec = { .argv = argv, .timeout_ms = COMMAND_MS };
-	struct buf shown = BUF_INIT(4096);
-	struct proc_result result;
-	int rc;
+	int rc = command_must(m->to, argv, NULL, 0, err);
 
-	proc_result_init(&result, 4096);
-	rc = host_run(m->to, &spec, &result, err);
-	if (rc == 0 && result.status != 0) {
-		edge_said(&shown, &result.err_out, 300);
-		rc = err_set(err, ERR_FAILED, "%s: ln: %s", host_name(m->to),
-		    buf_cstr(&shown));
-	}
-	buf_clear(&shown);
-	proc_result_clear(&result);
 	free(path);
 	free(to);
 	return rc;

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "core/nginx_dump.h"
+#include "flow/command.h"
 #include "flow/edge.h"
 #include "flow/edge_place.h"
 #include "flow/edge_render.h"
@@ -118,12 +119,21 @@ dump(struct host *host, struct proc_result *result, bool *there,
 	return rc;
 }
 
+static void
+read_dump(struct proc_result *result, const struct conf_edge *edge,
+    const char *own, struct nginx_dump *out)
+{
+	const struct nginx_edge model = { .site = edge->site,
+	    .ade_name = edge->ade_name, .ade_port = edge->ade_port };
+
+	nginx_dump_read(buf_cstr(&result->out), result->out.len, own, &model,
+	    out);
+}
+
 static int
 look_at_nginx(struct host *host, const struct conf_edge *edge,
     struct edge_place *place, struct err *err)
 {
-	const struct nginx_edge model = { .site = edge->site,
-	    .ade_name = edge->ade_name, .ade_port = edge->ade_port };
 	struct buf said = BUF_INIT(4096);
 	struct proc_result result;
 	struct nginx_dump found;
@@ -133,11 +143,10 @@ look_at_nginx(struct host *host, const struct conf_edge *edge,
 
 	rc = dump(host, &result, &there, err);
 	if (rc == 0 && there && result.status != 0) {
-		edge_said(&said, &result.err_out, 900);
+		command_said(&said, &result.err_out, 900);
 		judge_refusal(buf_cstr(&said), own, edge, place);
 	} else if (rc == 0 && there) {
-		nginx_dump_read(buf_cstr(&result.out), result.out.len, own,
-		    &model, &found);
+		read_dump(&result, edge, own, &found);
 		rc = judge(edge, &found, place, err);
 	}
 	proc_result_clear(&result);
@@ -178,8 +187,6 @@ int
 edge_place_count(struct host *host, const struct conf_edge *edge,
     size_t *out, struct err *err)
 {
-	const struct nginx_edge model = { .site = edge->site,
-	    .ade_name = edge->ade_name, .ade_port = edge->ade_port };
 	struct proc_result result;
 	struct nginx_dump found;
 	char *own = edge_path(edge);
@@ -187,8 +194,7 @@ edge_place_count(struct host *host, const struct conf_edge *edge,
 	int rc;
 
 	rc = dump(host, &result, &there, err);
-	nginx_dump_read(buf_cstr(&result.out), result.out.len, own, &model,
-	    &found);
+	read_dump(&result, edge, own, &found);
 	*out = found.n_foreign;
 	proc_result_clear(&result);
 	free(own);

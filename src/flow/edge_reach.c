@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
+#include "flow/command.h"
 #include "flow/edge.h"
 #include "flow/edge_reach.h"
 #include "flow/run.h"
@@ -58,7 +59,7 @@ list_own(struct reach *r)
 	buf_char(&r->own, ' ');
 	if (host_ask(r->host, &spec, &result, &ignored) == 0 &&
 	    result.status == 0)
-		edge_said(&r->own, &result.out, 4096);
+		command_said(&r->own, &result.out, 4096);
 	buf_char(&r->own, ' ');
 	proc_result_clear(&result);
 }
@@ -92,7 +93,7 @@ fetch(const struct reach *r, const char *name, const char *address,
 		rc = http_call(http, "GET", r->url_path, NULL, FETCH_MS,
 		    &reply, err);
 	if (rc == 0 && reply.status == 200 &&
-	    str_eq(buf_cstr(&reply.body), r->run->token))
+	    str_eq(buf_cstr(&reply.body), r->run->nonce))
 		*answer = ANSWER_TOKEN;
 	else if (rc == 0)
 		buf_printf(words, "answers %ld", reply.status);
@@ -257,8 +258,8 @@ put_token(struct reach *r, struct err *err)
 	r->file = mem_printf("%s%s", webroot, r->url_path);
 	rc = host_mkdirs(r->host, folder, 0755, err);
 	if (rc == 0)
-		rc = host_replace(r->host, r->file, r->run->token,
-		    strlen(r->run->token), &meta, err);
+		rc = host_replace(r->host, r->file, r->run->nonce,
+		    strlen(r->run->nonce), &meta, err);
 	free(folder);
 	free(webroot);
 	return rc;

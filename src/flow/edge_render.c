@@ -18,19 +18,19 @@ edge_path(const struct conf_edge *edge)
 char *
 edge_htpasswd_path(const struct conf_edge *edge)
 {
-	return edge->ade_auth.ref ? mem_printf(
-	    "/etc/nginx/sanctumctl-%s.htpasswd", edge->site) : NULL;
+	return mem_printf("/etc/nginx/sanctumctl-%s.htpasswd", edge->site);
 }
 
-char *
-edge_certificate_path(const struct conf_edge *edge)
+/* Before there is one: where it is going to be. */
+static char *
+certificate_path(const struct conf_edge *edge)
 {
 	return edge->certificate ? mem_strdup(edge->certificate) :
 	    mem_printf("/etc/letsencrypt/live/%s/fullchain.pem", edge->site);
 }
 
-char *
-edge_certificate_key_path(const struct conf_edge *edge)
+static char *
+key_path(const struct conf_edge *edge)
 {
 	return edge->certificate_key ? mem_strdup(edge->certificate_key) :
 	    mem_printf("/etc/letsencrypt/live/%s/privkey.pem", edge->site);
@@ -81,11 +81,9 @@ render(const struct conf *conf, const struct nginx_edge *model,
 unsigned int
 edge_upstream_port(const struct conf *conf, const struct conf_edge *edge)
 {
-	for (size_t i = 0; i < conf->n_lettas; i++) {
-		if (conf->lettas[i].edge == edge)
-			return conf->lettas[i].port;
-	}
-	return 18283;
+	const struct conf_letta *letta = conf_find_letta(conf, edge);
+
+	return letta ? letta->port : 18283;
 }
 
 int
@@ -93,12 +91,12 @@ edge_render(const struct conf *conf, const struct conf_edge *edge, bool tls,
     const struct edge_place *place, struct edge_text *out, struct err *err)
 {
 	char *certificate = *place->certificate ?
-	    mem_strdup(place->certificate) : edge_certificate_path(edge);
+	    mem_strdup(place->certificate) : certificate_path(edge);
 	char *key = *place->certificate_key ?
-	    mem_strdup(place->certificate_key) :
-	    edge_certificate_key_path(edge);
+	    mem_strdup(place->certificate_key) : key_path(edge);
 	char *webroot = edge_webroot(edge);
-	char *htpasswd = edge_htpasswd_path(edge);
+	char *htpasswd = edge->ade_auth.ref ? edge_htpasswd_path(edge) :
+	    NULL;
 	const struct nginx_edge model = {
 		.job = conf->name,
 		.site = edge->site,

@@ -27,13 +27,10 @@ int edge_render(const struct conf *, const struct conf_edge *, bool tls,
     MUST_CHECK;
 void edge_text_clear(struct edge_text *);
 
-/* Paths on the host, which the caller frees: the file itself, */
+/* Where it lies on the host; the caller frees it. */
 char *edge_path(const struct conf_edge *);
-/* the users of the ADE; NULL when there are none; */
+/* Where the users of the ADE lie, if there are any; the caller frees it. */
 char *edge_htpasswd_path(const struct conf_edge *);
-/* the certificate and its key. */
-char *edge_certificate_path(const struct conf_edge *);
-char *edge_certificate_key_path(const struct conf_edge *);
 
 /* Port on the loopback of the server behind the edge. */
 unsigned int edge_upstream_port(const struct conf *,

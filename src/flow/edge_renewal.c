@@ -6,9 +6,10 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
+#include "flow/command.h"
 #include "flow/edge.h"
 #include "flow/edge_certbot.h"
-#include "flow/edge_client.h"
+#include "flow/edge_acme_command.h"
 #include "flow/edge_issue.h"
 #include "flow/edge_lineage.h"
 #include "flow/edge_reach.h"
@@ -22,7 +23,6 @@
 #include "io/journal.h"
 
 #define HOOKS EDGE_LETSENCRYPT "/renewal-hooks/deploy"
-#define COMMAND_MS 30000
 #define FETCH_MS 5000
 #define SERVED_MS 15000
 #define PAUSE_MS 100
@@ -69,28 +69,6 @@ hook_is_there(const struct hook *hook)
 	    &hook_meta);
 }
 
-static int
-command(struct host *host, const char *const *argv, const char *what,
-    struct err *err)
-{
-	struct proc_spec spec = { .argv = argv, .timeout_ms = COMMAND_MS };
-	struct buf shown = BUF_INIT(4096);
-	struct proc_result result;
-	int rc;
-
-	proc_result_init(&result, 65536);
-	rc = host_run(host, &spec, &result, err);
-	if (rc == 0 && result.status != 0) {
-		edge_said(&shown, &result.err_out, 400);
-		rc = err_set(err, ERR_FAILED, "%s: %s ended with exit code "
-		    "%d: %s", host_name(host), what, result.status,
-		    buf_cstr(&shown));
-	}
-	buf_clear(&shown);
-	proc_result_clear(&result);
-	return rc;
-}
-
 /* The hook as certbot runs it, for the lineage that it is for. */
 static int
 run_hook(const struct hook *hook, const char *lineage, struct err *err)
@@ -98,10 +76,10 @@ run_hook(const struct hook *hook, const char *lineage, struct err *err)
 	char *variable = mem_printf("RENEWED_LINEAGE=" EDGE_LETSENCRYPT
 	    "/live/%s", lineage);
 	const char *argv[] = { "env", variable, hook->path, NULL };
-	int rc = command(hook->file.host, argv, hook->path, err);
+	int rc = command_must(hook->file.host, argv, NULL, 0, err);
 
 	free(variable);
-	return rc;
+	return rc == 0 ? 0 : err_ctx(err, "%s", hook->path);
 }
 
 /* Whether site serves this serial number; *served: it serves any. */
@@ -317,7 +295,7 @@ force(struct run *run, const struct conf_edge *edge,
 	int rc;
 
 	rc = before->name ? certbot_renew(run, edge, before->name, false,
-	    false, err) : edge_client_run(run, edge, err);
+	    false, err) : edge_acme_command_run(run, edge, err);
 	if (rc == 0)
 		rc = edge_lineage_find(&after, run, edge, edge->host, err);
 	if (rc == 0 && (!after.present ||
@@ -458,7 +436,7 @@ reload_for_client(struct run *run, const struct conf_edge *edge,
 	struct host *host;
 
 	if (run_host(run, edge->host, &host, err) != 0 ||
-	    command(host, argv, "nginx -s reload", err) != 0)
+	    command_must(host, argv, NULL, 0, err) != 0)
 		return -1;
 	return await_served(edge, lineage, err);
 }

@@ -3,8 +3,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "core/conf.h"
+#include "flow/command.h"
 #include "flow/edge.h"
 #include "flow/edge_schedule.h"
 #include "flow/host_file.h"
@@ -12,7 +12,6 @@
 #include "io/host.h"
 #include "io/journal.h"
 
-#define COMMAND_MS 30000
 #define CRON_FILE "/etc/cron.d/sanctumctl-certbot"
 
 /* At odd minutes: the authority asks not to come at full hours. */
@@ -40,51 +39,47 @@ struct scheduler {
 };
 
 static int
-systemctl(struct host *host, const char *verb, const char *option,
-    const char *unit, bool ask, int *status, struct err *err)
+systemctl_says(struct host *host, const char *verb, const char *unit,
+    bool *out, struct err *err)
 {
-	const char *argv[] = { "systemctl", verb, option, unit, NULL };
-	struct proc_spec spec = { .argv = argv, .timeout_ms = COMMAND_MS };
-	struct buf shown = BUF_INIT(4096);
-	struct proc_result result;
-	int rc;
+	const char *const argv[] = { "systemctl", verb, "--quiet", unit,
+	    NULL };
+	int status, rc = command_ask(host, argv, &status, NULL, err);
 
-	proc_result_init(&result, 65536);
-	rc = ask ? host_ask(host, &spec, &result, err) :
-	    host_run(host, &spec, &result, err);
-	*status = rc == 0 ? result.status : -1;
-	if (rc == 0 && !ask && result.status != 0) {
-		edge_said(&shown, &result.err_out, 400);
-		rc = err_set(err, ERR_FAILED, "%s: systemctl %s %s: %s",
-		    host_name(host), verb, unit, buf_cstr(&shown));
-	}
-	buf_clear(&shown);
-	proc_result_clear(&result);
+	*out = rc == 0 && status == 0;
 	return rc;
+}
+
+/* At once, and at boot. */
+static int
+turn(struct host *host, const char *verb, const char *unit, struct err *err)
+{
+	const char *const argv[] = { "systemctl", verb, "--now", unit, NULL };
+
+	return command_must(host, argv, NULL, 0, err);
 }
 
 /* The first timer that the host knows, an enabled one before others. */
 static int
 find_timer(struct scheduler *s, struct err *err)
 {
-	int exists, enabled, active, rc = 0;
+	bool there, enabled, active = false;
 
-	for (size_t i = 0; i < N_TIMERS && rc == 0 && !s->enabled; i++) {
-		rc = systemctl(s->host, "cat", "--quiet", timers[i], true,
-		    &exists, err);
-		if (rc != 0 || exists != 0)
+	for (size_t i = 0; i < N_TIMERS && !s->enabled; i++) {
+		if (systemctl_says(s->host, "cat", timers[i], &there, err)
+		    != 0)
+			return -1;
+		if (!there)
 			continue;
-		rc = systemctl(s->host, "is-enabled", "--quiet", timers[i],
-		    true, &enabled, err);
-		if (rc == 0)
-			rc = systemctl(s->host, "is-active", "--quiet",
-			    timers[i], true, &active, err);
-		if (rc == 0 && (!s->timer || (enabled == 0 && active == 0))) {
+		if (systemctl_says(s->host, "is-enabled", timers[i],
+		    &enabled, err) != 0 || systemctl_says(s->host,
+		    "is-active", timers[i], &active, err) != 0)
+			return -1;
+		if (!s->timer || (enabled && active))
 			s->timer = timers[i];
-			s->enabled = enabled == 0 && active == 0;
-		}
+		s->enabled = enabled && active;
 	}
-	return rc;
+	return 0;
 }
 
 static int
@@ -147,12 +142,11 @@ enable(struct run *run, const struct conf_edge *edge,
     const struct scheduler *s, struct err *err)
 {
 	char *key = run_key("edge", edge->host->name, "timer");
-	int status, rc;
+	int rc;
 
 	rc = journal_put(run->journal, key, s->timer, err);
 	if (rc == 0)
-		rc = systemctl(s->host, "enable", "--now", s->timer, false,
-		    &status, err);
+		rc = turn(s->host, "enable", s->timer, err);
 	free(key);
 	return rc;
 }
@@ -189,14 +183,13 @@ disable(struct run *run, const struct conf_edge *edge, struct err *err)
 	char *key = run_key("edge", edge->host->name, "timer");
 	char *timer = NULL;
 	struct host *host;
-	int status, rc;
+	int rc;
 
 	rc = journal_get(run->journal, key, &timer, err);
 	if (rc == 0 && timer && *timer) {
 		rc = run_host(run, edge->host, &host, err);
 		if (rc == 0)
-			rc = systemctl(host, "disable", "--now", timer,
-			    false, &status, err);
+			rc = turn(host, "disable", timer, err);
 		if (rc == 0)
 			rc = journal_put(run->journal, key, "", err);
 	}

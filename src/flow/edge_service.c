@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
+#include "flow/command.h"
 #include "flow/edge.h"
 #include "flow/edge_place.h"
 #include "flow/edge_service.h"
@@ -38,7 +39,7 @@ nginx(struct host *host, const struct conf_edge *edge,
 	if (rc == 0) {
 		*status = result.status;
 		buf_clear(said);
-		edge_said(said, &result.err_out, 600);
+		command_said(said, &result.err_out, 600);
 	}
 	proc_result_clear(&result);
 	return rc;
@@ -176,7 +177,7 @@ take_emerg(const char *log, struct buf *said)
 	if (at && at < text + strcspn(text, "\n"))
 		text = at + 2;
 	buf_add(&line, text, strcspn(text, "\n"));
-	edge_said(said, &line, 600);
+	command_said(said, &line, 600);
 	buf_clear(&line);
 }
 

@@ -224,8 +224,8 @@ sum(const char *text, size_t len, char hex[static 2 * HASH_SIZE + 1],
 	hash_add(hash, text, len);
 	rc = hash_end(hash, digest, err);
 	hash_free(hash);
-	for (size_t i = 0; rc == 0 && i < HASH_SIZE; i++)
-		(void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	if (rc == 0)
+		str_hex(digest, HASH_SIZE, hex);
 	return rc;
 }
 

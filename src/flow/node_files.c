@@ -4,10 +4,10 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "core/conf.h"
 #include "core/template.h"
 #include "flow/account.h"
+#include "flow/command.h"
 #include "flow/host_file.h"
 #include "flow/node_step.h"
 #include "flow/plan.h"
@@ -62,18 +62,14 @@ static int
 group_of(struct host *host, const char *account, char **out, struct err *err)
 {
 	const char *const argv[] = { "id", "-gn", "--", account, NULL };
-	const struct proc_spec spec = { .argv = argv, .timeout_ms = 30000 };
-	struct proc_result result;
-	int rc;
+	struct buf said = BUF_INIT(COMMAND_TEXT_MAX);
+	int status, rc = command_ask(host, argv, &status, &said, err);
 
-	proc_result_init(&result, 4096);
-	rc = host_ask(host, &spec, &result, err);
 	if (rc == 0)
-		*out = result.status == 0 && result.out.len > 1 ?
-		    mem_strndup(buf_cstr(&result.out),
-		    strcspn(buf_cstr(&result.out), "\n")) :
-		    mem_strdup(account);
-	proc_result_clear(&result);
+		*out = status == 0 && said.len > 1 ?
+		    mem_strndup(buf_cstr(&said), strcspn(buf_cstr(&said),
+		    "\n")) : mem_strdup(account);
+	buf_clear(&said);
 	return rc;
 }
 

@@ -14,25 +14,16 @@
 #include "flow/node_lock.h"
 #include "flow/run.h"
 #include "io/host.h"
+#include "io/lookup.h"
 
 #define TEXT_MAX 4096
 #define TRIES 5
-#define HOST_SIZE (HOST_NAME_MAX + 1)
-
 /* What a file holds; each is "" or 0 where it does not say. */
 struct holder {
 	struct jdoc *doc;
-	const char *host, *job, *mark, *since, *token;
+	const char *host, *job, *mark, *since, *run;
 	int64_t pid;
 };
-
-static void
-own_host(char name[static HOST_SIZE])
-{
-	if (gethostname(name, HOST_SIZE) != 0 || !name[0])
-		(void)snprintf(name, HOST_SIZE, "localhost");
-	name[HOST_SIZE - 1] = '\0';
-}
 
 static const char *
 word_of(const struct jdoc *doc, const char *key)
@@ -64,7 +55,7 @@ read_holder(struct host *host, struct holder *out, bool *there,
 	out->job = word_of(out->doc, "job");
 	out->mark = word_of(out->doc, "mark");
 	out->since = word_of(out->doc, "since");
-	out->token = word_of(out->doc, "token");
+	out->run = word_of(out->doc, "run");
 	if (jdoc_type(jdoc_get(out->doc, "pid")) == JDOC_NUMBER)
 		out->pid = jdoc_int(jdoc_get(out->doc, "pid"));
 	buf_clear(&text);
@@ -81,9 +72,9 @@ holder_clear(struct holder *holder)
 static bool
 is_no_more(const struct holder *holder)
 {
-	char self[HOST_SIZE];
+	char self[LOOKUP_OWN_SIZE];
 
-	own_host(self);
+	lookup_own_name(self);
 	return str_eq(holder->host, self) && holder->pid > 0 &&
 	    holder->pid <= INT_MAX && kill((pid_t)holder->pid, 0) != 0 &&
 	    errno == ESRCH;
@@ -116,16 +107,16 @@ static void
 write_text(const struct run *run, struct buf *text)
 {
 	struct jdoc *doc = jdoc_new_object();
-	char self[HOST_SIZE], now[CLOCK_TEXT_SIZE];
+	char self[LOOKUP_OWN_SIZE], now[CLOCK_TEXT_SIZE];
 
-	own_host(self);
+	lookup_own_name(self);
 	clock_utc(now);
 	jdoc_set_str(doc, "host", self);
 	jdoc_set_str(doc, "job", run->conf->name);
 	jdoc_set_str(doc, "mark", run->mark);
 	jdoc_set(doc, "pid", jdoc_new_int((int64_t)getpid()));
 	jdoc_set_str(doc, "since", now);
-	jdoc_set_str(doc, "token", run->token);
+	jdoc_set_str(doc, "run", run->nonce);
 	jdoc_write(doc, text);
 	buf_char(text, '\n');
 	jdoc_free(doc);
@@ -206,7 +197,7 @@ drop(struct run *run, struct err *err)
 	if (run_host(run, run->conf->edges[0].host, &host, err) != 0)
 		return -1;
 	rc = read_holder(host, &holder, &there, err);
-	if (rc == 0 && there && str_eq(holder.token, run->token))
+	if (rc == 0 && there && str_eq(holder.run, run->nonce))
 		rc = host_remove(host, NODE_LOCK_PATH, err);
 	holder_clear(&holder);
 	return rc;

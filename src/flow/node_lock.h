@@ -19,7 +19,7 @@ struct run;
  * in one instant, so it is whole or not there:
  *
  *     {"host":"desk","job":"node1","mark":"0123456789ab","pid":4711,
- *      "since":"2026-01-02T03:04:05Z","token":"..."}
+ *      "since":"2026-01-02T03:04:05Z","run":"..."}
  *
  * A lock with this job's mark is that of a run that was killed, since the
  * journal lets in one at a time, and is taken over.  Whether another job's

@@ -312,13 +312,13 @@ find_mark(struct run *run, bool writer, struct err *err)
 }
 
 static int
-draw_token(struct run *run, struct err *err)
+draw_nonce(struct run *run, struct err *err)
 {
-	unsigned char random[RUN_TOKEN_BYTES];
+	unsigned char random[RUN_NONCE_BYTES];
 
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return err_sys(err, ERR_FAILED, "getrandom");
-	str_hex(random, sizeof(random), run->token);
+	str_hex(random, sizeof(random), run->nonce);
 	return 0;
 }
 
@@ -385,7 +385,7 @@ run_open(const char *path, const struct run_options *options,
 			    "applied yet: run `plan' first", conf->name);
 		goto out;
 	}
-	if (draw_token(run, err) != 0 ||
+	if (draw_nonce(run, err) != 0 ||
 	    check_same_job(run, options->writer, err) != 0 ||
 	    find_mark(run, options->writer, err) != 0)
 		goto out;

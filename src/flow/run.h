@@ -23,7 +23,7 @@ struct server;
  * Hosts and servers are opened when they are first asked for and stay open;
  * they belong to the run.
  */
-#define RUN_TOKEN_BYTES 8
+#define RUN_NONCE_BYTES 8
 
 struct run {
 	const struct conf *conf;
@@ -35,7 +35,7 @@ struct run {
 	 */
 	const char *mark;
 	/* Drawn anew by each process: what bears it was done by this one. */
-	char token[2 * RUN_TOKEN_BYTES + 1];
+	char nonce[2 * RUN_NONCE_BYTES + 1];
 	bool rehearsal;			/* this is one: flow/rehearse.h */
 	bool discard;			/* what targets queued stays there */
 	bool purge;			/* uninstall: data and packages, too */

@@ -165,6 +165,20 @@ runtime_do(struct host *host, const struct runtime_call *call,
 	return rc;
 }
 
+void
+runtime_line(struct host *host, const struct runtime_call *call, char *out,
+    size_t size)
+{
+	struct buf text = BUF_INIT(OUT_MAX);
+	struct err ignored = ERR_INIT;
+
+	out[0] = '\0';
+	if (runtime_do(host, call, &text, &ignored) == 0)
+		(void)snprintf(out, size, "%.*s",
+		    (int)strcspn(buf_cstr(&text), "\n"), buf_cstr(&text));
+	buf_clear(&text);
+}
+
 int
 runtime_draw(struct buf *out, struct err *err)
 {

@@ -11,8 +11,6 @@
 #include "flow/runtime_part.h"
 #include "io/host.h"
 
-#define TABLE_MAX (4 * 1024 * 1024)
-
 /* The directories of a node, in the order in which they are made. */
 static const struct {
 	const char *path, *word;
@@ -26,39 +24,15 @@ static const struct {
 
 #define N_DIRS (sizeof(dirs) / sizeof(*dirs))
 
-/* Not its own: whose socket it is. */
+/* Whose socket it is; of several the last. */
 static int
-first_owner(void *ctx, const struct listener *one, struct err *err)
+note_owner(void *ctx, const struct listener *one, struct err *err)
 {
 	int64_t *uid = ctx;
 
 	(void)err;
 	*uid = (int64_t)one->uid;
 	return 0;
-}
-
-static int
-listener_owner(const struct runtime *rt, int64_t *uid, struct err *err)
-{
-	static const char *const tables[] = { "/proc/net/tcp6",
-	    "/proc/net/tcp" };
-	struct buf text = BUF_INIT(TABLE_MAX);
-	int rc = 0;
-
-	*uid = -1;
-	for (size_t i = 0; rc == 0 && i < 2; i++) {
-		buf_clear(&text);
-		rc = host_read(rt->host, tables[i], &text, NULL, err);
-		if (rc != 0 && err->kind == ERR_MISSING) {
-			err_clear(err);		/* no IPv6 there */
-			rc = 0;
-		} else if (rc == 0) {
-			rc = listener_each(buf_cstr(&text), rt->letta->port,
-			    first_owner, uid, err);
-		}
-	}
-	buf_clear(&text);
-	return rc;
 }
 
 static int
@@ -77,7 +51,7 @@ check_ours(const struct runtime *rt, struct err *err)
 	char version[RUNTIME_VERSION_SIZE];
 	char why[160];
 	struct account account;
-	int64_t uid;
+	int64_t uid = -1;
 	bool same;
 
 	if (runtime_version(rt, version, err) != 0)
@@ -89,7 +63,7 @@ check_ours(const struct runtime *rt, struct err *err)
 	}
 	if (rt->letta->runtime == CONF_RUNTIME_COMPOSE)
 		return 0;
-	if (listener_owner(rt, &uid, err) != 0 ||
+	if (runtime_listeners(rt, note_owner, &uid, err) != 0 ||
 	    account_find(rt->host, RUNTIME_ACCOUNT, &account, err) != 0)
 		return -1;
 	same = uid < 0 || (uid_t)uid == account.uid;
@@ -135,20 +109,19 @@ check(const struct runtime *rt, struct err *err)
 	return check_port(rt, err);
 }
 
-static bool
-has_account(const struct runtime *rt, struct err *err)
+/* Containers have accounts of their own. */
+static int
+has_account(const struct runtime *rt, bool *out, struct err *err)
 {
 	struct account account;
 
+	*out = true;
 	if (rt->letta->runtime == CONF_RUNTIME_COMPOSE)
-		return true;
-	if (account_find(rt->host, RUNTIME_ACCOUNT, &account, err) == 0) {
-		account_clear(&account);
-		return true;
-	}
-	if (err->kind == ERR_MISSING)
-		err_clear(err);
-	return false;
+		return 0;
+	if (account_look(rt->host, RUNTIME_ACCOUNT, &account, out, err) != 0)
+		return -1;
+	account_clear(&account);
+	return 0;
 }
 
 /* An act that was killed has made the home, and not given it away. */
@@ -168,10 +141,8 @@ account_probe(struct run *run, const struct step *step,
 	size_t missing = 0;
 	bool there;
 
-	if (runtime_open(&rt, run, step, err) != 0 || check(&rt, err) != 0)
-		return -1;
-	there = has_account(&rt, err);
-	if (!there && err->kind != ERR_NONE)
+	if (runtime_open(&rt, run, step, err) != 0 || check(&rt, err) != 0 ||
+	    has_account(&rt, &there, err) != 0)
 		return -1;
 	for (size_t i = 0; i < N_DIRS; i++) {
 		if (host_stat(rt.host, dirs[i].path, &meta, err) != 0)

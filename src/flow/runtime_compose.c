@@ -48,19 +48,33 @@ render(const struct runtime *rt, struct buf *out, struct err *err)
 }
 
 /* docker compose WORDS, of our file. */
+struct compose {
+	const char *argv[16];
+	struct runtime_call call;
+};
+
+static void
+compose_init(struct compose *c, const char *const *words, bool asks)
+{
+	size_t n = 4;
+
+	*c = (struct compose){ .argv = { "docker", "compose", "-f",
+	    RUNTIME_COMPOSE } };
+	while (*words && n < 15)
+		c->argv[n++] = *words++;
+	c->call = (struct runtime_call){ .what = "docker compose",
+	    .argv = c->argv, .timeout_ms = asks ? RUNTIME_ASK_MS : PULL_MS,
+	    .asks = asks };
+}
+
 static int
 compose(const struct runtime *rt, const char *const *words, bool asks,
     struct buf *out, struct err *err)
 {
-	const char *argv[16] = { "docker", "compose", "-f", RUNTIME_COMPOSE };
-	struct runtime_call call = { .what = "docker compose", .argv = argv,
-	    .timeout_ms = asks ? RUNTIME_ASK_MS : PULL_MS, .asks = asks };
-	size_t n = 4;
+	struct compose c;
 
-	while (*words && n < 15)
-		argv[n++] = *words++;
-	argv[n] = NULL;
-	return runtime_do(rt->host, &call, out, err);
+	compose_init(&c, words, asks);
+	return runtime_do(rt->host, &c.call, out, err);
 }
 
 /* The engine, and its plugin, are there. */
@@ -91,6 +105,17 @@ open_file(const struct runtime *rt, struct host_file *file, char **key,
 	    RUNTIME_COMPOSE, err);
 }
 
+/* The file as it shall be, and as it is. */
+static int
+look(struct run *run, const struct step *step, struct runtime *rt,
+    struct buf *text, struct host_file *file, char **key, struct err *err)
+{
+	if (runtime_open(rt, run, step, err) != 0 ||
+	    render(rt, text, err) != 0 || check_engine(rt, err) != 0)
+		return -1;
+	return open_file(rt, file, key, err);
+}
+
 static int
 install_probe(struct run *run, const struct step *step,
     struct plan_note *note, enum plan_found *found, struct err *err)
@@ -103,13 +128,7 @@ install_probe(struct run *run, const struct step *step,
 	bool same = false;
 	int rc;
 
-	rc = runtime_open(&rt, run, step, err);
-	if (rc == 0)
-		rc = render(&rt, &text, err);
-	if (rc == 0)
-		rc = check_engine(&rt, err);
-	if (rc == 0)
-		rc = open_file(&rt, &file, &key, err);
+	rc = look(run, step, &rt, &text, &file, &key, err);
 	if (rc == 0 && !rt.letta->database.ref)
 		rc = host_stat(rt.host, RUNTIME_PG_ENV, &meta, err);
 	if (rc == 0) {
@@ -136,15 +155,9 @@ install_act(struct run *run, const struct step *step, struct plan_note *note,
 	char *key = NULL;
 	int rc;
 
-	rc = runtime_open(&rt, run, step, err);
-	if (rc == 0)
-		rc = render(&rt, &text, err);
-	if (rc == 0)
-		rc = check_engine(&rt, err);
+	rc = look(run, step, &rt, &text, &file, &key, err);
 	if (rc == 0 && !rt.letta->database.ref)
 		rc = runtime_pg_env(&rt, err);
-	if (rc == 0)
-		rc = open_file(&rt, &file, &key, err);
 	if (rc == 0)
 		rc = host_file_set(&file, run, text.data, text.len,
 		    &file_meta, err);
@@ -193,28 +206,16 @@ const struct step_kind runtime_compose_install_kind = {
 	.undo = install_undo,
 };
 
-/* One line of what `docker compose' prints; a failure is "". */
-static void
-ask(const struct runtime *rt, const char *const *words, char *out,
-    size_t size)
-{
-	struct buf text = BUF_INIT(SAID_MAX);
-	struct err ignored = ERR_INIT;
-
-	out[0] = '\0';
-	if (compose(rt, words, true, &text, &ignored) == 0)
-		(void)snprintf(out, size, "%.*s",
-		    (int)strcspn(buf_cstr(&text), "\n"), buf_cstr(&text));
-	buf_clear(&text);
-}
-
+/* One answer of one row, from the container; a failure is "". */
 static void
 sql(const struct runtime *rt, const char *text, char *out, size_t size)
 {
 	const char *const words[] = { "exec", "-T", "postgres", "psql", "-U",
 	    "letta", "-d", "letta", "-XAtqc", text, NULL };
+	struct compose c;
 
-	ask(rt, words, out, size);
+	compose_init(&c, words, true);
+	runtime_line(rt->host, &c.call, out, size);
 }
 
 /* Of the file and of both environments: what a container is made of. */
@@ -315,7 +316,10 @@ service_act(struct run *run, const struct step *step, struct plan_note *note,
 	return 0;
 }
 
-/* How many agents its database holds; "" when that cannot be told. */
+/*
+ * Whether its volumes are to stay: while the database holds agents, or does
+ * not say.  The journal knows it for the steps that are undone next.
+ */
 static int
 keeps(const struct runtime *rt, bool *out, char **why, struct err *err)
 {

@@ -40,8 +40,9 @@ ping(const struct runtime *rt, bool *out, struct err *err)
 	return rc;
 }
 
-int
-runtime_redis_answers(const struct runtime *rt, bool *out, struct err *err)
+/* Is there a Redis on the loopback of the host? */
+static int
+redis_answers(const struct runtime *rt, bool *out, struct err *err)
 {
 	bool up;
 
@@ -58,7 +59,7 @@ lacks_redis(const struct runtime *rt, bool *out, struct err *err)
 	bool answers = true;
 
 	if (!rt->letta->redis &&
-	    runtime_redis_answers(rt, &answers, err) != 0)
+	    redis_answers(rt, &answers, err) != 0)
 		return -1;
 	*out = !answers;
 	return 0;
@@ -76,7 +77,7 @@ bring_redis(const struct runtime *rt, struct err *err)
 		    "[letta %s])", rt->letta->name);
 	end_ms = clock_ms() + 30000;
 	for (;;) {
-		if (runtime_redis_answers(rt, &answers, err) != 0)
+		if (redis_answers(rt, &answers, err) != 0)
 			return -1;
 		if (answers)
 			return 0;

@@ -136,6 +136,17 @@ fill(const struct runtime *rt, struct runtime_env *env, bool *known,
 	return set_lines(rt, env, err);
 }
 
+/* What is there, and what it shall be; clear env in any case. */
+static int
+look(struct run *run, const struct step *step, struct runtime *rt,
+    struct runtime_env *env, bool *known, struct err *err)
+{
+	if (runtime_open(rt, run, step, err) != 0 ||
+	    runtime_env_read(env, rt, RUNTIME_ENV, err) != 0)
+		return -1;
+	return fill(rt, env, known, err);
+}
+
 static int
 environment_probe(struct run *run, const struct step *step,
     struct plan_note *note, enum plan_found *found, struct err *err)
@@ -145,11 +156,7 @@ environment_probe(struct run *run, const struct step *step,
 	bool known = false;
 	int rc;
 
-	if (runtime_open(&rt, run, step, err) != 0)
-		return -1;
-	rc = runtime_env_read(&env, &rt, RUNTIME_ENV, err);
-	if (rc == 0)
-		rc = fill(&rt, &env, &known, err);
+	rc = look(run, step, &rt, &env, &known, err);
 	if (rc == 0 && runtime_env_changed(&env))
 		rc = runtime_env_note(&env, note, err);
 	*found = known && !runtime_env_changed(&env) ? PLAN_DONE : PLAN_TODO;
@@ -170,11 +177,7 @@ environment_act(struct run *run, const struct step *step,
 	bool known = false;
 	int rc;
 
-	if (runtime_open(&rt, run, step, err) != 0)
-		return -1;
-	rc = runtime_env_read(&env, &rt, RUNTIME_ENV, err);
-	if (rc == 0)
-		rc = fill(&rt, &env, &known, err);
+	rc = look(run, step, &rt, &env, &known, err);
 	if (rc == 0 && !known)
 		rc = err_set(err, ERR_FAILED, "%s: no database was made yet",
 		    host_name(rt.host));

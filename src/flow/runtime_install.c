@@ -11,12 +11,15 @@
 #include "io/host.h"
 
 static int
-look(const struct runtime *rt, const struct runtime_venv *venv,
-    struct plan_note *note, enum plan_found *found, struct err *err)
+look(struct run *run, const struct step *step, struct runtime *rt,
+    struct runtime_venv *venv, struct plan_note *note,
+    enum plan_found *found, struct err *err)
 {
 	enum runtime_venv_state state;
 
-	if (runtime_venv_look(rt, venv, &state, err) != 0)
+	if (runtime_open(rt, run, step, err) != 0 ||
+	    runtime_venv_letta(rt, venv, err) != 0 ||
+	    runtime_venv_look(rt, venv, &state, err) != 0)
 		return -1;
 	*found = state == RUNTIME_VENV_WHOLE ? PLAN_DONE : PLAN_TODO;
 	if (state == RUNTIME_VENV_FOREIGN)
@@ -38,11 +41,7 @@ install_probe(struct run *run, const struct step *step,
 	struct runtime rt;
 	int rc;
 
-	if (runtime_open(&rt, run, step, err) != 0)
-		return -1;
-	rc = runtime_venv_letta(&rt, &venv, err);
-	if (rc == 0)
-		rc = look(&rt, &venv, note, found, err);
+	rc = look(run, step, &rt, &venv, note, found, err);
 	runtime_venv_clear(&venv);
 	return rc;
 }
@@ -56,11 +55,7 @@ install_act(struct run *run, const struct step *step, struct plan_note *note,
 	struct runtime rt;
 	int rc;
 
-	if (runtime_open(&rt, run, step, err) != 0)
-		return -1;
-	rc = runtime_venv_letta(&rt, &venv, err);
-	if (rc == 0)
-		rc = look(&rt, &venv, note, &found, err);
+	rc = look(run, step, &rt, &venv, note, &found, err);
 	if (rc == 0 && found != PLAN_DONE)
 		rc = runtime_venv_make(&rt, &venv, err);
 	if (rc == 0)

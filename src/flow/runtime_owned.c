@@ -46,14 +46,13 @@ runtime_account_make(const struct runtime *rt, const char *name,
 	    "/usr/sbin/nologin", name, NULL };
 	const struct runtime_call call = { .what = "useradd", .argv = argv };
 	struct account account;
+	bool there;
 
-	if (account_find(rt->host, name, &account, err) == 0) {
-		account_clear(&account);
-		return 0;
-	}
-	if (err->kind != ERR_MISSING)
+	if (account_look(rt->host, name, &account, &there, err) != 0)
 		return -1;
-	err_clear(err);
+	account_clear(&account);
+	if (there)
+		return 0;
 	if (note_made(rt, word, "user", name, err) != 0)
 		return -1;
 	return runtime_do(rt->host, &call, NULL, err);
@@ -66,21 +65,17 @@ runtime_account_remove(const struct runtime *rt, const char *name,
 	const char *const argv[] = { "userdel", name, NULL };
 	const struct runtime_call call = { .what = "userdel", .argv = argv };
 	struct account account;
-	bool made;
+	bool made, there;
 
 	if (was_made(rt, word, "user", &made, err) != 0)
 		return -1;
 	if (!made)
 		return 0;
-	if (account_find(rt->host, name, &account, err) == 0) {
-		account_clear(&account);
-		if (runtime_do(rt->host, &call, NULL, err) != 0)
-			return -1;
-	} else if (err->kind == ERR_MISSING) {
-		err_clear(err);
-	} else {
+	if (account_look(rt->host, name, &account, &there, err) != 0)
 		return -1;
-	}
+	account_clear(&account);
+	if (there && runtime_do(rt->host, &call, NULL, err) != 0)
+		return -1;
 	return note_made(rt, word, "user", "", err);
 }
 

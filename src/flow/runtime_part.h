@@ -13,7 +13,7 @@
 
 struct err;
 struct host;
-struct plan_note;
+struct listener;
 struct run;
 struct step;
 
@@ -71,6 +71,9 @@ struct runtime_call {
  */
 int runtime_do(struct host *, const struct runtime_call *, struct buf *out,
     struct err *) MUST_CHECK;
+/* The first line that it prints; a failure is "". */
+void runtime_line(struct host *, const struct runtime_call *, char *out,
+    size_t size);
 
 /*
  * An account of the system with a group of its name, without a login, made
@@ -102,16 +105,20 @@ int runtime_sum(const struct buf *a, const struct buf *b,
 /* The directory of the version's virtual environment; the caller frees it. */
 char *runtime_venv_dir(const struct runtime *);
 
-/* Is there a Redis on the loopback of the host? */
-int runtime_redis_answers(const struct runtime *, bool *out, struct err *)
-    MUST_CHECK;
-
 /*
  * One request to the server by its host's loopback; password NULL: none is
  * sent.  *status 0: nobody answers.  body bounds the answer; may be NULL.
  */
 int runtime_ask(const struct runtime *, const char *path,
     const char *password, unsigned int *status, struct buf *body,
+    struct err *) MUST_CHECK;
+
+/*
+ * Call each for every socket that listens on the server's port there
+ * (core/listener.h), of IPv4 and of IPv6 where the host has it.
+ */
+int runtime_listeners(const struct runtime *,
+    int (*each)(void *ctx, const struct listener *, struct err *), void *ctx,
     struct err *) MUST_CHECK;
 
 /* The version that answers there, "" when none does; ERR_DATA: no Letta. */

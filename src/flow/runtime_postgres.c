@@ -5,6 +5,7 @@
 #include "base/secret.h"
 #include "base/str.h"
 #include "core/dotenv.h"
+#include "flow/command.h"
 #include "flow/run.h"
 #include "flow/runtime_env.h"
 #include "flow/runtime_part.h"
@@ -12,32 +13,50 @@
 #include "flow/service.h"
 #include "io/host.h"
 
-#define TEXT_MAX (64 * 1024)
 #define OWN "own"
 #define PSQL_OWN RUNTIME_OPT "/postgres/pgsql/bin/psql"
 #define ROLE "letta"
 #define DATABASE "letta"
 #define SQL_MAX 4096
 
+/* psql as its superuser. */
+struct psql {
+	char port[16];
+	const char *argv[14];
+	struct runtime_call call;
+};
+
+static void
+psql_init(struct psql *psql, const struct runtime_pg *pg, const char *db,
+    const char *sql, bool asks)
+{
+	const char *const own[] = { PSQL_OWN, "-XAtq", "-v",
+	    "ON_ERROR_STOP=1", "-h", RUNTIME_PG_HOME, "-p", psql->port, "-U",
+	    RUNTIME_PG_ACCOUNT, "-d", db ? db : "postgres", NULL };
+	const char *const theirs[] = { "psql", "-XAtq", "-v",
+	    "ON_ERROR_STOP=1", "-d", db ? db : "postgres", NULL };
+
+	(void)snprintf(psql->port, sizeof(psql->port), "%d",
+	    RUNTIME_PG_PORT);
+	if (pg->own)
+		memcpy(psql->argv, own, sizeof(own));
+	else
+		memcpy(psql->argv, theirs, sizeof(theirs));
+	psql->call = (struct runtime_call){ .what = "psql",
+	    .argv = psql->argv,
+	    .account = pg->own ? RUNTIME_PG_ACCOUNT : "postgres",
+	    .input = sql, .input_len = strlen(sql), .asks = asks };
+}
+
 int
 runtime_pg_sql(const struct runtime *rt, const struct runtime_pg *pg,
     const char *db, const char *sql, bool asks, struct buf *text,
     struct err *err)
 {
-	char port[16];
-	const char *const own[] = { PSQL_OWN, "-XAtq", "-v",
-	    "ON_ERROR_STOP=1", "-h", RUNTIME_PG_HOME, "-p", port, "-U",
-	    RUNTIME_PG_ACCOUNT, "-d", db ? db : "postgres", NULL };
-	const char *const theirs[] = { "psql", "-XAtq", "-v",
-	    "ON_ERROR_STOP=1", "-d", db ? db : "postgres", NULL };
-	const struct runtime_call call = {
-		.what = "psql",
-		.argv = pg->own ? own : theirs,
-		.account = pg->own ? RUNTIME_PG_ACCOUNT : "postgres",
-		.input = sql, .input_len = strlen(sql), .asks = asks };
+	struct psql psql;
 
-	(void)snprintf(port, sizeof(port), "%d", RUNTIME_PG_PORT);
-	return runtime_do(rt->host, &call, text, err);
+	psql_init(&psql, pg, db, sql, asks);
+	return runtime_do(rt->host, &psql.call, text, err);
 }
 
 /* One answer of one row; a failure is "". */
@@ -45,14 +64,10 @@ static void
 ask(const struct runtime *rt, const struct runtime_pg *pg, const char *db,
     const char *sql, char *out, size_t size)
 {
-	struct buf text = BUF_INIT(TEXT_MAX);
-	struct err ignored = ERR_INIT;
+	struct psql psql;
 
-	out[0] = '\0';
-	if (runtime_pg_sql(rt, pg, db, sql, true, &text, &ignored) == 0)
-		(void)snprintf(out, size, "%.*s",
-		    (int)strcspn(buf_cstr(&text), "\n"), buf_cstr(&text));
-	buf_clear(&text);
+	psql_init(&psql, pg, db, sql, true);
+	runtime_line(rt->host, &psql.call, out, size);
 }
 
 /* Of "postgresql-16-pgvector - ...\npostgresql-17-pgvector ..." the last. */
@@ -79,20 +94,13 @@ look_in_apt(const struct runtime *rt, struct runtime_pg *pg, struct err *err)
 {
 	static const char *const argv[] = { "apt-cache", "search",
 	    "--names-only", "^postgresql-[0-9]+-pgvector$", NULL };
-	const struct proc_spec spec = { .argv = argv,
-	    .timeout_ms = RUNTIME_ASK_MS };
-	struct proc_result result;
-	int rc;
+	struct buf said = BUF_INIT(COMMAND_TEXT_MAX);
+	int status, rc = command_ask(rt->host, argv, &status, &said, err);
 
-	proc_result_init(&result, TEXT_MAX);
-	rc = host_ask(rt->host, &spec, &result, err);
-	if (rc != 0 && err->kind == ERR_MISSING) {
-		err_clear(err);		/* no apt: ours */
-		rc = 0;
-	} else if (rc == 0 && result.status == 0) {
-		newest(buf_cstr(&result.out), pg);
-	}
-	proc_result_clear(&result);
+	/* No apt: ours. */
+	if (rc == 0 && status == 0)
+		newest(buf_cstr(&said), pg);
+	buf_clear(&said);
 	return rc;
 }
 

@@ -88,23 +88,6 @@ refuse_address(void *ctx, const char *address, bool scoped, struct err *err)
 }
 
 static int
-check_table(struct proof *proof, const char *path, struct err *err)
-{
-	struct buf text = BUF_INIT(TABLE_MAX);
-	int rc = host_read(proof->rt->host, path, &text, NULL, err);
-
-	if (rc != 0 && err->kind == ERR_MISSING) {
-		err_clear(err);		/* no IPv6 there */
-		rc = 0;
-	} else if (rc == 0) {
-		rc = listener_each(buf_cstr(&text), proof->rt->letta->port,
-		    refuse_listener, proof, err);
-	}
-	buf_clear(&text);
-	return rc;
-}
-
-static int
 check_addresses(struct proof *proof, struct err *err)
 {
 	static const char *const argv[] = { "ip", "-o", "addr", NULL };
@@ -127,8 +110,7 @@ prove(const struct runtime *rt, struct plan_note *note, struct err *err)
 	struct proof proof = { .rt = rt };
 
 	if (check_secure(rt, err) != 0 ||
-	    check_table(&proof, "/proc/net/tcp", err) != 0 ||
-	    check_table(&proof, "/proc/net/tcp6", err) != 0 ||
+	    runtime_listeners(rt, refuse_listener, &proof, err) != 0 ||
 	    check_addresses(&proof, err) != 0)
 		return -1;
 	if (rt->letta->runtime == CONF_RUNTIME_COMPOSE &&
@@ -205,7 +187,7 @@ check_alive(const struct runtime *rt, uint64_t *dead_ms, struct err *err)
 	if (rt->letta->runtime == CONF_RUNTIME_COMPOSE)
 		rc = runtime_compose_active(rt, &active, err);
 	else
-		rc = runtime_service_open(rt, &s, true, err);
+		rc = runtime_service_open(rt, &s, false, err);
 	if (rc == 0 && s.service)
 		rc = service_active(s.service, &active, err);
 	if (active)

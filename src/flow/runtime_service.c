@@ -44,14 +44,14 @@ make_stamp(const struct runtime *rt, char out[static 2 * HASH_SIZE + 1],
 
 int
 runtime_service_open(const struct runtime *rt, struct runtime_service *s,
-    bool there, struct err *err)
+    bool stamped, struct err *err)
 {
 	*s = (struct runtime_service){ 0 };
 	(void)snprintf(s->port, sizeof(s->port), "%u", rt->letta->port);
 	s->dir = runtime_venv_dir(rt);
 	s->program = mem_printf("%s/bin/letta", s->dir);
 	s->key = run_key("letta", rt->letta->name, "service");
-	if (!there && make_stamp(rt, s->stamp, err) != 0)
+	if (stamped && make_stamp(rt, s->stamp, err) != 0)
 		return -1;
 	s->values[0] = (struct template_value){ "environment", TEMPLATE_PATH,
 	    RUNTIME_ENV };
@@ -83,18 +83,14 @@ can_look(const struct runtime *rt, bool *out, struct err *err)
 {
 	struct account account;
 	struct fs_meta meta;
+	bool there;
 
 	*out = false;
-	if (account_find(rt->host, RUNTIME_ACCOUNT, &account, err) != 0) {
-		if (err->kind != ERR_MISSING)
-			return -1;
-		err_clear(err);
-		return 0;
-	}
-	account_clear(&account);
-	if (host_stat(rt->host, RUNTIME_ENV, &meta, err) != 0)
+	if (account_look(rt->host, RUNTIME_ACCOUNT, &account, &there, err)
+	    != 0 || host_stat(rt->host, RUNTIME_ENV, &meta, err) != 0)
 		return -1;
-	*out = meta.type == FS_FILE;
+	*out = there && meta.type == FS_FILE;
+	account_clear(&account);
 	return 0;
 }
 
@@ -115,7 +111,7 @@ service_probe(struct run *run, const struct step *step,
 		return -1;
 	if (!can)
 		return 0;
-	rc = runtime_service_open(&rt, &s, false, err);
+	rc = runtime_service_open(&rt, &s, true, err);
 	if (rc == 0)
 		rc = service_look(s.service, run, note, &ready, err);
 	if (rc == 0 && ready)
@@ -156,7 +152,7 @@ service_act(struct run *run, const struct step *step, struct plan_note *note,
 
 	if (runtime_open(&rt, run, step, err) != 0)
 		return -1;
-	rc = runtime_service_open(&rt, &s, false, err);
+	rc = runtime_service_open(&rt, &s, true, err);
 	if (rc == 0)
 		rc = bring_up(&s, run, &acted, err);
 	if (rc == 0)
@@ -177,7 +173,7 @@ service_undo(struct run *run, const struct step *step,
 
 	if (runtime_open(&rt, run, step, err) != 0)
 		return -1;
-	rc = runtime_service_open(&rt, &s, true, err);
+	rc = runtime_service_open(&rt, &s, false, err);
 	if (rc == 0)
 		rc = service_down(s.service, run, &edited, err);
 	if (rc == 0)

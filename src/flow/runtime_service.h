@@ -15,8 +15,8 @@ struct runtime;
  * The service that runs the server (flow/service.h), with what its spec
  * points to.  For runtime_*.c alone; close it in any case.
  *
- * there: for one that is only asked or taken down, whose list and environment
- * need not be there any more.
+ * stamped: with the digest of its list and environment, which are there by
+ * then; false for one that is only asked or taken down.
  */
 struct runtime_service {
 	struct service *service;
@@ -27,7 +27,7 @@ struct runtime_service {
 };
 
 int runtime_service_open(const struct runtime *, struct runtime_service *,
-    bool there, struct err *) MUST_CHECK;
+    bool stamped, struct err *) MUST_CHECK;
 void runtime_service_close(struct runtime_service *);
 
 #endif /* !FLOW_RUNTIME_SERVICE_H */

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/requirements.h"
+#include "flow/command.h"
 #include "flow/run.h"
 #include "flow/runtime_part.h"
 #include "flow/runtime_venv.h"
@@ -113,17 +114,14 @@ runtime_venv_postgres(const struct runtime *rt, struct runtime_venv *venv,
 	    &venv->list_path, &venv->list, err);
 }
 
-int
-runtime_venv_sum(const struct runtime_venv *venv, char **out,
+/* SHA-256 of the list. */
+static int
+sum_of(const struct runtime_venv *venv, char hex[static 2 * HASH_SIZE + 1],
     struct err *err)
 {
 	const struct buf nothing = { 0 };
-	char hex[2 * HASH_SIZE + 1];
 
-	if (runtime_sum(&venv->list, &nothing, hex, err) != 0)
-		return -1;
-	*out = mem_strdup(hex);
-	return 0;
+	return runtime_sum(&venv->list, &nothing, hex, err);
 }
 
 /* The directories that this job has made; "" when none. */
@@ -171,7 +169,8 @@ int
 runtime_venv_look(const struct runtime *rt, const struct runtime_venv *venv,
     enum runtime_venv_state *out, struct err *err)
 {
-	char *stamp = mem_printf("%s/" STAMP_NAME, venv->dir), *sum = NULL;
+	char *stamp = mem_printf("%s/" STAMP_NAME, venv->dir);
+	char sum[2 * HASH_SIZE + 1];
 	struct buf text = BUF_INIT(STAMP_MAX);
 	struct fs_meta meta;
 	char *made = NULL;
@@ -180,7 +179,7 @@ runtime_venv_look(const struct runtime *rt, const struct runtime_venv *venv,
 	rc = host_stat(rt->host, venv->dir, &meta, err);
 	*out = RUNTIME_VENV_NONE;
 	if (rc == 0 && meta.type != FS_NONE) {
-		rc = runtime_venv_sum(venv, &sum, err);
+		rc = sum_of(venv, sum, err);
 		if (rc == 0)
 			rc = get_made(rt, venv, &made, err);
 		if (rc == 0 && host_read(rt->host, stamp, &text, NULL, err)
@@ -196,30 +195,19 @@ runtime_venv_look(const struct runtime *rt, const struct runtime_venv *venv,
 	}
 	buf_clear(&text);
 	free(made);
-	free(sum);
 	free(stamp);
 	return rc;
 }
 
-/* Whether a program is there, by its `--version'; a host_ask. */
+/* Whether a program is there, by its `--version'. */
 static int
 is_there(const struct build *b, const char *program, bool *out,
     struct err *err)
 {
 	const char *const argv[] = { program, "--version", NULL };
-	const struct proc_spec spec = { .argv = argv,
-	    .timeout_ms = RUNTIME_ASK_MS };
-	struct proc_result result;
-	int rc;
+	int status, rc = command_ask(b->rt->host, argv, &status, NULL, err);
 
-	proc_result_init(&result, STAMP_MAX);
-	rc = host_ask(b->rt->host, &spec, &result, err);
-	*out = rc == 0 && result.status == 0;
-	if (rc != 0 && err->kind == ERR_MISSING) {
-		err_clear(err);
-		rc = 0;
-	}
-	proc_result_clear(&result);
+	*out = rc == 0 && status == 0;
 	return rc;
 }
 
@@ -365,7 +353,7 @@ write_in(struct build *b, const char *name, const char *text, size_t len,
 static int
 make_part(struct build *b, struct err *err)
 {
-	char *sum = NULL;
+	char sum[2 * HASH_SIZE + 1];
 	int rc;
 
 	rc = host_remove(b->rt->host, b->part, err);
@@ -383,10 +371,9 @@ make_part(struct build *b, struct err *err)
 	if (rc == 0)
 		rc = settle(b, err);
 	if (rc == 0)
-		rc = runtime_venv_sum(b->venv, &sum, err);
+		rc = sum_of(b->venv, sum, err);
 	if (rc == 0)
 		rc = write_in(b, STAMP_NAME, sum, strlen(sum), err);
-	free(sum);
 	return rc;
 }
 

@@ -63,8 +63,4 @@ int runtime_venv_make(const struct runtime *, const struct runtime_venv *,
 int runtime_venv_remove(const struct runtime *, const struct runtime_venv *,
     struct err *) MUST_CHECK;
 
-/* SHA-256 of the list, as hex; the caller frees it. */
-int runtime_venv_sum(const struct runtime_venv *, char **out, struct err *)
-    MUST_CHECK;
-
 #endif /* !FLOW_RUNTIME_VENV_H */

@@ -9,12 +9,12 @@
 #include "core/conf.h"
 #include "core/template.h"
 #include "flow/account.h"
+#include "flow/command.h"
 #include "flow/host_file.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/service.h"
 #include "flow/service_manager.h"
-#include "flow/supervisor_kind.h"
 #include "flow/template_file.h"
 #include "io/hash.h"
 #include "io/host.h"
@@ -66,10 +66,10 @@ static int
 answers(struct host *host, bool *out, struct err *err)
 {
 	static const char *const argv[] = { "supervisorctl", "pid", NULL };
-	struct buf said = BUF_INIT(SUPERVISOR_TEXT_MAX);
+	struct buf said = BUF_INIT(COMMAND_TEXT_MAX);
 	int status, rc;
 
-	rc = supervisor_run(host, argv, NULL, 0, &status, &said, NULL, err);
+	rc = command_run(host, argv, NULL, 0, &status, &said, NULL, err);
 	*out = rc == 0 && status == 0 && said.len > 1 &&
 	    strspn(said.data, "0123456789") == said.len - 1;
 	buf_clear(&said);
@@ -242,15 +242,12 @@ static int
 own_script(struct service *service, struct err *err)
 {
 	struct account account;
+	bool there;
 
-	if (account_find(service->unit.host, service->spec->account, &account,
-	    err) != 0) {
-		if (err->kind != ERR_MISSING)
-			return -1;
-		err_clear(err);
-		return 0;
-	}
-	for (size_t i = 0; i < service->n_files; i++) {
+	if (account_look(service->unit.host, service->spec->account, &account,
+	    &there, err) != 0)
+		return -1;
+	for (size_t i = 0; there && i < service->n_files; i++) {
 		if (!service->files[i].is_script)
 			continue;
 		service->files[i].meta.uid = account.uid;
@@ -358,8 +355,8 @@ sum_of(const struct service *service, char hex[static 2 * HASH_SIZE + 1],
 		hash_add(hash, stamp, strlen(stamp));
 	rc = hash_end(hash, digest, err);
 	hash_free(hash);
-	for (size_t i = 0; rc == 0 && i < HASH_SIZE; i++)
-		(void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	if (rc == 0)
+		str_hex(digest, HASH_SIZE, hex);
 	return rc;
 }
 
@@ -482,6 +479,16 @@ check_alive(struct service *service, struct err *err)
 	return -1;
 }
 
+static int
+start_again(struct service *service, struct err *err)
+{
+	/* The others do both in one word. */
+	if (service->manager == SERVICE_CRON &&
+	    service->ops->stop(&service->unit, err) != 0)
+		return -1;
+	return service->ops->start(&service->unit, err);
+}
+
 int
 service_up(struct service *service, struct run *run, bool *acted,
     struct err *err)
@@ -503,7 +510,7 @@ service_up(struct service *service, struct run *run, bool *acted,
 	    service->ops->enable(&service->unit, true, err) != 0)
 		return -1;
 	if (renew || !state.active) {
-		if (service_restart(service, err) != 0 ||
+		if (start_again(service, err) != 0 ||
 		    check_alive(service, err) != 0)
 			return -1;
 	}
@@ -577,34 +584,18 @@ service_active(struct service *service, bool *out, struct err *err)
 	return service->ops->is_active(&service->unit, out, err);
 }
 
-int
-service_stop(struct service *service, struct err *err)
-{
-	return service->ops->stop(&service->unit, err);
-}
-
-int
-service_restart(struct service *service, struct err *err)
-{
-	/* The others do both in one word. */
-	if (service->manager == SERVICE_CRON &&
-	    service->ops->stop(&service->unit, err) != 0)
-		return -1;
-	return service->ops->start(&service->unit, err);
-}
-
 char *
 service_words(struct service *service)
 {
 	const char *argv[9] = { NULL };
-	struct buf said = BUF_INIT(SUPERVISOR_TEXT_MAX);
+	struct buf said = BUF_INIT(COMMAND_TEXT_MAX);
 	struct buf shown = BUF_INIT(4 * WORDS_MAX);
 	struct err ignored = ERR_INIT;
 	size_t from;
 	int status;
 
 	service->ops->words(&service->unit, argv);
-	if (argv[0] && supervisor_run(service->unit.host, argv, NULL, 0,
+	if (argv[0] && command_run(service->unit.host, argv, NULL, 0,
 	    &status, &said, NULL, &ignored) == 0) {
 		while (said.len > 0 && said.data[said.len - 1] == '\n')
 			buf_truncate(&said, said.len - 1);

@@ -114,10 +114,6 @@ int service_down(struct service *, struct run *, bool *edited, struct err *)
 /* Does it run?  As its manager says; cron: a process in its directory. */
 int service_active(struct service *, bool *out, struct err *) MUST_CHECK;
 
-/* For what is wanted without a change: a moved database, a new password. */
-int service_restart(struct service *, struct err *) MUST_CHECK;
-int service_stop(struct service *, struct err *) MUST_CHECK;
-
 /*
  * The last lines that it has said, printable, for an error's text; "" when
  * they cannot be read.  Secrets are the caller's business: our services log
@@ -126,11 +122,10 @@ int service_stop(struct service *, struct err *) MUST_CHECK;
 char *service_words(struct service *);
 
 /*
- * A service of the distribution (redis-server, postgresql, certbot.timer):
- * enabled and started unless it runs; *acted says so.  node.HOST.packages
- * leaves what it installs stopped (nobody shall be able to reach a server with
- * the package's settings), timers too, so whoever needs one calls this after
- * it has written its own.
+ * A service of the distribution (redis-server, postgresql): enabled and
+ * started unless it runs; *acted says so.  node.HOST.packages leaves what it
+ * installs stopped (nobody shall be able to reach a server with the package's
+ * settings), so whoever needs one calls this after it has written its own.
  * ERR_MISSING: there is no such service.
  */
 int service_ensure(struct host *, const char *name, bool *acted,

@@ -2,15 +2,15 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "flow/command.h"
 #include "flow/service.h"
-#include "flow/supervisor_kind.h"
 #include "io/host.h"
 
 static int
 status_of(struct host *host, const char *const *argv, int *status,
     struct err *err)
 {
-	return supervisor_run(host, argv, NULL, 0, status, NULL, NULL, err);
+	return command_run(host, argv, NULL, 0, status, NULL, NULL, err);
 }
 
 static int
@@ -39,7 +39,7 @@ by_systemd(struct host *host, const char *name, bool *acted, struct err *err)
 	if (status != 0)
 		return missing(host, name, err);
 	*acted = true;
-	return supervisor_must(host, start, NULL, 0, err);
+	return command_must(host, start, NULL, 0, err);
 }
 
 /* Without systemd a package has its script in /etc/init.d. */
@@ -59,7 +59,7 @@ by_script(struct host *host, const char *name, bool *acted, struct err *err)
 		rc = status_of(host, running, &status, err);
 	if (rc == 0 && status != 0) {
 		*acted = true;
-		rc = supervisor_must(host, start, NULL, 0, err);
+		rc = command_must(host, start, NULL, 0, err);
 	}
 	free(path);
 	return rc;

@@ -9,8 +9,8 @@
 #include "base/stop.h"
 #include "base/str.h"
 #include "flow/account.h"
+#include "flow/command.h"
 #include "flow/service_manager.h"
-#include "flow/supervisor_kind.h"
 #include "io/host.h"
 
 #define STOP_MS 70000		/* until SIGKILL, where we are the manager */
@@ -23,7 +23,7 @@ systemctl(const struct service_unit *unit, const char *verb, struct err *err)
 {
 	const char *const argv[] = { "systemctl", "-q", verb, unit->name,
 	    NULL };
-	int rc = supervisor_must(unit->host, argv, NULL, 0, err);
+	int rc = command_must(unit->host, argv, NULL, 0, err);
 
 	fault_point("service_systemctl");
 	return rc == 0 ? 0 : err_ctx(err, "%s", verb);
@@ -35,7 +35,7 @@ systemd_reload(const struct service_unit *unit, struct err *err)
 	static const char *const argv[] = { "systemctl", "daemon-reload",
 	    NULL };
 
-	return supervisor_must(unit->host, argv, NULL, 0, err);
+	return command_must(unit->host, argv, NULL, 0, err);
 }
 
 static int
@@ -46,40 +46,24 @@ systemd_enable(const struct service_unit *unit, bool on, struct err *err)
 
 /* A question: its exit code is the answer. */
 static int
-ask(const struct service_unit *unit, const char *const *argv, int *status,
-    struct buf *said, struct err *err)
+systemctl_says(const struct service_unit *unit, const char *verb, bool *out,
+    struct err *err)
 {
-	const struct proc_spec spec = { .argv = argv,
-	    .timeout_ms = SUPERVISOR_RUN_MS };
-	struct proc_result result;
-	int rc;
+	const char *const argv[] = { "systemctl", "-q", verb, unit->name,
+	    NULL };
+	int status;
 
-	proc_result_init(&result, SUPERVISOR_TEXT_MAX);
-	rc = host_ask(unit->host, &spec, &result, err);
-	*status = result.status;
-	if (rc != 0 && err->kind == ERR_MISSING) {
-		err_clear(err);
-		*status = 127;
-		rc = 0;
-	}
-	if (rc == 0 && said)
-		buf_add(said, buf_cstr(&result.out), result.out.len);
-	proc_result_clear(&result);
-	return rc;
+	if (command_ask(unit->host, argv, &status, NULL, err) != 0)
+		return -1;
+	*out = status == 0;
+	return 0;
 }
 
 static int
 systemd_is_enabled(const struct service_unit *unit, bool *out,
     struct err *err)
 {
-	const char *const argv[] = { "systemctl", "-q", "is-enabled",
-	    unit->name, NULL };
-	int status = 1;
-
-	if (ask(unit, argv, &status, NULL, err) != 0)
-		return -1;
-	*out = status == 0;
-	return 0;
+	return systemctl_says(unit, "is-enabled", out, err);
 }
 
 /* One that systemd is about to start again is not there yet. */
@@ -87,14 +71,7 @@ static int
 systemd_is_active(const struct service_unit *unit, bool *out,
     struct err *err)
 {
-	const char *const argv[] = { "systemctl", "-q", "is-active",
-	    unit->name, NULL };
-	int status = 1;
-
-	if (ask(unit, argv, &status, NULL, err) != 0)
-		return -1;
-	*out = status == 0;
-	return 0;
+	return systemctl_says(unit, "is-active", out, err);
 }
 
 static int
@@ -104,7 +81,7 @@ forget_failure(const struct service_unit *unit, struct err *err)
 	    unit->name, NULL };
 	int status;
 
-	return supervisor_run(unit->host, argv, NULL, 0, &status, NULL, NULL,
+	return command_run(unit->host, argv, NULL, 0, &status, NULL, NULL,
 	    err);
 }
 
@@ -160,11 +137,11 @@ supervisorctl(const struct service_unit *unit, const char *verb,
 {
 	const char *const argv[] = { "supervisorctl", verb, unit->name,
 	    NULL };
-	struct buf said = BUF_INIT(SUPERVISOR_TEXT_MAX);
+	struct buf said = BUF_INIT(COMMAND_TEXT_MAX);
 	struct buf shown = BUF_INIT(1024);
 	int status, rc;
 
-	rc = supervisor_run(unit->host, argv, NULL, 0, &status, &said, NULL,
+	rc = command_run(unit->host, argv, NULL, 0, &status, &said, NULL,
 	    err);
 	fault_point("service_supervisorctl");
 	if (rc == 0 && (status != 0 || strstr(buf_cstr(&said), "ERROR")) &&
@@ -210,10 +187,10 @@ supervisord_is_active(const struct service_unit *unit, bool *out,
 {
 	const char *const argv[] = { "supervisorctl", "status", unit->name,
 	    NULL };
-	struct buf said = BUF_INIT(SUPERVISOR_TEXT_MAX);
+	struct buf said = BUF_INIT(COMMAND_TEXT_MAX);
 	int status, rc;
 
-	rc = ask(unit, argv, &status, &said, err);
+	rc = command_ask(unit->host, argv, &status, &said, err);
 	*out = rc == 0 && (strstr(buf_cstr(&said), " RUNNING") ||
 	    strstr(buf_cstr(&said), " STARTING"));
 	buf_clear(&said);
@@ -290,14 +267,14 @@ find_processes(const struct service_unit *unit, struct found *found,
     struct err *err)
 {
 	struct account account;
+	bool there;
 
 	*found = (struct found){ .n = 0 };
-	if (account_find(unit->host, unit->account, &account, err) != 0) {
-		if (err->kind != ERR_MISSING)
-			return -1;
-		err_clear(err);
+	if (account_look(unit->host, unit->account, &account, &there, err)
+	    != 0)
+		return -1;
+	if (!there)
 		return 0;
-	}
 	found->uid = account.uid;
 	account_clear(&account);
 	return host_processes(unit->host, unit->directory, add_process,
@@ -322,7 +299,7 @@ cron_start(const struct service_unit *unit, struct err *err)
 	const char *const argv[] = { "runuser", "-u", unit->account, "--",
 	    "env", "-i", "PATH=/usr/local/bin:/usr/bin:/bin", "SHELL=/bin/sh",
 	    "sh", unit->script, NULL };
-	int rc = supervisor_must(unit->host, argv, NULL, 0, err);
+	int rc = command_must(unit->host, argv, NULL, 0, err);
 
 	fault_point("service_script");
 	return rc;

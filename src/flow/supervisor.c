@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "core/crontab.h"
+#include "flow/command.h"
 #include "flow/supervisor_kind.h"
 #include "flow/supervisor_known.h"
 
@@ -44,7 +45,7 @@ resolve(struct supervisor_look *look, struct err *err)
 	struct buf out = BUF_INIT(8192);
 	int status, rc;
 
-	rc = supervisor_run(look->host, argv, NULL, 0, &status, &out, NULL,
+	rc = command_run(look->host, argv, NULL, 0, &status, &out, NULL,
 	    err);
 	if (rc == 0 && status == 0 && out.len > 1 && out.data[0] == '/')
 		look->real = mem_strndup(out.data, out.len - 1);

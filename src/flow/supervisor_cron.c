@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/crontab.h"
+#include "flow/command.h"
 #include "flow/supervisor_cron.h"
 #include "flow/supervisor_kind.h"
 
@@ -79,7 +80,7 @@ read_tab(struct host *host, const char *user, struct buf *out, bool *known,
 	int status, rc;
 
 	(void)crontab_argv(host, user, "-l", argv);
-	rc = supervisor_run(host, argv, NULL, 0, &status, out, &said, err);
+	rc = command_run(host, argv, NULL, 0, &status, out, &said, err);
 	*known = rc == 0 && (status == 0 || status == 127 ||
 	    says_none(buf_cstr(&said)));
 	if (rc == 0 && status == 0) {
@@ -129,7 +130,7 @@ write_tab(struct host *host, const char *user, const struct buf *text,
 	const char *argv[ARGV_MAX];
 
 	(void)crontab_argv(host, user, "-", argv);
-	if (supervisor_must(host, argv, buf_cstr(text), text->len, err) != 0)
+	if (command_must(host, argv, buf_cstr(text), text->len, err) != 0)
 		return err_ctx(err, "install the crontab of %s (is cron "
 		    "installed, and may the account use it?)", user);
 	fault_point("crontab");

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/crontab.h"
+#include "flow/command.h"
 #include "flow/supervisor_cron.h"
 #include "flow/supervisor_kind.h"
 #include "io/ssh.h"
@@ -100,7 +101,7 @@ make_dir(struct host *host, const char *dir, const struct account *owner,
 	    "-p", "--", dir, NULL };
 	bool own = owner->uid == host_facts(host)->uid;
 
-	return supervisor_must(host, own ? argv + 4 : argv, NULL, 0, err);
+	return command_must(host, own ? argv + 4 : argv, NULL, 0, err);
 }
 
 static void
@@ -223,7 +224,7 @@ run_as(struct host *host, const struct account *account,
 		return err_set(err, ERR_AUTH, "%s: the line belongs to %s, "
 		    "and only root can run it as that account",
 		    host_name(host), account->name);
-	return supervisor_must(host, own ? argv + 4 : argv, program->data,
+	return command_must(host, own ? argv + 4 : argv, program->data,
 	    program->len, err);
 }
 

@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "core/shown.h"
+#include "flow/command.h"
 #include "flow/supervisor_kind.h"
 
 #define SCRIPTS_MAX 8
@@ -148,66 +148,6 @@ supervisor_starts(struct supervisor_look *look, const char *text, size_t len,
 	return reading.starts;
 }
 
-int
-supervisor_run(struct host *host, const char *const *argv, const char *input,
-    size_t input_len, int *status, struct buf *out, struct buf *err_out,
-    struct err *err)
-{
-	const struct proc_spec spec = {
-		.argv = argv,
-		.input = input,
-		.input_len = input_len,
-		.timeout_ms = SUPERVISOR_RUN_MS,
-	};
-	struct proc_result result;
-	struct err failed = ERR_INIT;
-	int rc;
-
-	proc_result_init(&result, SUPERVISOR_TEXT_MAX);
-	rc = host_run(host, &spec, &result, &failed);
-	*status = rc == 0 ? result.status : 127;
-	if (rc != 0 && failed.kind == ERR_MISSING)
-		rc = 0;
-	else if (rc != 0)
-		*err = failed;
-	if (rc == 0 && out)
-		buf_add(out, buf_cstr(&result.out), result.out.len);
-	if (rc == 0 && err_out)
-		buf_add(err_out, buf_cstr(&result.err_out),
-		    result.err_out.len);
-	buf_wipe(&result.out);
-	proc_result_clear(&result);
-	return rc;
-}
-
-int
-supervisor_must(struct host *host, const char *const *argv,
-    const char *input, size_t input_len, struct err *err)
-{
-	struct buf said = BUF_INIT(SUPERVISOR_TEXT_MAX);
-	struct buf out = BUF_INIT(SUPERVISOR_TEXT_MAX);
-	struct buf shown = BUF_INIT(1024);
-	const struct buf *words = &said;
-	int status, rc;
-
-	rc = supervisor_run(host, argv, input, input_len, &status, &out,
-	    &said, err);
-	if (rc == 0 && status != 0) {
-		/* screen complains on its stdout. */
-		words = said.len > 0 ? &said : &out;
-		str_printable(&shown, buf_cstr(words),
-		    words->len > 200 ? 200 : words->len);
-		rc = err_set(err, status == 127 ? ERR_MISSING : ERR_FAILED,
-		    "%s: %s %s: %s (exit code %d)", host_name(host), argv[0],
-		    argv[1] ? argv[1] : "", status == 127 ?
-		    "no such program" : buf_cstr(&shown), status);
-	}
-	buf_clear(&shown);
-	buf_clear(&out);
-	buf_clear(&said);
-	return rc;
-}
-
 static int
 by_bytes(const void *a, const void *b)
 {
@@ -235,7 +175,7 @@ supervisor_files_of(struct host *host, const char *const *dirs,
 	argv[argc++] = pattern;
 	argv[argc++] = "-print0";
 	*n = 0;
-	if (supervisor_run(host, argv, NULL, 0, &status, &out, NULL,
+	if (command_run(host, argv, NULL, 0, &status, &out, NULL,
 	    &ignored) == 0) {
 		for (size_t at = 0; at < out.len;
 		    at += strlen(out.data + at) + 1) {

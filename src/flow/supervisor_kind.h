@@ -10,10 +10,12 @@
 #include "flow/supervisor.h"
 #include "io/host.h"
 
-/* For supervisor_*.c alone: one table for each kind. */
+/*
+ * For supervisor_*.c: one table for each kind.  Others list directories with
+ * supervisor_files, and worker_service.c makes up what is to be installed.
+ */
 
 #define SUPERVISOR_TEXT_MAX (256 * 1024)	/* of a crontab, unit, script */
-#define SUPERVISOR_RUN_MS 60000
 
 /* What is looked for. */
 struct supervisor_look {
@@ -67,18 +69,6 @@ void supervisor_note_tree(const struct supervisor_look *, const char *path,
  */
 bool supervisor_starts(struct supervisor_look *, const char *text,
     size_t len, const char *home, const char *cwd, char **tree);
-
-/*
- * Run a program there and take its stdout (out may be NULL).  *status: its
- * exit code; 127 when there is no such program, which is no failure here.
- */
-int supervisor_run(struct host *, const char *const *argv,
-    const char *input, size_t input_len, int *status, struct buf *out,
-    struct buf *err_out, struct err *) MUST_CHECK;
-
-/* The same, and any other end than 0 is ERR_FAILED with its last words. */
-int supervisor_must(struct host *, const char *const *argv,
-    const char *input, size_t input_len, struct err *) MUST_CHECK;
 
 /*
  * What is right in a directory, of a type of find(1) ("f", "l") and with a

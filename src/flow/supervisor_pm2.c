@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/pm2.h"
+#include "flow/command.h"
 #include "flow/supervisor_kind.h"
 
 #define DUMP ".pm2/dump.pm2"
@@ -28,9 +29,9 @@ tell(struct host *host, const struct supervisor *s, const char *verb,
 	    "pm2", "save", NULL };
 	bool own = account.uid == host_facts(host)->uid;
 
-	rc = supervisor_must(host, own ? first + 6 : first, NULL, 0, err);
+	rc = command_must(host, own ? first + 6 : first, NULL, 0, err);
 	if (rc == 0)
-		rc = supervisor_must(host, own ? save + 6 : save, NULL, 0,
+		rc = command_must(host, own ? save + 6 : save, NULL, 0,
 		    err);
 	account_clear(&account);
 	free(home);
@@ -125,7 +126,7 @@ find(struct supervisor_look *look, struct err *err)
 
 	look_at(look, own, &look->own);
 	if (look->own.uid == 0)
-		rc = supervisor_run(look->host, argv, NULL, 0, &status, &list,
+		rc = command_run(look->host, argv, NULL, 0, &status, &list,
 		    NULL, err);
 	for (size_t at = 0; at < list.len; at += strlen(list.data + at) + 1) {
 		if (str_eq(list.data + at, own) || account_owner(look->host,

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/supervisord.h"
+#include "flow/command.h"
 #include "flow/supervisor_kind.h"
 
 #define OURS "sanctumctl-"
@@ -25,7 +26,7 @@ tell(struct host *host, const char *verb, const char *name, bool gone,
 	struct buf shown = BUF_INIT(1024);
 	int status, rc;
 
-	rc = supervisor_run(host, argv, NULL, 0, &status, &said, NULL, err);
+	rc = command_run(host, argv, NULL, 0, &status, &said, NULL, err);
 	if (rc == 0 && (status != 0 || strstr(buf_cstr(&said), "ERROR")) &&
 	    status != 127 && !strstr(buf_cstr(&said), "no such file") &&
 	    !strstr(buf_cstr(&said), "refused") &&

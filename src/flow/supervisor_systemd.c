@@ -6,7 +6,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "core/unit.h"
+#include "core/systemd_unit.h"
+#include "flow/command.h"
 #include "flow/supervisor_kind.h"
 
 #define SYSTEM_UNITS "/etc/systemd/system"
@@ -50,7 +51,7 @@ systemctl(struct host *host, const char *user, const char *verb,
 	argv[n++] = verb;
 	argv[n++] = unit;
 	if (rc == 0)
-		rc = supervisor_must(host, argv, NULL, 0, err);
+		rc = command_must(host, argv, NULL, 0, err);
 	account_clear(&own);
 	free(machine);
 	free(runtime);
@@ -129,7 +130,7 @@ lift(struct host *host, const char *dir, const char *mark, struct err *err)
 
 	/* Only ours was in it, or it stays. */
 	if (rc == 0)
-		rc = supervisor_run(host, argv, NULL, 0, &status, NULL, NULL,
+		rc = command_run(host, argv, NULL, 0, &status, NULL, NULL,
 		    err);
 	if (rc == 0)
 		fault_point("unit");
@@ -227,7 +228,8 @@ moved(const struct supervisor *s, const struct supervisor_goal *goal,
 
 	buf_printf(out, "# " OURS "%s\n", goal->mark);
 	shpath_rewrite(s->text, strlen(s->text), &goal->move, &paths);
-	unit_set_user(buf_cstr(&paths), paths.len, goal->owner.name, out);
+	systemd_unit_set_user(buf_cstr(&paths), paths.len, goal->owner.name,
+	    out);
 	buf_wipe(&paths);
 }
 
@@ -259,13 +261,13 @@ write_unit(struct host *host, const struct supervisor *s,
 static bool
 is_installed_by_boot(const struct supervisor *s)
 {
-	struct unit u;
+	struct systemd_unit u;
 	bool has;
 
-	unit_init(&u);
-	unit_read(&u, s->text, strlen(s->text));
+	systemd_unit_init(&u);
+	systemd_unit_read(&u, s->text, strlen(s->text));
 	has = u.has_install;
-	unit_clear(&u);
+	systemd_unit_clear(&u);
 	return has;
 }
 
@@ -423,25 +425,26 @@ starts(struct supervisor_look *look, const char *text,
 {
 	struct buf exec = BUF_INIT(2 * SUPERVISOR_TEXT_MAX);
 	struct buf cwd = BUF_INIT(8192);
-	struct unit u;
+	struct systemd_unit u;
 	char *at = NULL;
 	bool found;
 
-	unit_init(&u);
-	unit_read(&u, text, strlen(text));
+	systemd_unit_init(&u);
+	systemd_unit_read(&u, text, strlen(text));
 	if (u.working_directory && !str_eq(u.working_directory, "~"))
-		unit_expand(u.working_directory, account->home, account->name,
-		    &cwd);
+		systemd_unit_expand(u.working_directory, account->home,
+		    account->name, &cwd);
 	if (cwd.len > 0 && cwd.data[0] == '/') {
 		at = shpath_normal("/", cwd.data);
 		buf_str(&exec, "cd ");
 		buf_str(&exec, at);
 		buf_char(&exec, '\n');
 	}
-	unit_expand(buf_cstr(u.exec), account->home, account->name, &exec);
+	systemd_unit_expand(buf_cstr(u.exec), account->home, account->name,
+	    &exec);
 	found = supervisor_starts(look, buf_cstr(&exec), exec.len,
 	    account->home, NULL, tree);
-	unit_clear(&u);
+	systemd_unit_clear(&u);
 	buf_wipe(&exec);
 	buf_clear(&cwd);
 	free(at);
@@ -513,7 +516,7 @@ look_in(struct supervisor_look *look, const char *const *dirs,
 
 	for (size_t i = 0; dirs[i] && i < DIRS_MAX; i++)
 		argv[i + 4] = dirs[i];
-	if (supervisor_run(look->host, argv, NULL, 0, &status, &list, NULL,
+	if (command_run(look->host, argv, NULL, 0, &status, &list, NULL,
 	    &ignored) != 0)
 		log_warn("%s", ignored.text);
 	end = buf_cstr(&list) + list.len;
@@ -552,7 +555,7 @@ look_at_users(struct supervisor_look *look)
 	int status;
 
 	look_in_home(look, own, &look->own);
-	if (look->own.uid == 0 && supervisor_run(look->host, argv, NULL, 0,
+	if (look->own.uid == 0 && command_run(look->host, argv, NULL, 0,
 	    &status, &dirs, NULL, &ignored) != 0)
 		log_warn("%s", ignored.text);
 	for (size_t at = 0; at < dirs.len; at += strlen(dirs.data + at) + 1) {

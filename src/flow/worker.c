@@ -86,11 +86,7 @@ worker_agent_id(struct run *run, const struct conf_worker *worker, char **id,
 bool
 worker_has_broca(const struct conf_worker *worker)
 {
-	for (const char *const *tree = worker->trees; *tree; tree++) {
-		if (str_eq(*tree, "broca"))
-			return true;
-	}
-	return false;
+	return conf_worker_has(worker, "broca");
 }
 
 int
@@ -276,16 +272,6 @@ add_name(struct buf *names, uint64_t *n, const char *path)
 	*n += 1;
 }
 
-static bool
-is_tree(const struct conf_worker *worker, const char *name)
-{
-	for (const char *const *tree = worker->trees; *tree; tree++) {
-		if (str_eq(*tree, name))
-			return true;
-	}
-	return false;
-}
-
 /* Has a step of its own, or is ours. */
 static bool
 has_step(const char *path)
@@ -305,7 +291,7 @@ look_beside(void *ctx, const struct tree_entry *entry, struct err *err)
 
 	(void)err;
 	if (*entry->path && entry->type == 'd' &&
-	    !is_tree(walk->worker, entry->path))
+	    !conf_worker_has(walk->worker, entry->path))
 		add_name(&walk->left->beside, &walk->left->n_beside,
 		    entry->path);
 	return 0;

@@ -6,9 +6,9 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "flow/account.h"
+#include "flow/command.h"
 #include "flow/plan.h"
 #include "flow/run.h"
-#include "flow/supervisor_kind.h"
 #include "flow/worker.h"
 #include "io/host.h"
 #include "io/journal.h"
@@ -45,14 +45,11 @@ find(struct run *run, const struct conf_worker *worker, struct look *look,
 	free(key);
 	if (rc != 0)
 		return -1;
-	if (account_find(look->to, worker->account, &look->account, err)
-	    != 0) {
-		if (err->kind != ERR_MISSING)
-			return -1;
-		err_clear(err);
+	if (account_look(look->to, worker->account, &look->account,
+	    &look->there, err) != 0)
+		return -1;
+	if (!look->there)
 		return 0;
-	}
-	look->there = true;
 	rc = host_stat(look->to, look->account.home, &meta, err);
 	look->home = rc == 0 && meta.type == FS_DIR;
 	return rc;
@@ -127,11 +124,11 @@ make(struct host *to, const char *name, bool there, struct err *err)
 	    name, NULL };
 	const char *const dir[] = { "install", "-d", "-m", "0750", "-o", name,
 	    "-g", name, "--", home, NULL };
-	int rc = there ? 0 : supervisor_must(to, add, NULL, 0, err);
+	int rc = there ? 0 : command_must(to, add, NULL, 0, err);
 
 	fault_point("worker_account");
 	if (rc == 0)
-		rc = supervisor_must(to, dir, NULL, 0, err);
+		rc = command_must(to, dir, NULL, 0, err);
 	fault_point("worker_account_home");
 	free(home);
 	return rc;
@@ -167,10 +164,10 @@ unmake(struct host *to, const struct account *account,
 	const char *const del[] = { "userdel", "--", account->name, NULL };
 	int status, rc;
 
-	rc = supervisor_run(to, dir, NULL, 0, &status, NULL, NULL, err);
+	rc = command_run(to, dir, NULL, 0, &status, NULL, NULL, err);
 	fault_point("worker_account_home_removed");
 	if (rc == 0)
-		rc = supervisor_must(to, del, NULL, 0, err);
+		rc = command_must(to, del, NULL, 0, err);
 	fault_point("worker_account_removed");
 	if (rc == 0)
 		plan_say(note, '-', "account %s of %s; %s stays if there is "

@@ -151,16 +151,6 @@ gives_agent(const char *text)
 	    strstr(file, ".env")) || shell_env_sources(text, strlen(text)));
 }
 
-static bool
-has_smcp(const struct conf_worker *worker)
-{
-	for (const char *const *tree = worker->trees; *tree; tree++) {
-		if (str_eq(*tree, "smcp"))
-			return true;
-	}
-	return false;
-}
-
 static void
 remark_smcp(struct env_set *set, bool given)
 {
@@ -168,7 +158,7 @@ remark_smcp(struct env_set *set, bool given)
 
 	for (; file < set->files + set->n_files; file++)
 		given |= file->script && gives_agent(buf_cstr(&file->before));
-	if (!given && has_smcp(set->worker))
+	if (!given && conf_worker_has(set->worker, "smcp"))
 		buf_str(&set->remarks, "    nothing here that starts SMCP "
 		    "gives it LETTA_AGENT_ID, and it does not\n    read "
 		    "smcp/.env: without it, it loads the secrets of all "

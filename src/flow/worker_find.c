@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/shpath.h"
+#include "flow/command.h"
 #include "flow/supervisor_kind.h"
 #include "flow/worker_find.h"
 
@@ -79,7 +80,7 @@ follow(struct host *host, const char *path)
 	char *real = NULL;
 	int status;
 
-	if (supervisor_run(host, argv, NULL, 0, &status, &out, NULL,
+	if (command_run(host, argv, NULL, 0, &status, &out, NULL,
 	    &ignored) == 0 && status == 0 && out.len > 1)
 		real = mem_strndup(out.data, out.len - 1);
 	buf_clear(&out);

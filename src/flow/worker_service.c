@@ -9,6 +9,7 @@
 #include "core/dotenv.h"
 #include "core/template.h"
 #include "flow/account.h"
+#include "flow/command.h"
 #include "flow/supervisor_kind.h"
 #include "flow/template_file.h"
 #include "flow/worker.h"
@@ -16,7 +17,6 @@
 #include "io/host.h"
 
 #define TEXT_MAX (128 * 1024)
-#define ASK_MS 30000
 #define SMCP_PORT "8000"	/* smcp.py 3.1.0, without MCP_PORT */
 #define VALUES 9
 
@@ -121,17 +121,14 @@ ask_python(struct fill *fill, struct err *err)
 {
 	const char *const argv[] = { "sh", "-c", find_python, "sh",
 	    fill->tree, fill->dir, NULL };
-	const struct proc_spec spec = { .argv = argv, .timeout_ms = ASK_MS };
-	struct proc_result result;
-	int rc;
+	struct buf said = BUF_INIT(COMMAND_TEXT_MAX);
+	int status, rc = command_ask(fill->to, argv, &status, &said, err);
 
-	proc_result_init(&result, SUPERVISOR_TEXT_MAX);
-	rc = host_ask(fill->to, &spec, &result, err);
 	if (rc == 0) {
-		(void)buf_cstr(&result.out);
-		rc = take_python(fill, result.out.data, err);
+		(void)buf_cstr(&said);
+		rc = take_python(fill, said.data, err);
 	}
-	proc_result_clear(&result);
+	buf_clear(&said);
 	return rc;
 }
 
@@ -254,15 +251,11 @@ each_program(const struct conf *conf, const struct conf_worker *worker,
     struct supervisors *out, struct err *err)
 {
 	struct fill fill;
-	const char *const *tree;
 	bool there;
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < 2; i++) {
-		for (tree = worker->trees; *tree; tree++)
-			if (str_eq(*tree, programs[i].tree))
-				break;
-		if (!*tree)
+		if (!conf_worker_has(worker, programs[i].tree))
 			continue;
 		fill = (struct fill){ .conf = conf, .worker = worker,
 		    .to = to, .dir = dir, .name = programs[i].tree };

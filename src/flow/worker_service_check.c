@@ -3,17 +3,15 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "core/conf.h"
 #include "core/dotenv.h"
 #include "core/env_lint.h"
+#include "flow/command.h"
 #include "flow/node.h"
 #include "flow/run.h"
 #include "flow/supervisor_kind.h"
 #include "flow/worker_service.h"
 #include "io/host.h"
-
-#define ASK_MS 30000
 
 /* What a host must have for a kind, and what is to be done about it. */
 static const struct {
@@ -43,14 +41,9 @@ static int
 ask(struct host *to, const char *test, bool *out, struct err *err)
 {
 	const char *const argv[] = { "sh", "-c", test, NULL };
-	const struct proc_spec spec = { .argv = argv, .timeout_ms = ASK_MS };
-	struct proc_result result;
-	int rc;
+	int status, rc = command_ask(to, argv, &status, NULL, err);
 
-	proc_result_init(&result, 4096);
-	rc = host_ask(to, &spec, &result, err);
-	*out = rc == 0 && result.status == 0;
-	proc_result_clear(&result);
+	*out = rc == 0 && status == 0;
 	return rc;
 }
 
@@ -145,16 +138,6 @@ check_smcp_env(struct run *run, const struct conf_worker *worker,
 	return rc;
 }
 
-static bool
-has_smcp(const struct conf_worker *worker)
-{
-	for (const char *const *tree = worker->trees; *tree; tree++) {
-		if (str_eq(*tree, "smcp"))
-			return true;
-	}
-	return false;
-}
-
 int
 worker_service_check(struct run *run, const struct conf_worker *worker,
     const struct supervisors *source, bool later, struct err *err)
@@ -169,7 +152,8 @@ worker_service_check(struct run *run, const struct conf_worker *worker,
 	if (worker->supervisor == CONF_SUPERVISOR_AUTO)
 		return need_as_found(worker, to, source, err);
 	if (need_root(worker, to, err) != 0 ||
-	    (has_smcp(worker) && check_smcp_env(run, worker, err) != 0))
+	    (conf_worker_has(worker, "smcp") &&
+	    check_smcp_env(run, worker, err) != 0))
 		return -1;
 	switch (worker->supervisor) {
 	case CONF_SUPERVISOR_SYSTEMD:

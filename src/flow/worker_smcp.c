@@ -37,16 +37,6 @@ struct smcp {
 	char *secrets_key;
 };
 
-static bool
-has_smcp(const struct conf_worker *worker)
-{
-	for (const char *const *tree = worker->trees; *tree; tree++) {
-		if (str_eq(*tree, "smcp"))
-			return true;
-	}
-	return false;
-}
-
 /* The source's server is not needed to take back: it may be gone by then. */
 static int
 open_both(struct smcp *s, struct run *run, const struct conf_worker *worker,
@@ -175,7 +165,7 @@ smcp_probe(struct run *run, const struct step *step, struct plan_note *note,
 	int rc;
 
 	*found = PLAN_DONE;
-	if (!has_smcp(worker)) {
+	if (!conf_worker_has(worker, "smcp")) {
 		plan_say(note, '+', "smcp is not among the trees");
 		return 0;
 	}
@@ -323,7 +313,7 @@ smcp_undo(struct run *run, const struct step *step, struct plan_note *note,
 	struct smcp s = { 0 };
 	int rc;
 
-	if (!has_smcp(step->subject))
+	if (!conf_worker_has(step->subject, "smcp"))
 		return 0;
 	rc = open_both(&s, run, step->subject, false, err);
 	if (rc == 0 && s.to)
@@ -351,7 +341,7 @@ worker_smcp_disconnect(struct run *run, const struct conf_worker *worker,
 {
 	struct server *to;
 
-	if (!has_smcp(worker))
+	if (!conf_worker_has(worker, "smcp"))
 		return 0;
 	if (run_server(run, worker->server, &to, err) == 0 &&
 	    worker_smcp_entry_restore(run, worker, to, note, err) == 0)

@@ -144,7 +144,7 @@ worker_note_stopper(struct run *run, const struct conf_worker *worker,
     struct err *err)
 {
 	char *key = run_key("worker", worker->name, "stopper");
-	int rc = journal_put(run->journal, key, run->token, err);
+	int rc = journal_put(run->journal, key, run->nonce, err);
 
 	free(key);
 	return rc;
@@ -158,7 +158,7 @@ worker_is_stopper(struct run *run, const struct conf_worker *worker,
 	char *text = NULL;
 	int rc = journal_get(run->journal, key, &text, err);
 
-	*out = text && str_eq(text, run->token);
+	*out = text && str_eq(text, run->nonce);
 	free(text);
 	free(key);
 	return rc;

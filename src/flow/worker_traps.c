@@ -5,8 +5,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/shpath.h"
-#include "flow/supervisor_kind.h"
+#include "flow/command.h"
 #include "flow/worker_find.h"
+#include "io/host.h"
 
 /* worker_find.h: each of these was met in a real tree, or is a run of one. */
 
@@ -114,7 +115,7 @@ look_at_agents_below(struct host *host, struct worker_found *one)
 	struct err ignored = ERR_INIT;
 	int status;
 
-	if (supervisor_run(host, argv, NULL, 0, &status, &out, NULL,
+	if (command_run(host, argv, NULL, 0, &status, &out, NULL,
 	    &ignored) == 0 && out.len > 0)
 		trap(one, "worker-code-root",
 		    mem_printf("a shared code root: %s is below it, "

@@ -2,7 +2,6 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
 #include "core/verdict.h"
@@ -53,11 +52,9 @@ worker_verify_smcp(struct run *run, const struct conf_worker *worker,
 	char *key = run_key("worker", worker->name, "mcp-tools");
 	struct worker_mcp_seen seen = { 0 };
 	struct jdoc *want = NULL;
-	bool has = false;
+	const bool has = conf_worker_has(worker, "smcp");
 	int rc = 0;
 
-	for (const char *const *tree = worker->trees; *tree; tree++)
-		has |= str_eq(*tree, "smcp");
 	if (has)
 		rc = agent_staged_list(run->journal, key, &want, err);
 	if (has && rc == 0) {

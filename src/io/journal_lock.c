@@ -9,19 +9,10 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "io/journal_lock.h"
+#include "io/lookup.h"
 
 /* Longer than any line that we write; what is over is not looked at. */
 #define LINE_SIZE 512
-
-#define HOST_SIZE (HOST_NAME_MAX + 1)
-
-static void
-own_host(char name[static HOST_SIZE])
-{
-	if (gethostname(name, HOST_SIZE) != 0 || !name[0])
-		(void)snprintf(name, HOST_SIZE, "localhost");
-	name[HOST_SIZE - 1] = '\0';
-}
 
 /* Cut the next word off *rest; "" when there is none. */
 static const char *
@@ -43,7 +34,7 @@ static int
 say_holder(int fd, const char *path, struct err *err)
 {
 	struct buf node = BUF_INIT(256), since = BUF_INIT(64);
-	char line[LINE_SIZE], self[HOST_SIZE], *rest = line;
+	char line[LINE_SIZE], self[LOOKUP_OWN_SIZE], *rest = line;
 	const char *host, *pid_word, *start;
 	ssize_t len;
 	uint64_t pid;
@@ -58,7 +49,7 @@ say_holder(int fd, const char *path, struct err *err)
 		    "another process; wait for it, or look at it with: "
 		    "fuser %s.lock", path, path);
 
-	own_host(self);
+	lookup_own_name(self);
 	str_printable(&node, host, strlen(host));
 	str_printable(&since, start, strlen(start));
 	(void)err_set(err, ERR_LOCKED, "journal %s: locked by pid %" PRIu64
@@ -73,10 +64,10 @@ say_holder(int fd, const char *path, struct err *err)
 static int
 write_holder(int fd, struct err *err)
 {
-	char line[LINE_SIZE], host[HOST_SIZE], now[CLOCK_TEXT_SIZE];
+	char line[LINE_SIZE], host[LOOKUP_OWN_SIZE], now[CLOCK_TEXT_SIZE];
 	int len;
 
-	own_host(host);
+	lookup_own_name(host);
 	clock_utc(now);
 	len = snprintf(line, sizeof(line), "%s %ld %s %.64s\n", host,
 	    (long)getpid(), now, program_invocation_short_name);

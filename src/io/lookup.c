@@ -137,3 +137,11 @@ lookup_routed(const struct lookup_address *a)
 	(void)close(fd);
 	return routed;
 }
+
+void
+lookup_own_name(char out[static LOOKUP_OWN_SIZE])
+{
+	if (gethostname(out, LOOKUP_OWN_SIZE) != 0 || !out[0])
+		(void)snprintf(out, LOOKUP_OWN_SIZE, "localhost");
+	out[LOOKUP_OWN_SIZE - 1] = '\0';
+}

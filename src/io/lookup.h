@@ -31,6 +31,10 @@ int lookup_name(const char *name, unsigned int port, uint64_t deadline_ms,
     struct lookup_address out[static LOOKUP_MAX], size_t *n, struct err *)
     MUST_CHECK;
 
+/* The name of this machine, for who reads of it elsewhere; never "". */
+#define LOOKUP_OWN_SIZE 65
+void lookup_own_name(char out[static LOOKUP_OWN_SIZE]);
+
 /*
  * Whether this machine has any way to send to that address: without IPv6 it
  * has none to one of IPv6.  Nothing is sent.

@@ -12,7 +12,7 @@
 /*
  * flow/service.h by hand, for tests/e2e: no test, and not installed.
  *
- *     service_hand STATE JOB up|down|look|stop STAMP
+ *     service_hand STATE JOB up|down|look STAMP
  *     service_hand STATE JOB ensure NAME
  *
  * The service is "letta1" of the first host of the job file, of the template
@@ -46,10 +46,8 @@ on_service(struct run *run, const char *verb, const char *stamp,
 		rc = service_up(service, run, &said, err);
 	else if (str_eq(verb, "down"))
 		rc = service_down(service, run, &said, err);
-	else if (str_eq(verb, "look"))
-		rc = service_look(service, run, &note, &said, err);
 	else
-		rc = service_stop(service, err);
+		rc = service_look(service, run, &note, &said, err);
 	if (rc == 0)
 		(void)printf("%s %s\n%s\n%s",
 		    service_manager_word(service_manager_of(service)),

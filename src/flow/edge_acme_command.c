@@ -7,8 +7,9 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "core/conf.h"
+#include "flow/command.h"
 #include "flow/edge.h"
-#include "flow/edge_client.h"
+#include "flow/edge_acme_command.h"
 #include "flow/run.h"
 #include "io/host.h"
 
@@ -49,7 +50,7 @@ run_client(struct host *host, const struct proc_spec *spec, struct err *err)
 	proc_result_init(&result, OUTPUT_MAX);
 	rc = host_run(host, spec, &result, err);
 	if (rc == 0 && result.status != 0) {
-		edge_said(&shown, result.err_out.len > 0 ? &result.err_out :
+		command_said(&shown, result.err_out.len > 0 ? &result.err_out :
 		    &result.out, 600);
 		rc = err_set(err, result.status == EX_TEMPFAIL ? ERR_AGAIN :
 		    ERR_FAILED, "%s: acme_command %s ended with exit code "
@@ -87,7 +88,7 @@ check_key(struct host *host, const struct conf_edge *edge, struct err *err)
 }
 
 int
-edge_client_run(struct run *run, const struct conf_edge *edge,
+edge_acme_command_run(struct run *run, const struct conf_edge *edge,
     struct err *err)
 {
 	const char *argv[WORDS_MAX + 1] = { NULL };

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "core/unit.h"
+#include "core/systemd_unit.h"
 
 static const char text[] =
     "# a comment \\\n"
@@ -29,11 +29,11 @@ static const char text[] =
 static void
 test_read(void **state)
 {
-	struct unit u;
+	struct systemd_unit u;
 
 	(void)state;
-	unit_init(&u);
-	unit_read(&u, text, strlen(text));
+	systemd_unit_init(&u);
+	systemd_unit_read(&u, text, strlen(text));
 	assert_string_equal(u.description, "Broca of sage");
 	assert_string_equal(u.user, "ann");
 	assert_string_equal(u.working_directory, "/srv/sage/broca");
@@ -43,7 +43,7 @@ test_read(void **state)
 	assert_string_equal(buf_cstr(u.exec), "/bin/true\n"
 	    "/srv/venv/bin/python  main.py --x\n");
 	assert_true(u.has_install);
-	unit_clear(&u);
+	systemd_unit_clear(&u);
 }
 
 /* A drop-in adds to lists, and empties one by an empty assignment. */
@@ -52,16 +52,16 @@ test_drop_in(void **state)
 {
 	static const char more[] = "[Service]\nExecStart=\nExecStart=/bin/b\n"
 	    "Environment=\nUser=bob\n";
-	struct unit u;
+	struct systemd_unit u;
 
 	(void)state;
-	unit_init(&u);
-	unit_read(&u, text, strlen(text));
-	unit_read(&u, more, strlen(more));
+	systemd_unit_init(&u);
+	systemd_unit_read(&u, text, strlen(text));
+	systemd_unit_read(&u, more, strlen(more));
 	assert_string_equal(u.user, "bob");
 	assert_string_equal(buf_cstr(u.exec), "/bin/b\n");
 	assert_int_equal(u.environment->len, 0);
-	unit_clear(&u);
+	systemd_unit_clear(&u);
 }
 
 static void
@@ -70,14 +70,14 @@ test_odd(void **state)
 	static const char *const odd[] = { "", "\\", "[", "[]", "=", "\n\n=\\",
 	    "[Service\nUser=x", "[Service]\nUser", "[Service]\nUser=\\\n",
 	    "[Service]\nEnvironment=\"open\nEnvironment=\\", "\xff\xfe[\n" };
-	struct unit u;
+	struct systemd_unit u;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
-		unit_init(&u);
-		unit_read(&u, odd[i], strlen(odd[i]));
+		systemd_unit_init(&u);
+		systemd_unit_read(&u, odd[i], strlen(odd[i]));
 		assert_null(u.user);
-		unit_clear(&u);
+		systemd_unit_clear(&u);
 	}
 }
 
@@ -87,12 +87,12 @@ test_change(void **state)
 	struct buf out = BUF_INIT(4096);
 
 	(void)state;
-	unit_set_user("[Service]\nUser = ann\nGroup=x\nUserX=1\n", 37, "bob",
-	    &out);
+	systemd_unit_set_user("[Service]\nUser = ann\nGroup=x\nUserX=1\n", 37,
+	    "bob", &out);
 	assert_string_equal(buf_cstr(&out),
 	    "[Service]\nUser=bob\nUserX=1\n");
 	buf_clear(&out);
-	unit_expand("%h/x %u %% %i %", "/home/ann", "ann", &out);
+	systemd_unit_expand("%h/x %u %% %i %", "/home/ann", "ann", &out);
 	assert_string_equal(buf_cstr(&out), "/home/ann/x ann % %i %");
 	buf_clear(&out);
 }

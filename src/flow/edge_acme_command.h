@@ -1,5 +1,5 @@
-#ifndef FLOW_EDGE_CLIENT_H
-#define FLOW_EDGE_CLIENT_H
+#ifndef FLOW_EDGE_ACME_COMMAND_H
+#define FLOW_EDGE_ACME_COMMAND_H
 
 #include "base/attr.h"
 
@@ -25,7 +25,7 @@ struct run;
  * Its key must not be readable for others.  It renews by itself, and tells
  * nginx of it.
  */
-int edge_client_run(struct run *, const struct conf_edge *, struct err *)
+int edge_acme_command_run(struct run *, const struct conf_edge *, struct err *)
     MUST_CHECK;
 
-#endif /* !FLOW_EDGE_CLIENT_H */
+#endif /* !FLOW_EDGE_ACME_COMMAND_H */

@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "core/pm2.h"
 #include "core/supervisord.h"
-#include "core/unit.h"
+#include "core/systemd_unit.h"
 
 /*
  * Input: a unit, a configuration of supervisord, a dump of pm2.  Each program
@@ -49,15 +49,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *text = (const char *)data;
 	struct supervisord_program p;
 	struct err err = ERR_INIT;
-	struct unit u;
+	struct systemd_unit u;
 	size_t at = 0, end = 0;
 	char *name = NULL;
 
 	if (size == 0 || size > 65536)
 		return 0;
-	unit_init(&u);
-	unit_read(&u, text, size);
-	unit_clear(&u);
+	systemd_unit_init(&u);
+	systemd_unit_read(&u, text, size);
+	systemd_unit_clear(&u);
 	if (pm2_read(text, size, app, NULL, &err) != 0)
 		err_clear(&err);
 	while (supervisord_next(text, size, &at, &p)) {

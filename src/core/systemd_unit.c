@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "core/unit.h"
+#include "core/systemd_unit.h"
 
 /* An assignment, on its lines. */
 struct entry {
@@ -22,9 +22,9 @@ list_new(void)
 }
 
 void
-unit_init(struct unit *u)
+systemd_unit_init(struct systemd_unit *u)
 {
-	*u = (struct unit){
+	*u = (struct systemd_unit){
 		.exec = list_new(),
 		.environment = list_new(),
 		.environment_files = list_new(),
@@ -40,7 +40,7 @@ list_free(struct buf *list)
 }
 
 void
-unit_clear(struct unit *u)
+systemd_unit_clear(struct systemd_unit *u)
 {
 	free(u->description);
 	free(u->user);
@@ -48,7 +48,7 @@ unit_clear(struct unit *u)
 	list_free(u->exec);
 	list_free(u->environment);
 	list_free(u->environment_files);
-	*u = (struct unit){ 0 };
+	*u = (struct systemd_unit){ 0 };
 }
 
 static void
@@ -98,7 +98,7 @@ bare(const char *value, const char *signs)
 }
 
 static void
-take_service(struct unit *u, const char *key, const char *value)
+take_service(struct systemd_unit *u, const char *key, const char *value)
 {
 	if (str_eq(key, "User"))
 		set(&u->user, value);
@@ -117,7 +117,7 @@ take_service(struct unit *u, const char *key, const char *value)
 }
 
 static void
-take(struct unit *u, const struct entry *e)
+take(struct systemd_unit *u, const struct entry *e)
 {
 	if (str_eq(e->section, "Service"))
 		take_service(u, e->key, e->value);
@@ -140,7 +140,7 @@ trim(char *text)
 
 /* One whole line: a section, or key=value. */
 static void
-take_line(struct unit *u, struct entry *e, char *line)
+take_line(struct systemd_unit *u, struct entry *e, char *line)
 {
 	char *equals = strchr(line, '=');
 	size_t len = strlen(line);
@@ -160,7 +160,7 @@ take_line(struct unit *u, struct entry *e, char *line)
 }
 
 void
-unit_read(struct unit *u, const char *text, size_t len)
+systemd_unit_read(struct systemd_unit *u, const char *text, size_t len)
 {
 	struct entry e = { .section = "" };
 	struct buf whole = BUF_INIT(UNIT_MAX_BYTES);
@@ -205,7 +205,7 @@ sets(const char *line, size_t len, const char *key)
 }
 
 void
-unit_set_user(const char *text, size_t len, const char *user,
+systemd_unit_set_user(const char *text, size_t len, const char *user,
     struct buf *out)
 {
 	const char *end = text + len, *stop;
@@ -221,7 +221,7 @@ unit_set_user(const char *text, size_t len, const char *user,
 }
 
 void
-unit_expand(const char *text, const char *home, const char *user,
+systemd_unit_expand(const char *text, const char *home, const char *user,
     struct buf *out)
 {
 	for (; *text; text++) {
