@@ -332,6 +332,12 @@ const struct doctor_trap doctor_traps[] = {
 	    "LETTA_REDIS_HOST and LETTA_REDIS_PORT",
 	    "Letta 0.16.2 and 0.16.8: background streaming answers 503 "
 	    "(run)" },
+	{ "letta-sequence", DOCTOR_CRITICAL,
+	    "messages.sequence_id has no default",
+	    "run Letta's migrations (alembic upgrade head), after a backup; "
+	    "or give it that of a sequence, as `apply' says for this database",
+	    "Letta 0.16.2 from PyPI: tables made by its models leave it out, "
+	    "and no message can be stored (run)" },
 	{ "docker-published", DOCTOR_CRITICAL,
 	    "docker publishes a port on every address",
 	    "-p 127.0.0.1:PORT:PORT",

@@ -4,6 +4,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/shpath.h"
+#include "core/conf.h"
 #include "flow/account.h"
 #include "io/host.h"
 
@@ -195,4 +197,14 @@ account_clear(struct account *account)
 	free(account->name);
 	free(account->home);
 	*account = (struct account){ 0 };
+}
+
+char *
+account_dir(struct host *host, const char *dir)
+{
+	char *full = conf_expand_home(dir, host_facts(host)->home);
+	char *normal = shpath_normal("/", full);
+
+	free(full);
+	return normal;
 }

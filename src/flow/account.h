@@ -31,4 +31,10 @@ int account_owner(struct host *, const char *path, struct account *,
     struct err *) MUST_CHECK;
 void account_clear(struct account *);
 
+/*
+ * A directory as paths are compared: absolute, "~/" being the home that we
+ * have there, without `.' and `..'.  The caller frees it.
+ */
+char *account_dir(struct host *, const char *dir);
+
 #endif /* !FLOW_ACCOUNT_H */

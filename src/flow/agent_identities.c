@@ -164,32 +164,6 @@ identities_clear(struct identities *ids)
 	jdoc_free(ids->made);
 }
 
-/* The target's identity of this key; *out is NULL when it has none. */
-static int
-find(struct identities *ids, const char *key, struct jdoc **out,
-    struct err *err)
-{
-	struct buf path = BUF_INIT(LETTA_PATH_MAX);
-	struct jdoc *found = NULL;
-	const struct jdoc *one;
-	const char *its;
-	int rc;
-
-	*out = NULL;
-	letta_path_identities_by_key(&path, key);
-	rc = server_get_list(ids->to, buf_cstr(&path), "identities by key",
-	    &found, err);
-	for (size_t i = 0; i < jdoc_len(found) && rc == 0 && !*out; i++) {
-		one = jdoc_at(found, i);
-		its = jdoc_get_str(one, "identifier_key");
-		if (its && str_eq(its, key) && jdoc_get_str(one, "id"))
-			*out = jdoc_copy(one);
-	}
-	jdoc_free(found);
-	buf_clear(&path);
-	return rc;
-}
-
 /*
  * Before it is made the journal knows its key: whatever becomes of the
  * answer, an identity of this key is this job's then.
@@ -212,7 +186,7 @@ make(struct identities *ids, const struct jdoc *row, struct jdoc **out,
 		rc = server_send(ids->to, "POST", LETTA_PATH_IDENTITIES,
 		    buf_cstr(&body), &answer, err);
 	if (rc == 0)
-		rc = find(ids, key, out, err);
+		rc = server_get_identity(ids->to, key, out, err);
 	if (rc == 0 && !*out)
 		rc = err_set(err, ERR_FAILED, "%s: the identity that was made "
 		    "is not listed", ids->to->name);
@@ -257,7 +231,7 @@ bring(struct identities *ids, const struct jdoc *row, struct err *err)
 	if (!key)
 		return err_set(err, ERR_DATA, "an identity of the source has "
 		    "no identifier_key");
-	rc = find(ids, key, &there, err);
+	rc = server_get_identity(ids->to, key, &there, err);
 	if (rc == 0 && there)
 		ids->matched++;
 	else if (rc == 0)
@@ -351,7 +325,7 @@ remove_one(struct identities *ids, const char *key, struct err *err)
 	const char *id, *one;
 	int rc;
 
-	rc = find(ids, key, &there, err);
+	rc = server_get_identity(ids->to, key, &there, err);
 	if (rc != 0 || !there)
 		return rc;
 	id = jdoc_get_str(there, "id");

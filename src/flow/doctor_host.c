@@ -91,9 +91,10 @@ doctor_setting(const char *text, const char *key)
 
 int
 doctor_host(struct doctor *d, struct host *host, const char *name,
-    unsigned int letta_port, struct err *err)
+    unsigned int letta_port, bool no_redis, struct err *err)
 {
-	struct doctor_at at = { .d = d, .host = host, .name = name };
+	struct doctor_at at = { .d = d, .host = host, .name = name,
+	    .no_redis = no_redis };
 	size_t n = 0;
 	int rc = 0;
 

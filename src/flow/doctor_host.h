@@ -1,6 +1,8 @@
 #ifndef FLOW_DOCTOR_HOST_H
 #define FLOW_DOCTOR_HOST_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 
 struct doctor;
@@ -19,10 +21,11 @@ struct host;
  *
  * name        the host's, as the user gave it
  * letta_port  where its Letta listens, when that is known; 0
+ * no_redis    it is to run without
  *
  * Fails when the host cannot be asked any more.
  */
 int doctor_host(struct doctor *, struct host *, const char *name,
-    unsigned int letta_port, struct err *) MUST_CHECK;
+    unsigned int letta_port, bool no_redis, struct err *) MUST_CHECK;
 
 #endif /* !FLOW_DOCTOR_HOST_H */

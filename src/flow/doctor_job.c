@@ -28,28 +28,30 @@ struct look {
 	struct endpoint *servers;	/* one for each of conf->lettas */
 };
 
-/* Of the server that stands on that host; 0: none. */
-static unsigned int
-letta_port(const struct conf *conf, const struct conf_host *section)
+/* The server that stands on that host; NULL: none. */
+static const struct conf_letta *
+letta_on(const struct conf *conf, const struct conf_host *section)
 {
 	for (size_t i = 0; i < conf->n_lettas; i++) {
 		if (conf->lettas[i].host == section)
-			return conf->lettas[i].port;
+			return &conf->lettas[i];
 	}
-	return 0;
+	return NULL;
 }
 
 static int
 look_at_host(const struct look *look, const struct conf_host *section,
     struct err *err)
 {
+	const struct conf_letta *letta = letta_on(look->conf, section);
 	struct host *host;
 	int rc;
 
 	rc = run_host_open(section, &host, err);
 	if (rc == 0) {
 		rc = doctor_host(look->d, host, section->name,
-		    letta_port(look->conf, section), err);
+		    letta ? letta->port : 0, letta && letta->redis &&
+		    str_eq(letta->redis, "none"), err);
 		host_close(host);
 	}
 	if (rc == 0 || err->kind == ERR_INTERRUPTED)

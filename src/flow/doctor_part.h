@@ -22,6 +22,7 @@ struct doctor_at {
 	struct host *host;
 	const char *name;		/* for "name:path" */
 	unsigned int letta_ports[8];	/* 0 behind the last */
+	bool no_redis;			/* the job wants none */
 	struct nginx_tree *nginx;	/* of doctor_nginx; NULL: none there */
 };
 

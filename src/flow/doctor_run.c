@@ -20,7 +20,7 @@ look_at_host(struct doctor *d, const char *word, struct err *err)
 
 	if (host_named_open(word, &at, err) != 0)
 		return -1;
-	rc = doctor_host(d, at.host, word, 0, err);
+	rc = doctor_host(d, at.host, word, 0, false, err);
 	host_named_close(&at);
 	return rc;
 }

@@ -10,6 +10,7 @@
 
 #define LISTING_MAX (1024 * 1024)
 #define COMPOSE_MAX (256 * 1024)
+#define LETTA_ENV "/etc/letta/letta.env"
 
 /* PostgreSQL and Redis, with their TLS ports left out: those are a choice. */
 static const unsigned int database_ports[] = { 5432, 6379, 0 };
@@ -107,6 +108,23 @@ note_letta(void *ctx, const struct procs_info *info, struct err *err)
 	return 0;
 }
 
+/* What its environment file gives it, when its process cannot be asked. */
+static bool
+file_names_redis(const struct doctor_at *at)
+{
+	struct buf text;
+	char *value = NULL;
+	bool given;
+
+	buf_init_still(&text, 65536);
+	if (doctor_read(at, LETTA_ENV, &text))
+		value = doctor_setting(buf_cstr(&text), "LETTA_REDIS_HOST");
+	given = value && *value;
+	free(value);
+	buf_wipe(&text);
+	return given;
+}
+
 static int
 look_at_redis(const struct doctor_at *at, struct err *err)
 {
@@ -115,18 +133,65 @@ look_at_redis(const struct doctor_at *at, struct err *err)
 	struct buf env = BUF_INIT(65536);
 	int rc;
 
+	if (at->no_redis)
+		return 0;
 	rc = host_processes(at->host, NULL, note_letta, &all, err);
 	for (size_t i = 0; rc == 0 && i < all.n; i++) {
 		buf_clear(&env);
 		rc = host_process_env(at->host, all.list[i].pid,
 		    all.list[i].start, names, &env, err);
 		if (rc == 0)
-			DOCTOR_JUDGE(at, NULL, env.len == 0, "letta-redis",
+			DOCTOR_JUDGE(at, NULL, env.len == 0 &&
+			    !file_names_redis(at), "letta-redis",
 			    "pid %ld has no LETTA_REDIS_HOST",
 			    (long)all.list[i].pid);
 	}
 	buf_wipe(&env);
 	return rc == 0 ? 0 : doctor_pass(at, "letta-redis", err);
+}
+
+/*
+ * A PostgreSQL of this host: that of runtime = venv, or the distribution's
+ * with a database of Letta's name.  Says "ok", "missing", or nothing where
+ * there is none.
+ */
+static const char ask_sequence[] =
+    "export PGOPTIONS='-c default_transaction_read_only=on'\n"
+    "own=/opt/letta/postgres/pgsql/bin/psql\n"
+    "set -- psql\n"
+    "u=postgres\n"
+    "if [ -x $own ]; then\n"
+    "	u=letta-postgres\n"
+    "	set -- $own -h /var/lib/letta-postgres -p 18432\n"
+    "else\n"
+    "	command -v psql >/dev/null || exit 0\n"
+    "	[ -S /var/run/postgresql/.s.PGSQL.5432 ] || exit 0\n"
+    "fi\n"
+    "[ \"$(id -u)\" = 0 ] && set -- runuser -u $u -- \"$@\"\n"
+    "cd / && \"$@\" -XAtqw -d letta -c \"SELECT CASE WHEN column_default "
+    "IS NOT NULL OR is_identity = 'YES' THEN 'ok' ELSE 'missing' END FROM "
+    "information_schema.columns WHERE table_schema = 'public' AND "
+    "table_name = 'messages' AND column_name = 'sequence_id'\"\n";
+
+static int
+look_at_sequence(const struct doctor_at *at, struct err *err)
+{
+	static const char *const argv[] = { "sh", "-c", ask_sequence, NULL };
+	struct buf out = BUF_INIT(4096), said = BUF_INIT(4096);
+	int status, rc;
+
+	rc = doctor_ask(at, argv, &status, &out, &said, err);
+	/* A PostgreSQL without a database of that name is no Letta's. */
+	if (rc == 0 && status != 0 && !strstr(buf_cstr(&said),
+	    "does not exist"))
+		rc = err_set(err, ERR_FAILED, "psql ended with %d: %.200s",
+		    status, buf_cstr(&said));
+	else if (rc == 0 && out.len > 0)
+		DOCTOR_JUDGE(at, NULL, str_starts(buf_cstr(&out), "missing"),
+		    "letta-sequence", "the database letta");
+	buf_clear(&said);
+	buf_clear(&out);
+	return rc == 0 ? 0 : doctor_pass(at, "letta-sequence", err);
 }
 
 static void
@@ -198,7 +263,7 @@ int
 doctor_services(struct doctor_at *at, struct err *err)
 {
 	if (look_at_listeners(at, err) != 0 || look_at_redis(at, err) != 0 ||
-	    look_at_docker(at, err) != 0)
+	    look_at_sequence(at, err) != 0 || look_at_docker(at, err) != 0)
 		return -1;
 	return look_at_compose(at, err);
 }

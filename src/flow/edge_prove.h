@@ -14,7 +14,8 @@ struct host;
 /*
  * That a rendering is what nginx serves: each name and port, asked from here
  * with TLS verified, answers with its generation; and where the host has IPv6
- * each port takes a connection on ::1 there.
+ * the same is asked of ::1 by its own curl.  Without curl there, each port
+ * must take a connection.
  */
 struct edge_proof {
 	const struct conf_edge *edge;
@@ -24,7 +25,7 @@ struct edge_proof {
 	bool ipv6;
 };
 
-/* Ask once.  What answers instead goes into answers. */
+/* Ask once.  Into answers: what answers instead, or cannot be compared. */
 int edge_serves(const struct edge_proof *, struct buf *answers, bool *out,
     struct err *) MUST_CHECK;
 

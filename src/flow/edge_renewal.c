@@ -247,6 +247,49 @@ edge_renewal_clear(struct edge_renewal *renewal)
 	buf_clear(&renewal->scheduler);
 }
 
+/*
+ * Somebody's own files below live/ are served like a lineage, and certbot
+ * knows nothing of them.
+ */
+static int
+is_configured(struct run *run, const struct conf_edge *edge,
+    const char *lineage, bool *out, struct err *err)
+{
+	char *path = mem_printf(EDGE_LETSENCRYPT "/renewal/%s.conf", lineage);
+	struct host *host;
+	struct fs_meta meta;
+	int rc;
+
+	rc = run_host(run, edge->host, &host, err);
+	if (rc == 0)
+		rc = host_stat(host, path, &meta, err);
+	*out = rc == 0 && meta.type != FS_NONE;
+	free(path);
+	return rc;
+}
+
+static int
+need_configured(struct run *run, const struct conf_edge *edge,
+    const struct edge_lineage *lineage, struct err *err)
+{
+	bool there;
+
+	if (is_configured(run, edge, lineage->name, &there, err) != 0)
+		return -1;
+	if (there)
+		return 0;
+	return err_set(err, ERR_MISSING, "%s:" EDGE_LETSENCRYPT
+	    "/renewal/%s.conf is not there: certbot does not know %s, which "
+	    "has %" PRId64 " days left, and never renews it; nothing was "
+	    "changed by this step, and no authority was asked.  If something "
+	    "else renews it, `acme_staging = none' in [edge %s] says so; "
+	    "else move " EDGE_LETSENCRYPT "/live/%s away, and certbot "
+	    "issues one.  Then run the same command again",
+	    edge->host->name, lineage->name, lineage->certificate,
+	    lineage->cert.seconds_left / 86400, edge->host->name,
+	    lineage->name);
+}
+
 static int
 certbot_renew(struct run *run, const struct conf_edge *edge,
     const char *lineage, bool dry, bool staging, struct err *err)
@@ -351,6 +394,7 @@ renewal_probe(struct run *run, const struct step *step,
 	const struct conf_edge *edge = step->subject;
 	struct edge_lineage lineage = { 0 };
 	struct edge_renewal renewal = { 0 };
+	bool known = true;
 	int rc;
 
 	*found = PLAN_WAITS;
@@ -362,7 +406,14 @@ renewal_probe(struct run *run, const struct step *step,
 		    renewal.current && renewal.proof != EDGE_PROOF_NONE ?
 		    PLAN_DONE : PLAN_TODO;
 	}
-	if (rc == 0 && lineage.present)
+	if (rc == 0 && lineage.present && lineage.name &&
+	    renewal.proof == EDGE_PROOF_NONE)
+		rc = is_configured(run, edge, lineage.name, &known, err);
+	if (rc == 0 && !known)
+		plan_say(note, '+', "no renewal, so this step will fail: "
+		    EDGE_LETSENCRYPT "/renewal/%s.conf is not there (or is "
+		    "`acme_staging = none' meant?)", lineage.name);
+	else if (rc == 0 && lineage.present)
 		plan_say(note, '+', "renewal by %s, %s%s%s",
 		    buf_cstr(&renewal.scheduler),
 		    proof_words(renewal.proof), renewal.hook ? "" :
@@ -424,6 +475,8 @@ act_on(struct run *run, const struct conf_edge *edge,
 	rc = look_at_proof(run, edge, lineage, proof, &ours, err);
 	if (rc == 0 && !lineage->name)
 		return reload_for_client(run, edge, lineage, err);
+	if (rc == 0 && *proof == EDGE_PROOF_NONE)
+		rc = need_configured(run, edge, lineage, err);
 	if (rc == 0)
 		rc = hook_read(&hook, run, edge, lineage->name, err);
 	if (rc == 0)
@@ -505,6 +558,8 @@ edge_renewal_force(struct run *run, const struct conf_edge *edge,
 		rc = err_set(err, ERR_MISSING, "%s: %s is not there; "
 		    "`sanctumctl apply' brings it", edge->host->name,
 		    lineage.certificate);
+	if (rc == 0 && lineage.name)
+		rc = need_configured(run, edge, &lineage, err);
 	if (rc == 0)
 		rc = force(run, edge, &lineage, err);
 	if (rc == 0 && lineage.name)

@@ -19,7 +19,7 @@
 /* Files of a host that nothing is started for: written, and taken back. */
 #define FILES_MAX 2
 #define TEXT_MAX (128 * 1024)
-#define PROGRAM "/usr/bin/sanctumctl"
+#define PROGRAM "sanctumctl"	/* by PATH: its prefix there is not known */
 #define BACKUPS "/var/backups/letta"
 
 struct files {
@@ -77,13 +77,11 @@ group_of(struct host *host, const char *account, char **out, struct err *err)
 	return rc;
 }
 
-/* One worker whose logs are files. */
+/* One directory in which an account's logs are files. */
 static int
-rotate_one(const struct conf *conf, const struct conf_worker *worker,
+rotate_one(const struct conf *conf, const char *dir, const char *account,
     struct host *host, struct buf *out, struct err *err)
 {
-	const char *account = worker->account ? worker->account : "root";
-	char *dir = conf_expand_home(worker->to_path, host_facts(host)->home);
 	char *logs = mem_printf("%s/*.log", dir), *group = NULL;
 	int rc = group_of(host, account, &group, err);
 
@@ -99,8 +97,41 @@ rotate_one(const struct conf *conf, const struct conf_worker *worker,
 	}
 	free(group);
 	free(logs);
+	return rc;
+}
+
+static int
+rotate_worker(const struct conf *conf, const struct conf_worker *worker,
+    struct host *host, struct buf *out, struct err *err)
+{
+	char *dir = conf_expand_home(worker->to_path, host_facts(host)->home);
+	int rc = rotate_one(conf, dir, worker->account ? worker->account :
+	    "root", host, out, err);
+
 	free(dir);
 	return rc;
+}
+
+/*
+ * A server that cron starts, and its PostgreSQL.  supervisord rotates what it
+ * catches, and Letta its own ~/.letta/logs.
+ */
+static int
+rotate_server(const struct conf *conf, const struct conf_letta *letta,
+    struct host *host, struct buf *out, struct err *err)
+{
+	enum service_manager manager;
+
+	if (letta->runtime != CONF_RUNTIME_VENV)
+		return 0;
+	if (service_manager_find(host, &manager, err) != 0)
+		return -1;
+	if (manager != SERVICE_CRON)
+		return 0;
+	if (rotate_one(conf, "/var/lib/letta", "letta", host, out, err) != 0)
+		return -1;
+	return letta->database.ref ? 0 : rotate_one(conf,
+	    "/var/lib/letta-postgres", "letta-postgres", host, out, err);
 }
 
 static int
@@ -115,7 +146,14 @@ render_logrotate(struct run *run, struct files *files, struct err *err)
 		    (worker->supervisor != CONF_SUPERVISOR_CRON &&
 		    worker->supervisor != CONF_SUPERVISOR_SUPERVISORD))
 			continue;
-		if (rotate_one(run->conf, worker, files->host, text, err) != 0)
+		if (rotate_worker(run->conf, worker, files->host, text,
+		    err) != 0)
+			return -1;
+	}
+	for (size_t i = 0; i < run->conf->n_lettas; i++) {
+		if (run->conf->lettas[i].host == files->on &&
+		    rotate_server(run->conf, &run->conf->lettas[i],
+		    files->host, text, err) != 0)
 			return -1;
 	}
 	return 0;
@@ -125,7 +163,7 @@ static int
 render_backup(struct run *run, struct files *files, struct err *err)
 {
 	static const struct template_value values[] = {
-		{ "program", TEMPLATE_PATH, PROGRAM },
+		{ "program", TEMPLATE_TOKEN, PROGRAM },
 		{ "account", TEMPLATE_TOKEN, "root" },
 		{ "directory", TEMPLATE_PATH, BACKUPS },
 	};
@@ -174,6 +212,9 @@ probe(struct run *run, const struct step *step, render *each,
 
 	*found = PLAN_DONE;
 	for (size_t i = 0; rc == 0 && i < files.n; i++) {
+		/* Nothing has to be there. */
+		if (files.list[i].text.len == 0)
+			continue;
 		if (!host_file_is(&files.list[i].file,
 		    files.list[i].text.data, files.list[i].text.len, &plain))
 			*found = PLAN_TODO;
@@ -195,6 +236,8 @@ act(struct run *run, const struct step *step, render *each, const char *what,
 	int rc = files_open(run, step->subject, each, &files, err);
 
 	for (size_t i = 0; rc == 0 && i < files.n; i++) {
+		if (files.list[i].text.len == 0)
+			continue;
 		rc = host_file_set(&files.list[i].file, run,
 		    files.list[i].text.data, files.list[i].text.len, &plain,
 		    err);
@@ -227,7 +270,7 @@ undo(struct run *run, const struct step *step, render *each,
 	return rc;
 }
 
-#define ROTATION "the logs of workers are rotated"
+#define ROTATION "logs that are files are rotated"
 #define BACKUP "a backup each night, which is off: its command comes later"
 
 static int

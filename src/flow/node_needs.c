@@ -58,8 +58,8 @@ node_has_packages(const struct conf *conf, const struct conf_host *host)
 bool
 node_has_logrotate(const struct conf *conf, const struct conf_host *host)
 {
-	return conf->kind == CONF_GREENFIELD &&
-	    (has_worker(conf, host, CONF_SUPERVISOR_CRON) ||
+	return conf->kind == CONF_GREENFIELD && (has_runtime(conf, host) ||
+	    has_worker(conf, host, CONF_SUPERVISOR_CRON) ||
 	    has_worker(conf, host, CONF_SUPERVISOR_SUPERVISORD));
 }
 
@@ -121,7 +121,9 @@ node_needs(struct run *run, const struct conf_host *on, struct host *host,
 		add_cron(&list);
 	if (has_worker(conf, on, CONF_SUPERVISOR_SUPERVISORD))
 		add(&list, "supervisor", "supervisord");
-	if (node_has_logrotate(conf, on))
+	if (node_has_logrotate(conf, on) && (manager == SERVICE_CRON ||
+	    has_worker(conf, on, CONF_SUPERVISOR_CRON) ||
+	    has_worker(conf, on, CONF_SUPERVISOR_SUPERVISORD)))
 		add(&list, "logrotate", "logrotate");
 	*n = list.n;
 	return 0;

@@ -151,6 +151,14 @@ has_account(const struct runtime *rt, struct err *err)
 	return false;
 }
 
+/* An act that was killed has made the home, and not given it away. */
+static bool
+is_whole(const struct runtime *rt, size_t i, const struct fs_meta *meta)
+{
+	return meta->type == FS_DIR && (meta->uid != 0 || !dirs[i].letta ||
+	    rt->letta->runtime == CONF_RUNTIME_COMPOSE);
+}
+
 static int
 account_probe(struct run *run, const struct step *step,
     struct plan_note *note, enum plan_found *found, struct err *err)
@@ -168,7 +176,7 @@ account_probe(struct run *run, const struct step *step,
 	for (size_t i = 0; i < N_DIRS; i++) {
 		if (host_stat(rt.host, dirs[i].path, &meta, err) != 0)
 			return -1;
-		if (meta.type == FS_DIR)
+		if (is_whole(&rt, i, &meta))
 			continue;
 		missing++;
 		buf_printf(&note->diff, "    %s, mode %04o, %s\n",

@@ -9,6 +9,7 @@
 #include "base/stop.h"
 #include "base/str.h"
 #include "core/jdoc.h"
+#include "core/letta_memory.h"
 #include "core/letta_answer.h"
 #include "flow/server.h"
 #include "io/http.h"
@@ -168,6 +169,32 @@ server_get_list(struct server *server, const char *path, const char *what,
 	*out = NULL;
 	return err_set(err, ERR_DATA, "%s: %s: the answer is no list",
 	    server->name, what);
+}
+
+int
+server_get_identity(struct server *server, const char *key,
+    struct jdoc **out, struct err *err)
+{
+	struct buf path = BUF_INIT(LETTA_PATH_MAX);
+	struct jdoc *found = NULL;
+	const struct jdoc *one;
+	int rc;
+
+	*out = NULL;
+	letta_path_identities_by_key(&path, key);
+	rc = buf_check(&path, "path", err);
+	if (rc == 0)
+		rc = server_get_list(server, buf_cstr(&path),
+		    "identities by key", &found, err);
+	for (size_t i = 0; i < jdoc_len(found) && rc == 0 && !*out; i++) {
+		one = jdoc_at(found, i);
+		if (jdoc_is(one, "identifier_key", key) &&
+		    jdoc_get_str(one, "id"))
+			*out = jdoc_copy(one);
+	}
+	jdoc_free(found);
+	buf_clear(&path);
+	return rc;
 }
 
 /* Empty, or begun as JSON is: a page for people begins with "<". */

@@ -54,6 +54,10 @@ int server_get_doc(struct server *, const char *path, const char *what,
 int server_get_list(struct server *, const char *path, const char *what,
     struct jdoc **out, struct err *) MUST_CHECK;
 
+/* The identity of this key, which has an id; NULL when there is none. */
+int server_get_identity(struct server *, const char *key, struct jdoc **out,
+    struct err *) MUST_CHECK;
+
 /* POST, PATCH, PUT or DELETE once; json NULL: no body. */
 int server_send(struct server *, const char *method, const char *path,
     const char *json, struct buf *answer, struct err *) MUST_CHECK;

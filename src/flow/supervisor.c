@@ -54,16 +54,6 @@ resolve(struct supervisor_look *look, struct err *err)
 	return rc;
 }
 
-static char *
-absolute(struct host *host, const char *dir)
-{
-	char *full = conf_expand_home(dir, host_facts(host)->home);
-	char *normal = shpath_normal("/", full);
-
-	free(full);
-	return normal;
-}
-
 static int
 look_for(struct supervisor_look *look, struct err *err)
 {
@@ -88,7 +78,7 @@ supervisor_find(struct host *host, const char *dir, struct supervisors *out,
 	int rc = 0;
 
 	*out = (struct supervisors){ 0 };
-	look.dir = absolute(host, dir);
+	look.dir = account_dir(host, dir);
 	if (!supervisor_known(host, look.dir, out)) {
 		rc = look_for(&look, err);
 		if (rc == 0)
@@ -218,7 +208,7 @@ with_goal(struct host *host, const struct supervisor *s,
 {
 	struct supervisor_goal goal = { .mark = mark };
 	char *from = shpath_normal(from_home, from_dir);
-	char *to = absolute(host, to_dir);
+	char *to = account_dir(host, to_dir);
 	int rc = account_owner(host, to, &goal.owner, err);
 
 	if (rc == 0) {

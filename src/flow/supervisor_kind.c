@@ -185,20 +185,25 @@ supervisor_must(struct host *host, const char *const *argv,
     const char *input, size_t input_len, struct err *err)
 {
 	struct buf said = BUF_INIT(SUPERVISOR_TEXT_MAX);
+	struct buf out = BUF_INIT(SUPERVISOR_TEXT_MAX);
 	struct buf shown = BUF_INIT(1024);
+	const struct buf *words = &said;
 	int status, rc;
 
-	rc = supervisor_run(host, argv, input, input_len, &status, NULL,
+	rc = supervisor_run(host, argv, input, input_len, &status, &out,
 	    &said, err);
 	if (rc == 0 && status != 0) {
-		str_printable(&shown, buf_cstr(&said),
-		    said.len > 200 ? 200 : said.len);
+		/* screen complains on its stdout. */
+		words = said.len > 0 ? &said : &out;
+		str_printable(&shown, buf_cstr(words),
+		    words->len > 200 ? 200 : words->len);
 		rc = err_set(err, status == 127 ? ERR_MISSING : ERR_FAILED,
-		    "%s: %s %s: %s", host_name(host), argv[0],
+		    "%s: %s %s: %s (exit code %d)", host_name(host), argv[0],
 		    argv[1] ? argv[1] : "", status == 127 ?
-		    "no such program" : buf_cstr(&shown));
+		    "no such program" : buf_cstr(&shown), status);
 	}
 	buf_clear(&shown);
+	buf_clear(&out);
 	buf_clear(&said);
 	return rc;
 }

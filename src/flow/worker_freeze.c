@@ -23,7 +23,6 @@
 #include "io/journal.h"
 
 #define LOCK_WAIT_MS 5000
-#define LIVE_WAIT_MS 30000	/* for a process to be there */
 
 /* The source of a worker, and what there is alive or starts it. */
 struct freeze {
@@ -470,12 +469,12 @@ start_those(struct freeze *freeze, const char *ran, struct err *err)
 	supervisors_clear(&there);
 	if (rc == 0)
 		rc = worker_await(freeze->from, worker->from_path,
-		    worker->trees, ran, LIVE_WAIT_MS, &missing, err);
+		    worker->trees, ran, WORKER_LIVE_MS, &missing, err);
 	if (rc == 0 && missing)
 		rc = err_set(err, ERR_AGAIN, "%s:%s/%s: started again, and no "
 		    "process of it is there after %d s; look at its log "
 		    "there", worker->from_host->name, worker->from_path,
-		    missing, LIVE_WAIT_MS / 1000);
+		    missing, WORKER_LIVE_MS / 1000);
 	return rc;
 }
 

@@ -77,26 +77,17 @@ static int
 identity_there(const struct coming *coming, const struct jdoc *identity,
     char **out, struct err *err)
 {
-	const char *key = jdoc_get_str(identity, "identifier_key"), *id;
-	struct buf path = BUF_INIT(LETTA_PATH_MAX);
-	struct jdoc *list = NULL;
-	int rc;
+	const char *key = jdoc_get_str(identity, "identifier_key");
+	struct jdoc *found;
 
 	if (!key)
 		return err_set(err, ERR_DATA, "identity: no identifier_key");
-	letta_path_identities_by_key(&path, key);
-	rc = buf_check(&path, "path", err);
-	if (rc == 0)
-		rc = server_get_list(coming->to, buf_cstr(&path),
-		    "identities", &list, err);
-	for (size_t i = 0; i < jdoc_len(list) && rc == 0 && !*out; i++) {
-		id = jdoc_get_str(jdoc_at(list, i), "id");
-		if (id && jdoc_is(jdoc_at(list, i), "identifier_key", key))
-			*out = mem_strdup(id);
-	}
-	jdoc_free(list);
-	buf_clear(&path);
-	return rc;
+	if (server_get_identity(coming->to, key, &found, err) != 0)
+		return -1;
+	if (found)
+		*out = mem_strdup(jdoc_get_str(found, "id"));
+	jdoc_free(found);
+	return 0;
 }
 
 static int

@@ -27,7 +27,6 @@
 #include "io/journal.h"
 
 #define POLL_MS 200
-#define LIVE_WAIT_MS 30000	/* for a process to be there */
 #define MOVE_WAIT_MS 60000	/* for a waiting row to be taken */
 
 struct start {
@@ -220,7 +219,7 @@ await_alive(struct start *start, struct err *err)
 	const char *missing;
 
 	if (worker_await(start->to, start->to_dir, worker->trees, start->ran ?
-	    start->ran : "", LIVE_WAIT_MS, &missing, err) != 0)
+	    start->ran : "", WORKER_LIVE_MS, &missing, err) != 0)
 		return -1;
 	if (!missing)
 		return 0;
@@ -228,7 +227,7 @@ await_alive(struct start *start, struct err *err)
 	    "it is there after %d s; look at its log there, then run the "
 	    "same command again, or `reverse' to go back",
 	    worker->to_host->name, worker->to_path, missing,
-	    LIVE_WAIT_MS / 1000);
+	    WORKER_LIVE_MS / 1000);
 }
 
 /*

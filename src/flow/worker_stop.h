@@ -63,6 +63,7 @@ int worker_refuse_running(const struct worker_processes *,
  * below DIR, wait_ms at most.  *missing: the first that has none by then, or
  * NULL.
  */
+#define WORKER_LIVE_MS 30000	/* for what was started */
 int worker_await(struct host *, const char *dir, const char *const *trees,
     const char *ran, uint64_t wait_ms, const char **missing, struct err *)
     MUST_CHECK;

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "core/shpath.h"
+#include "flow/account.h"
 #include "flow/worker_identity.h"
 #include "flow/worker_live.h"
 #include "flow/worker_twins.h"
@@ -162,16 +163,6 @@ compare(const struct face *a, const struct face *b, struct buf *why)
 	return true;
 }
 
-static char *
-absolute(struct host *host, const char *dir)
-{
-	char *full = conf_expand_home(dir, host_facts(host)->home);
-	char *normal = shpath_normal("/", full);
-
-	free(full);
-	return normal;
-}
-
 static void
 end_those_of(struct faces *all, const struct host *from, const char *dir)
 {
@@ -236,8 +227,8 @@ worker_twins(struct host *from, const char *from_dir, struct host *to,
     const char *to_dir, bool if_started, bool *found, struct buf *why,
     struct err *err)
 {
-	char *from_path = absolute(from, from_dir);
-	char *to_path = absolute(to, to_dir);
+	char *from_path = account_dir(from, from_dir);
+	char *to_path = account_dir(to, to_dir);
 	int rc;
 
 	rc = find_twins(from, from_path, to, to_path, if_started, false,
@@ -252,8 +243,8 @@ worker_twins_before(struct host *from, const char *from_dir,
     struct host *to, const char *staging, bool *found, struct buf *why,
     struct err *err)
 {
-	char *from_path = absolute(from, from_dir);
-	char *path = staging ? absolute(to, staging) : NULL;
+	char *from_path = account_dir(from, from_dir);
+	char *path = staging ? account_dir(to, staging) : NULL;
 	int rc;
 
 	rc = find_twins(from, from_path, to, path, staging != NULL, true,

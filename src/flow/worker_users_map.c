@@ -105,23 +105,15 @@ int
 worker_users_find_identity(struct worker_users_work *work, const char *key,
     char **id, struct err *err)
 {
-	struct buf path = BUF_INIT(LETTA_PATH_MAX);
-	struct jdoc *found = NULL;
-	int rc;
+	struct jdoc *found;
 
 	*id = NULL;
-	letta_path_identities_by_key(&path, key);
-	rc = server_get_list(work->to, buf_cstr(&path), "identities by key",
-	    &found, err);
-	for (size_t i = 0; i < jdoc_len(found) && rc == 0 && !*id; i++) {
-		if (jdoc_is(jdoc_at(found, i), "identifier_key", key) &&
-		    jdoc_get_str(jdoc_at(found, i), "id"))
-			*id = mem_strdup(jdoc_get_str(jdoc_at(found, i),
-			    "id"));
-	}
+	if (server_get_identity(work->to, key, &found, err) != 0)
+		return -1;
+	if (found)
+		*id = mem_strdup(jdoc_get_str(found, "id"));
 	jdoc_free(found);
-	buf_clear(&path);
-	return rc;
+	return 0;
 }
 
 /* The key is in the journal before the identity can be at the server. */

@@ -279,7 +279,8 @@ say_one(const struct worker_venv *venv, struct plan_note *note)
 /* What is to be made, said; *todo: how many are not there yet. */
 static int
 look(struct run *run, const struct conf_worker *worker, struct host *from,
-    struct host *to, struct plan_note *note, size_t *todo, struct err *err)
+    struct host *to, struct plan_note *note, size_t *todo, char **outside,
+    struct err *err)
 {
 	char *staging = worker_staging(run, worker);
 	struct worker_venvs venvs;
@@ -295,6 +296,9 @@ look(struct run *run, const struct conf_worker *worker, struct host *from,
 		rc = is_made(&venvs.list[i], to, staging, &made, err);
 		*todo += rc == 0 && !made;
 	}
+	if (rc == 0)
+		rc = worker_venvs_outside(from, to, worker, &venvs, outside,
+		    err);
 	worker_venvs_clear(&venvs);
 	free(staging);
 	return rc;
@@ -306,6 +310,7 @@ venv_probe(struct run *run, const struct step *step, struct plan_note *note,
 {
 	const struct conf_worker *worker = step->subject;
 	struct host *from, *to;
+	char *outside = NULL;
 	bool installed;
 	size_t todo = 0;
 
@@ -324,9 +329,13 @@ venv_probe(struct run *run, const struct step *step, struct plan_note *note,
 	if (run_host(run, worker->from_host, &from, err) != 0 ||
 	    run_host(run, worker->to_host, &to, err) != 0 ||
 	    worker_paths_say(from, to, worker, note, err) != 0 ||
-	    look(run, worker, from, to, note, &todo, err) != 0)
+	    look(run, worker, from, to, note, &todo, &outside, err) != 0)
 		return -1;
-	plan_say(note, '+', "%zu virtual environments to be made anew", todo);
+	plan_say(note, '+', "%zu virtual environments to be made anew%s%s%s",
+	    todo, outside ? "; NOT " : "", outside ? outside : "", outside ?
+	    ", which is outside its trees: bring it to the new host, or it "
+	    "starts there without it" : "");
+	free(outside);
 	if (todo > 0)
 		*found = PLAN_TODO;
 	return 0;

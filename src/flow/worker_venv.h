@@ -41,6 +41,16 @@ int worker_venvs_read(struct host *from, const struct conf_worker *,
     struct worker_venvs *, struct err *) MUST_CHECK;
 void worker_venvs_clear(struct worker_venvs *);
 
+/*
+ * The environment that trees without one of their own run by: the nearest
+ * beside or above them, which no tree holds and so nothing carries.  *out is
+ * NULL when there is none, or the target has one of this path; the caller
+ * frees it.
+ */
+int worker_venvs_outside(struct host *from, struct host *to,
+    const struct conf_worker *, const struct worker_venvs *, char **out,
+    struct err *) MUST_CHECK;
+
 /* One without python and packages is a ruin: there is nothing to make anew. */
 bool worker_venv_is_ruin(const struct worker_venv *);
 

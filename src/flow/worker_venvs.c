@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
+#include "core/shpath.h"
 #include "core/worker.h"
 #include "flow/worker.h"
 #include "flow/worker_paths.h"
@@ -215,4 +216,83 @@ worker_venvs_clear(struct worker_venvs *venvs)
 		buf_clear(&venvs->list[i].left);
 	}
 	venvs->n = 0;
+}
+
+/* Is there a tree of a program without an environment below it? */
+static bool
+is_bare(const struct conf_worker *worker, const struct worker_venvs *venvs)
+{
+	bool has;
+
+	for (size_t i = 0; worker->trees[i]; i++) {
+		if (!str_eq(worker->trees[i], "broca") &&
+		    !str_eq(worker->trees[i], "smcp"))
+			continue;
+		has = false;
+		for (size_t k = 0; k < venvs->n && !has; k++)
+			has = str_starts(venvs->list[k].path,
+			    worker->trees[i]);
+		if (!has)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_carried(const struct conf_worker *worker, const char *root,
+    const char *path)
+{
+	char *tree;
+	bool is = false;
+
+	for (size_t i = 0; worker->trees[i] && !is; i++) {
+		tree = worker_path(root, worker->trees[i]);
+		is = shpath_below(path, tree);
+		free(tree);
+	}
+	return is;
+}
+
+/* In the order in which a worker with a supervisor of ours is given one. */
+static const char find_outside[] =
+    "for d in \"$1\" \"$1/..\" \"$1/../..\"; do\n"
+    "	for v in venv .venv env; do\n"
+    "		[ -x \"$d/$v/bin/python\" ] || continue\n"
+    "		cd \"$d/$v\" && pwd\n"
+    "		exit\n"
+    "	done\n"
+    "done\n";
+
+int
+worker_venvs_outside(struct host *from, struct host *to,
+    const struct conf_worker *worker, const struct worker_venvs *venvs,
+    char **out, struct err *err)
+{
+	char *root = worker_paths_full(from, worker->from_path), *python;
+	const char *argv[] = { "sh", "-c", find_outside, "sh", root, NULL };
+	const struct proc_spec spec = { .argv = argv, .timeout_ms = ASK_MS };
+	struct proc_result result;
+	struct fs_meta there = { .type = FS_NONE };
+	int rc = 0;
+
+	*out = NULL;
+	proc_result_init(&result, 8192);
+	if (is_bare(worker, venvs))
+		rc = host_ask(from, &spec, &result, err);
+	if (rc == 0 && result.out.len > 1)
+		*out = mem_strndup(buf_cstr(&result.out),
+		    strcspn(buf_cstr(&result.out), "\n"));
+	if (*out) {
+		python = worker_path(*out, "bin/python");
+		rc = host_stat(to, python, &there, err);
+		free(python);
+	}
+	if (*out && (rc != 0 || there.type != FS_NONE ||
+	    is_carried(worker, root, *out))) {
+		free(*out);
+		*out = NULL;
+	}
+	proc_result_clear(&result);
+	free(root);
+	return rc;
 }

@@ -17,7 +17,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bed import jobs, look, moved_worker, seed  # noqa: E402
+from bed import jobs, look, moved_worker, output, seed  # noqa: E402
 from bed import supervisors, worker  # noqa: E402
 from bed.channel import Channel  # noqa: E402
 from bed.fake_letta import FakeLetta  # noqa: E402
@@ -168,7 +168,10 @@ def program():
 
 
 def program_in(folder):
-    """Return a function that runs the program with its state in a folder."""
+    """Return a function that runs the program with its state in a folder.
+
+    Whatever it says with --json has to be of the schema.
+    """
     def words(*arguments, other=None):
         return [str(other or program()), "--state", str(folder / "state"),
                 *map(str, arguments)]
@@ -178,6 +181,8 @@ def program_in(folder):
             words(*arguments, other=program), input=stdin, text=True, capture_output=True,
             cwd=folder, env={**jobs.environment(), **(env or {})},
             timeout=timeout_s)
+        if "--json" in arguments and done.returncode >= 0:
+            output.check_lines(done.stdout)
         return Result(done.returncode, done.stdout, done.stderr)
 
     def spawn(*arguments, env=None, stdout=subprocess.PIPE,

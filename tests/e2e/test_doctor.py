@@ -67,7 +67,7 @@ http-redirect mixed-content raw-port""".split())
 #: What tests of their own show.
 ELSEWHERE = {"api-unreachable", "host-unreachable", "api-human-block",
              "worker-user-block", "worker-user-identity",
-             "nginx-test", "nginx-stopped"}
+             "nginx-test", "nginx-stopped", "letta-sequence"}
 
 #: Nothing that root cannot read is there, and tests are root's.
 NOT_SHOWN = {"worker-env-unreadable"}

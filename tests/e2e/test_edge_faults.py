@@ -255,6 +255,40 @@ def test_a_host_without_an_ipv6_address(edge):
         edge.dst.run(["sh", "-c", switch.format(0)])
 
 
+def test_another_server_has_ipv6_alone(edge):
+    """nginx prefers a server of one address to one of all."""
+    # Without curl there, nobody can ask.
+    edge.dst.run(["mount", "--bind", "/dev/null", "/usr/bin/curl"])
+    try:
+        done = edge.run("edge", "apply", edge.job)
+        assert "is not compared, only that it listens" in done.err
+    finally:
+        edge.dst.run(["umount", "/usr/bin/curl"])
+    assert edge.run("edge", "apply", edge.job).out.startswith("nothing")
+    assert "nginx serves the site" in edge.run("plan", edge.job).out
+    edge.neighbour((FOREIGN % ("", "", OTHER)).replace(
+        "\tlisten 443 ssl;\n", "").replace("[::]:443", "[::1]:443"))
+    edge.reload()
+    wait_for("nginx to serve the neighbour on ::1", lambda: edge.dst.run(
+        ["curl", "-sk", "--resolve", f"{SITE}:443:[::1]", f"https://{SITE}"]
+        ).stdout == "the neighbour\n")
+    assert edge.serves()
+    assert "reload nginx" in edge.run("plan", edge.job).out
+
+
+def test_files_that_certbot_does_not_know(edge):
+    job = edge.write("default.conf", acme_staging=None)
+    # The certificate is there, and nothing that renews it.
+    assert "this step will fail" in edge.run("plan", job).out
+    said = edge.run("apply", job).err
+    assert f"renewal/{SITE}.conf is not there" in said
+    assert "7 days left" in said and "`acme_staging = none'" in said
+    assert edge.serves().strip() in edge.conf.read_text()
+    assert "is not there" in edge.run("edge", "cert", "--renew", job).err
+    assert not edge.dst.path("/var/log/letsencrypt").exists()
+    assert not edge.dst.path("/etc/letsencrypt/renewal-hooks").exists()
+
+
 def test_two_edges_on_one_host(edge):
     edge.apply()
     other = edge_job.write(

@@ -19,6 +19,7 @@ from bed.channel import Channel
 from bed.loopback import Forward
 from bed.moved_worker import RealLetta, make_live
 from bed.node import HOST, SERVER, Node
+from bed.paths import TOP
 from bed.supervisors import Cron
 
 ACCOUNT = "sanctum"
@@ -330,3 +331,25 @@ def test_uninstall_takes_away_what_was_put_there(node):
                          check=False).stdout
     assert left == ""
     assert node.host.systemctl("is-system-running") == "running"
+
+
+def test_logs_are_rotated(bare):
+    """The template, by the logrotate of Debian."""
+    bare.run(["sh", "-c", "apt-get update -q && apt-get install -qy "
+              "--no-install-recommends logrotate"], timeout_s=300)
+    text = (TOP / "templates/logrotate/sanctum.in").read_text()
+    for name, value in (("logs", "/srv/rotated/*.log"), ("account", "nobody"),
+                        ("group", "nogroup")):
+        text = text.replace("@{%s}" % name, value)
+    bare.run(["install", "-d", "-o", "nobody", "-g", "nogroup", "-m", "750",
+              "/srv/rotated"])
+    bare.run(["sh", "-c", "umask 022; cat >/etc/logrotate.d/rotated"],
+             input=text)
+    bare.run(["runuser", "-u", "nobody", "--", "sh", "-c",
+              "echo one line >/srv/rotated/x.log"])
+    bare.run(["logrotate", "--force", "--state", "/srv/state",
+              "/etc/logrotate.d/rotated"])
+    seen = bare.run(["sh", "-c", "cd /srv/rotated; stat -c '%n %s %U' *;"
+                     " rm -r /srv/rotated /srv/state"
+                     " /etc/logrotate.d/rotated"]).stdout
+    assert seen == "x.log 0 nobody\nx.log.1 9 nobody\n"

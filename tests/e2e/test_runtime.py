@@ -8,12 +8,14 @@ starts, so that each apply ends behind the server, at the edge.
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 
-from bed import bare, jobs
+from bed import bare, edge_job, jobs
 from bed.paths import TOP
+from bed.postgres import BIN, Postgres
 from bed.wait import wait_for
 
 AT_EDGE = "step edge.node1."
@@ -126,16 +128,24 @@ def test_killed_on_its_way_then_kept_with_its_agents(
     assert [p.name for p in node.path("/opt/letta").iterdir()
             if p.name.startswith(".")] == []
 
+    # A default that is gone is seen; that there is no Redis was wished.
+    node.psql("ALTER TABLE messages ALTER sequence_id DROP DEFAULT")
+    seen = [json.loads(line) for line in sanctumctl(
+        "doctor", "--json", job).out.splitlines()]
+    assert {one["trap"] for one in seen if one["type"] == "doctor_finding"
+            and one["trap"].startswith("letta-")} == {"letta-sequence"}, seen
+    node.psql("ALTER TABLE messages ALTER sequence_id SET DEFAULT nextval("
+              "'messages_sequence_id_seq')")
+
     # Another value: the server is started anew, and says when it cannot.
     text = job.read_text()
     job.write_text(text.replace("STANDIN = yes", "STANDIN = die"))
-    failed = sanctumctl("apply", job)
+    failed = sanctumctl("apply", "--json", job)
     assert failed.rc == 1 and "cannot start" in failed.err, failed.err
-    job.write_text(text.replace("STANDIN = yes", "STANDIN = no"))
-    done = sanctumctl("apply", "--json", job)
-    assert AT_EDGE in done.err, done.err
-    changed = letta_steps(done)
-    assert [s for s in STEPS if changed[s]][:2] == ["environment", "service"]
+    assert [s for s, acted in letta_steps(failed).items() if acted] == [
+        "environment"]
+    assert "letta.new.service" in failed.err
+    job.write_text(text)
 
     # With an agent in it the database stays, until it is purged.
     node.psql("INSERT INTO agents VALUES ('agent-1')")
@@ -200,6 +210,110 @@ def test_a_list_is_judged_before_anything(node, write_job, sanctumctl,
         failed = sanctumctl("plan", write_job(
             version, name=f"n{version[0]}", database=f"file:{uri}", **keys))
         assert failed.rc == 2 and said in failed.err, failed.err
+    assert untouched(node)
+
+
+@pytest.fixture
+def theirs(node):
+    """A PostgreSQL of somebody else's on the node; sql() is its psql."""
+    one = Postgres(node, "/srv/theirs", 15432,
+                   node.state_dir / "theirs-postgres.log")
+    one.create()
+    one.start()
+    one.sql = lambda text: node.run(
+        [BIN / "psql", "-XAtqw", "-v", "ON_ERROR_STOP=1",
+         one.uri.split("?")[0]], input=text).stdout.strip()
+    yield one
+    one.stop()
+    node.run(["rm", "-rf", "/srv/theirs"])
+
+
+@pytest.fixture
+def edge(node, tmp_path):
+    """The real nginx on the node, and a certificate for its edge."""
+    stand_in, aside = (node.path(f"{bare.BIN}/{n}") for n in ("nginx", "x"))
+    stand_in.rename(aside)
+    authority = edge_job.Authority(tmp_path)
+    authority.sign([edge_job.SITE, edge_job.ADE], node.path(edge_job.LIVE))
+    yield authority
+    node.run(["sh", "-c", "nginx -s stop; rm -rf /etc/letsencrypt"])
+    aside.rename(stand_in)
+
+
+def test_a_node_alone_with_a_database_of_somebody_elses(
+        node, theirs, edge, sanctumctl, tmp_path):
+    """What it holds decides; it is changed only while it is empty.
+
+    Then the host serves, without an agent.  Letta is a stand-in.
+    """
+    secret, shop = "their-secret", "CREATE TABLE shop (id int);"
+    uri, extensions = tmp_path / "uri", BIN.parent / \
+        "share/postgresql/extension"
+    uri.write_text(theirs.uri.replace("postgres@", f"postgres:{secret}@"))
+    uri.chmod(0o600)
+    listing = bare.standin_list(tmp_path / "l", node)
+    job = edge_job.write(tmp_path / "alone.conf", node, edge, 18283)
+    job.write_text(job.read_text().replace(
+        f"token = env:{jobs.TARGET_TOKEN}\n",
+        f"runtime = venv\nversion = {bare.STANDIN_VERSION}\nredis = none\n"
+        f"requirements = {listing}\ndatabase = file:{uri}\n"))
+
+    def refused(command, *words):
+        done = sanctumctl(command, job)
+        assert done.rc not in (0, 4), done.out
+        for one in ("letta.new.schema", *words):
+            assert one in done.err, done.err
+        assert secret not in done.out + done.err
+        return theirs.sql("SELECT string_agg(table_name, ' ' ORDER BY "
+                          "table_name) FROM information_schema.tables "
+                          "WHERE table_schema = 'public'")
+
+    theirs.sql(shop)
+    assert refused("apply", "1 tables, and none of Letta's") == "shop"
+    theirs.sql("DROP TABLE shop")
+    node.run(["mount", "-t", "tmpfs", "none", extensions])
+    assert refused("plan", "has no pgvector") == ""
+    node.run(["umount", extensions])
+    theirs.sql("CREATE TABLE messages (id text, sequence_id bigserial)")
+    assert refused("plan", "another version than 9.9.9: it lacks agents.id;",
+                   "alembic upgrade head") == "messages"
+    theirs.sql("DROP TABLE messages")
+
+    done = sanctumctl("apply", "--json", job)
+    assert done.rc == 0, done.err
+    client = edge_job.Client(node.address, edge.root)
+    assert client.ask("GET", "/v1/health/").status == 200
+    assert client.ask("GET", "/v1/agents/").status == 401
+    again = sanctumctl("apply", job)
+    assert again.rc == 0 and "nothing to do" in again.out, again
+    assert theirs.sql("INSERT INTO messages VALUES ('m') RETURNING "
+                      "sequence_id") == "1"
+    # What its own migrations or somebody else took away meanwhile.
+    theirs.sql("ALTER TABLE messages ALTER sequence_id DROP DEFAULT")
+    assert refused("plan", "no default", "SET DEFAULT nextval") == (
+        "agents messages")
+    assert theirs.sql("SELECT count(column_default) FROM information_schema"
+                      ".columns WHERE column_name = 'sequence_id'") == "0"
+    theirs.sql("ALTER TABLE messages ALTER sequence_id SET DEFAULT 7")
+    assert secret.encode() not in b"".join(
+        p.read_bytes() for p in sanctumctl.state.rglob("*") if p.is_file())
+
+    # Nothing starts a backup, and supervisord rotates what it catches.
+    backup = node.path("/etc/cron.d/sanctum-backup").read_text()
+    assert [line for line in backup.splitlines()
+            if line and line[0] != "#"] == ["PATH=/usr/local/bin:/usr/bin:"
+                                            "/bin"]
+    assert not node.path("/etc/logrotate.d/sanctum").exists()
+    without = node.path(f"{bare.BIN}/supervisorctl")
+    without.write_text("#!/bin/sh\n# Stand-in: none is there.\nexit 1\n")
+    without.chmod(0o755)
+    planned = sanctumctl("plan", job).out
+    without.unlink()
+    assert re.search(r"\+/var/lib/letta/\*\.log {\n.*\+\tsu letta letta\n",
+                     planned), planned
+    taken = sanctumctl("uninstall", "--purge", job)
+    assert taken.rc == 0, taken.err
+    assert theirs.sql("SELECT id FROM messages") == "m"
     assert untouched(node)
 
 

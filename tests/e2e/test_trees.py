@@ -203,3 +203,19 @@ def test_venv_is_asked_as_its_owner(src, write_job, sanctumctl):
     assert planned.rc == 4, planned.err
     assert "greeter==1.2" in planned.out
     assert set(said.split()) == {"65534"}
+
+
+def test_a_venv_outside_the_trees_is_told(trees, src, dst, write_job,
+                                          sanctumctl):
+    """One that workers share beside their directories goes with none."""
+    shared = f"{FROM.rsplit('/', 1)[0]}/venv"
+    for host in (src, dst):
+        host.run(["mkdir", "-p", f"{shared}/bin"])
+    src.path(f"{shared}/bin/python").write_text("#!/bin/sh\n")
+    src.path(f"{shared}/bin/python").chmod(0o755)
+    said = f"NOT {shared}, which is outside its trees"
+    assert said in sanctumctl("plan", write_job()).out
+    dst.path(f"{shared}/bin/python").write_text("#!/bin/sh\n")
+    assert said not in sanctumctl("plan", write_job()).out
+    for host in (src, dst):
+        host.run(["rm", "-r", shared])

@@ -19,8 +19,9 @@
 
 /* What a step does; one script is one unit. */
 struct script {
+	struct conf_worker worker;	/* first: for a step of its switch */
 	enum err_kind probe_fails, act_fails;
-	bool done;
+	bool done, undo_fails;
 	struct journal *reader;	/* becomes the run's, which writes nothing */
 };
 
@@ -56,6 +57,36 @@ static const struct step_kind first = {
 };
 static const struct step_kind second = {
 	.word = "two", .probe = probe, .act = act
+};
+
+/* The switch of a worker: what stops it works, what starts it may fail. */
+static int
+stand(struct run *run, const struct step *step, struct plan_note *note,
+    struct err *err)
+{
+	(void)run;
+	(void)err;
+	buf_printf(&trace, "%s ", step->name);
+	plan_say(note, '+', "stands");
+	return 0;
+}
+
+static int
+undo(struct run *run, const struct step *step, struct plan_note *note,
+    struct err *err)
+{
+	(void)run;
+	buf_printf(&trace, "-%s ", step->name);
+	plan_say(note, '-', "back");
+	return ((const struct script *)step->subject)->undo_fails ?
+	    err_set(err, ERR_FAILED, "no way back") : 0;
+}
+
+static const struct step_kind freeze = {
+	.word = "freeze", .probe = probe, .act = stand, .undo = undo
+};
+static const struct step_kind start = {
+	.word = "start", .probe = probe, .act = act, .undo = undo
 };
 static const struct plan_watch nobody;
 
@@ -232,10 +263,60 @@ test_what_ends_all(void **state)
 	bed_close(&bed);
 }
 
+/* A node and two workers: what one's switch leaves, the other's meets. */
+static void
+plan_switches(struct bed *bed)
+{
+	static const char *const names[] = { "a", "b" };
+
+	plan_clear(&bed->plan);
+	units_clear(&bed->units);
+	plan_add(&bed->plan, "node", "n", &first, &bed->node);
+	for (size_t i = 0; i < 2; i++) {
+		bed->of[i].worker.name = names[i];
+		bed->plan.unit = &bed->of[i];
+		plan_add_late(&bed->plan, "worker", names[i], &freeze,
+		    &bed->of[i]);
+		plan_add_late(&bed->plan, "worker", names[i], &start,
+		    &bed->of[i]);
+	}
+	units_init(&bed->units, &bed->plan);
+	buf_clear(&trace);
+}
+
+static void
+test_a_worker_is_thawed_and_the_others_go_on(void **state)
+{
+	struct bed bed;
+	struct err err = ERR_INIT;
+
+	bed_open(&bed, state, 2);
+	plan_switches(&bed);
+	bed.of[0].act_fails = ERR_FAILED;
+	FAILS(apply(&bed, &err), ERR_PARTIAL, "1 of 2 failed");
+	assert_string_equal(buf_cstr(&trace), "node.n.one worker.a.freeze "
+	    "worker.a.start -worker.a.start -worker.a.freeze "
+	    "worker.b.freeze worker.b.start ");
+	expect_failures(&bed, "worker.a worker.a.start failed [worker a] "
+	    "works at the source as before; the switch ended because: "
+	    "step worker.a.start: no luck;");
+
+	/* One that stands is for the operator before anything else is. */
+	err_clear(&err);
+	plan_switches(&bed);
+	bed.of[0].undo_fails = true;
+	bed.node.done = true;
+	FAILS(apply(&bed, &err), ERR_FAILED, "could not be started again");
+	assert_string_equal(buf_cstr(&trace), "worker.a.freeze "
+	    "worker.a.start -worker.a.start ");
+	bed_close(&bed);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_a_worker_is_thawed_and_the_others_go_on),
 		TEST(test_the_others_go_on),
 		TEST(test_what_cannot_be_seen_is_left),
 		TEST(test_all_that_fail_alike_say_so),
