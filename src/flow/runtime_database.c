@@ -152,7 +152,7 @@ keeps(const struct runtime *rt, const struct runtime_pg *pg, bool *out,
     char **why, struct err *err)
 {
 	char *made = NULL;
-	uint64_t agents = 0;
+	uint64_t agents = 0, others = 0;
 
 	*out = false;
 	if (rt->run->purge)
@@ -162,13 +162,18 @@ keeps(const struct runtime *rt, const struct runtime_pg *pg, bool *out,
 	if (!made)
 		return 0;
 	free(made);
-	if (runtime_pg_agents(rt, pg, &agents, err) != 0) {
+	if (runtime_pg_agents(rt, pg, &agents, err) != 0 ||
+	    (pg->own && runtime_pg_others(rt, pg, &others, err) != 0)) {
 		*out = true;
 		*why = mem_strdup(err->text);
 		err_clear(err);
 	} else if (agents > 0) {
 		*out = true;
 		*why = mem_printf("it holds %" PRIu64 " agents", agents);
+	} else if (others > 0) {
+		*out = true;
+		*why = mem_printf("its server holds %" PRIu64 " databases "
+		    "that others have made", others);
 	}
 	return 0;
 }

@@ -328,6 +328,21 @@ runtime_pg_agents(const struct runtime *rt, const struct runtime_pg *pg,
 }
 
 int
+runtime_pg_others(const struct runtime *rt, const struct runtime_pg *pg,
+    uint64_t *out, struct err *err)
+{
+	char said[32];
+
+	ask(rt, pg, NULL, "SELECT count(*) FROM pg_database WHERE NOT "
+	    "datistemplate AND datname NOT IN ('postgres', '" DATABASE "')",
+	    said, sizeof(said));
+	if (str_u64(said, UINT64_MAX, out))
+		return 0;
+	return err_set(err, ERR_UNREACHABLE, "%s: PostgreSQL does not say "
+	    "which databases it holds", host_name(rt->host));
+}
+
+int
 runtime_pg_remove(const struct runtime *rt, const struct runtime_pg *pg,
     struct err *err)
 {

@@ -50,6 +50,10 @@ int runtime_pg_make(const struct runtime *, struct runtime_pg *,
 int runtime_pg_agents(const struct runtime *, const struct runtime_pg *,
     uint64_t *out, struct err *) MUST_CHECK;
 
+/* Databases of somebody else in it, which go with a server of ours. */
+int runtime_pg_others(const struct runtime *, const struct runtime_pg *,
+    uint64_t *out, struct err *) MUST_CHECK;
+
 /* Take it away: the server of our own, or its database and role. */
 int runtime_pg_remove(const struct runtime *, const struct runtime_pg *,
     struct err *) MUST_CHECK;

@@ -159,8 +159,12 @@ def test_killed_on_its_way_then_kept_with_its_agents(
     assert node.psql("SELECT count(*) FROM agents") == "1"
     edited = node.path("/etc/letta/letta.env").read_text() + "MORE=1\n"
     node.path("/etc/letta/letta.env").write_text(edited)
+    # Nor does it go with a database of somebody's beside it.
+    node.psql("DELETE FROM agents")
+    node.psql("CREATE DATABASE theirs")
     taken = sanctumctl("uninstall", job)
     assert taken.rc == 0 and "edited by somebody" in taken.out, taken
+    assert "holds 1 databases" in taken.out, taken
     purged = sanctumctl("uninstall", "--purge", job)
     assert purged.rc == 0, purged.err
     assert node.path("/etc/letta/letta.env").read_text() == edited
