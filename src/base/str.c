@@ -33,6 +33,19 @@ str_ends(const char *s, const char *suffix)
 }
 
 bool
+str_has_word(const char *words, const char *word)
+{
+	size_t len = strlen(word), n;
+
+	for (; *words; words += n + (words[n] == ' ')) {
+		n = strcspn(words, " ");
+		if (n == len && memcmp(words, word, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
 str_u64(const char *s, uint64_t max, uint64_t *out)
 {
 	uint64_t value = 0, digit;

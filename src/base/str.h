@@ -17,6 +17,9 @@ bool str_ends(const char *s, const char *suffix);
 /* "sh" of "/bin/sh": what is behind the last slash. */
 const char *str_base(const char *path);
 
+/* Whether word is one of words, which have one blank between them. */
+bool str_has_word(const char *words, const char *word);
+
 /*
  * A decimal number and nothing else: no sign, no blank, no more than max.
  * False, and *out as it was, for anything else.

@@ -143,7 +143,7 @@ compose_render(const struct compose_spec *spec, struct buf *out,
 	buf_str(out, "# Rendered by sanctumctl.  Do not edit: change the job, "
 	    "and apply it again.\n"
 	    "# Only Letta's port leaves its network, to the loopback.\n"
-	    "name: letta\n"
+	    "name: " COMPOSE_PROJECT "\n"
 	    "services:\n");
 	put_letta(spec, out);
 	if (spec->postgres_image)

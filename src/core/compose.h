@@ -25,6 +25,13 @@ struct compose_spec {
 	const char *redis_image;	/* NULL: another one, or none */
 };
 
+/*
+ * Whose containers and volumes they are.  Not `letta', which compose calls
+ * what somebody has started in a clone of Letta's repository: `up
+ * --remove-orphans' and `down --volumes' would take those away.
+ */
+#define COMPOSE_PROJECT "sanctumctl-letta"
+
 #define COMPOSE_MAX (64 * 1024)
 #define COMPOSE_LETTA_PORT 8283		/* within its container */
 

@@ -68,7 +68,10 @@ skip_comment(struct scan *s)
 		    (size_t)(s->at - begin) - strlen(HEAD));
 }
 
-/* A word, quoted or not; `${name}' has braces that open no block. */
+/*
+ * A word, quoted or not, that does not begin with a NUL, which ends one as
+ * blanks do; `${name}' has braces that open no block.
+ */
 static void
 take_word(struct scan *s)
 {
@@ -213,7 +216,7 @@ step(struct scan *s)
 	case '\n':
 		s->line++;
 		break;
-	case ' ': case '\t': case '\r':
+	case ' ': case '\t': case '\r': case '\0':
 		break;
 	case '#':
 		skip_comment(s);

@@ -83,6 +83,7 @@ is_port(const char *s)
 	return s[0] != '0' && str_u64(s, 65535, &port);
 }
 
+/* Of nginx, sh, crontab (whose "%" ends a line), systemd and supervisord. */
 static bool
 is_path(const char *s)
 {
@@ -91,7 +92,8 @@ is_path(const char *s)
 	if (strstr(s, "/../") || str_ends(s, "/.."))
 		return false;
 	for (; *s; s++)
-		if (*s <= ' ' || *s >= 0x7f || strchr("\"'`\\;{}$#", *s))
+		if (*s <= ' ' || *s >= 0x7f ||
+		    strchr("\"'`\\;{}$#&|<>()%", *s))
 			return false;
 	return true;
 }

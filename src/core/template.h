@@ -28,7 +28,7 @@ enum template_type {
 	TEMPLATE_HOSTNAMES,	/* one or more of them, one blank between */
 	TEMPLATE_PORT,		/* 1-65535 */
 	TEMPLATE_PATH,		/* absolute, printable ASCII, no "..", none of
-				 * blank " ' ` \ ; { } $ # */
+				 * blank " ' ` \ ; { } $ # & | < > ( ) % */
 	TEMPLATE_TOKEN,		/* [A-Za-z0-9._-]+ */
 	TEMPLATE_ORIGIN,	/* http:// or https://, a name or address, a
 				 * port or none; lower case, no "/" behind */

@@ -294,6 +294,10 @@ delete_lineage(struct run *run, const struct conf_edge *edge,
 	edge_lineage_clear(&lineage);
 	if (rc == 0 && own)
 		rc = edge_certbot_run(run, edge, argv, err);
+	if (rc != 0 && err->kind == ERR_MISSING) {
+		err_clear(err);		/* its package was taken away */
+		rc = 0;
+	}
 	/* Also what a kill has left, of certbot or of a move. */
 	if (rc == 0)
 		rc = clear_parts(run, edge, true, err);

@@ -305,6 +305,25 @@ edge_move_lineage(struct run *run, const struct conf_edge *edge,
 	return rc;
 }
 
+/* Whether a lineage is renewed by it: one that somebody made here since. */
+static int
+is_used(struct host *host, const char *account, bool *out, struct err *err)
+{
+	char *line = mem_printf("account = %s", str_base(account));
+	const char *argv[] = { "grep", "-rqsxF", "--", line,
+	    EDGE_LETSENCRYPT "/renewal", NULL };
+	struct proc_spec spec = { .argv = argv, .timeout_ms = COMMAND_MS };
+	struct proc_result result;
+	int rc;
+
+	proc_result_init(&result, 4096);
+	rc = host_ask(host, &spec, &result, err);
+	*out = rc == 0 && result.status == 0;
+	proc_result_clear(&result);
+	free(line);
+	return rc;
+}
+
 int
 edge_move_forget(struct run *run, const struct conf_edge *edge,
     struct err *err)
@@ -312,12 +331,15 @@ edge_move_forget(struct run *run, const struct conf_edge *edge,
 	char *fact = run_key("edge", edge->host->name, "account");
 	char *account = NULL;
 	struct host *host;
+	bool used = false;
 	int rc;
 
 	rc = journal_get(run->journal, fact, &account, err);
 	if (rc == 0 && account && *account) {
 		rc = run_host(run, edge->host, &host, err);
 		if (rc == 0)
+			rc = is_used(host, account, &used, err);
+		if (rc == 0 && !used)
 			rc = host_remove(host, account, err);
 		if (rc == 0)
 			rc = journal_put(run->journal, fact, "", err);

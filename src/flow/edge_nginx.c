@@ -17,6 +17,8 @@
 #include "flow/run.h"
 #include "io/host.h"
 
+#define ASIDE ".edited"		/* no *.conf, which nginx reads */
+
 static const struct fs_meta file_meta = { .mode = 0644 };
 
 /* The edge's file on the host, whose key and path are its own. */
@@ -175,10 +177,13 @@ reload_and_prove(struct run *run, const struct rendering *r, struct err *err)
 }
 
 static int
-write_file(const struct rendering *r, struct err *err)
+write_file(struct run *run, const struct rendering *r, struct err *err)
 {
 	if (is_current(r))
 		return 0;
+	if (host_file_note_ours(&r->file.f, run, buf_cstr(&r->text.text),
+	    r->text.text.len, err) != 0)
+		return -1;
 	return host_file_put(&r->file.f, buf_cstr(&r->text.text),
 	    r->text.text.len, &file_meta, err);
 }
@@ -205,7 +210,7 @@ finish(struct run *run, const struct rendering *r, struct err *err)
 static int
 put_in_service(struct run *run, const struct rendering *r, struct err *err)
 {
-	bool written = write_file(r, err) == 0;
+	bool written = write_file(run, r, err) == 0;
 
 	if (written && reload_and_prove(run, r, err) == 0)
 		return finish(run, r, err);
@@ -423,6 +428,41 @@ remove_webroot(struct host *host, const struct conf_edge *edge,
 }
 
 /*
+ * What somebody has edited in it goes to a name that nginx does not read: it
+ * cannot stay, since its certificate goes.
+ */
+static int
+put_aside(const struct host_file *f, struct run *run, bool *edited,
+    struct err *err)
+{
+	bool ours = true;
+	char *path;
+	int rc = 0;
+
+	if (f->present)
+		rc = host_file_is_ours(f, run, &ours, err);
+	*edited = rc == 0 && !ours;
+	if (!*edited)
+		return rc;
+	path = mem_printf("%s" ASIDE, f->path);
+	rc = host_replace(f->host, path, buf_cstr(&f->now), f->now.len,
+	    &f->meta, err);
+	free(path);
+	return rc;
+}
+
+static void
+say_undone(const struct edge_file *file, const char *before, bool edited,
+    struct plan_note *note)
+{
+	plan_say(note, '-', "%s:%s %s%s%s%s", file->edge->host->name,
+	    file->path, !before ? "was not touched" :
+	    host_file_was_absent(before) ? "is gone" :
+	    "is what it was before", edited ? "; as somebody edited it, it "
+	    "is in " : "", edited ? file->path : "", edited ? ASIDE : "");
+}
+
+/*
  * Both steps wrote the one file, so its undo is the same, but that the one of
  * `http', which runs last, has the journal forget: a further apply begins
  * with what it then finds.
@@ -432,11 +472,15 @@ undo(struct run *run, const struct edge_file *file, bool last,
     struct plan_note *note, struct err *err)
 {
 	const struct host_file *f = &file->f;
+	bool edited = false, changed;
 	char *before = NULL;
 	int rc;
 
 	rc = host_file_kept(f, run, "before", &before, err);
-	if (rc == 0 && before && !host_file_holds(f, before))
+	changed = rc == 0 && before && !host_file_holds(f, before);
+	if (changed)
+		rc = put_aside(f, run, &edited, err);
+	if (rc == 0 && changed)
 		rc = host_file_restore(f, before, err);
 	if (rc == 0 && before)
 		rc = edge_service_settle(run, f->host, file->edge, err);
@@ -449,10 +493,7 @@ undo(struct run *run, const struct edge_file *file, bool last,
 	if (rc == 0 && last)
 		rc = host_file_forget(f, run, "before", err);
 	if (rc == 0)
-		plan_say(note, '-', "%s:%s %s", file->edge->host->name,
-		    file->path, !before ? "was not touched" :
-		    host_file_was_absent(before) ? "is gone" :
-		    "is what it was before");
+		say_undone(file, before, edited, note);
 	free(before);
 	return rc;
 }

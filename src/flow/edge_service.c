@@ -135,6 +135,10 @@ edge_service_settle(struct run *run, struct host *host,
 		rc = nginx(host, edge, quit, &status, &said, err);
 	else if (rc == 0)
 		rc = edge_service_signal(host, edge, &status, &said, err);
+	if (rc != 0 && err->kind == ERR_MISSING) {
+		err_clear(err);		/* its package was taken away */
+		rc = 0;
+	}
 	if (rc == 0 && ours)
 		rc = journal_put(run->journal, key, "no", err);
 	free(now);

@@ -109,6 +109,21 @@ host_file_kept(const struct host_file *file, struct run *run,
 	return rc;
 }
 
+/* What is put in its stead is a file, and a file would come back. */
+static int
+refuse_link(const struct host_file *file, struct err *err)
+{
+	struct fs_meta meta;
+
+	if (host_stat(file->host, file->path, &meta, err) != 0)
+		return -1;
+	if (meta.type != FS_SYMLINK)
+		return 0;
+	return err_set(err, ERR_DATA, "%s:%s: is a symbolic link, and would "
+	    "be replaced by a file; it is as it was.  Move it away, then run "
+	    "the same command again", file->on->name, file->path);
+}
+
 int
 host_file_keep(const struct host_file *file, struct run *run,
     const char *word, struct err *err)
@@ -121,6 +136,8 @@ host_file_keep(const struct host_file *file, struct run *run,
 		free(kept);
 		return rc;
 	}
+	if (refuse_link(file, err) != 0)
+		return -1;
 	key = fact(file, word);
 	value = file->present ? mem_printf(TEXT_META "%s", file->meta.mode,
 	    (long long)file->meta.uid, (long long)file->meta.gid,
@@ -185,11 +202,12 @@ bool
 host_file_holds(const struct host_file *file, const char *kept)
 {
 	struct fs_meta meta;
+	const char *text;
 
 	if (host_file_was_absent(kept))
 		return !file->present;
-	return file->present && str_eq(kept_text(kept, &meta),
-	    buf_cstr(&file->now));
+	text = kept_text(kept, &meta);
+	return host_file_is(file, text, strlen(text), &meta);
 }
 
 /* What we last wrote, by its digest: an edit of somebody else shows by it. */
@@ -211,20 +229,63 @@ sum(const char *text, size_t len, char hex[static 2 * HASH_SIZE + 1],
 	return rc;
 }
 
-/* Whether the file is, byte for byte, what this job has written last. */
+/*
+ * The digests of what this job wrote, the last first: the one before it while
+ * it is not known whether the last has come to be written.
+ */
 static int
-is_ours(const struct host_file *file, struct run *run, bool *out,
+get_ours(const struct host_file *file, struct run *run, char **out,
     struct err *err)
 {
-	char hex[2 * HASH_SIZE + 1] = "", *key = fact(file, "ours");
+	char *key = fact(file, "ours");
+	int rc = journal_get(run->journal, key, out, err);
+
+	free(key);
+	return rc;
+}
+
+static int
+is_ours(const struct host_file *file, struct run *run,
+    char hex[static 2 * HASH_SIZE + 1], bool *out, struct err *err)
+{
 	char *ours = NULL;
 	int rc;
 
-	rc = journal_get(run->journal, key, &ours, err);
+	rc = get_ours(file, run, &ours, err);
 	if (rc == 0)
 		rc = sum(buf_cstr(&file->now), file->now.len, hex, err);
-	*out = rc == 0 && ours && str_eq(ours, hex);
+	*out = rc == 0 && ours && str_has_word(ours, hex);
 	free(ours);
+	return rc;
+}
+
+int
+host_file_is_ours(const struct host_file *file, struct run *run, bool *out,
+    struct err *err)
+{
+	char hex[2 * HASH_SIZE + 1];
+
+	return is_ours(file, run, hex, out, err);
+}
+
+int
+host_file_note_ours(const struct host_file *file, struct run *run,
+    const char *text, size_t len, struct err *err)
+{
+	char now[2 * HASH_SIZE + 1] = "", hex[2 * HASH_SIZE + 1] = "";
+	char *key, *all;
+	bool ours = false;
+	int rc;
+
+	rc = is_ours(file, run, now, &ours, err);
+	if (rc == 0)
+		rc = sum(text, len, hex, err);
+	if (rc != 0)
+		return -1;
+	key = fact(file, "ours");
+	all = mem_printf("%s%s%s", hex, ours ? " " : "", ours ? now : "");
+	rc = journal_put(run->journal, key, all, err);
+	free(all);
 	free(key);
 	return rc;
 }
@@ -234,18 +295,12 @@ host_file_set(const struct host_file *file, struct run *run,
     const char *text, size_t len, const struct fs_meta *meta,
     struct err *err)
 {
-	char hex[2 * HASH_SIZE + 1] = "", *key;
-	int rc;
-
 	if (host_file_keep(file, run, "before", err) != 0 ||
-	    sum(text, len, hex, err) != 0)
+	    host_file_note_ours(file, run, text, len, err) != 0)
 		return -1;
-	key = fact(file, "ours");
-	rc = journal_put(run->journal, key, hex, err);
-	free(key);
-	if (rc == 0 && !host_file_is(file, text, len, meta))
-		rc = host_file_put(file, text, len, meta, err);
-	return rc;
+	if (host_file_is(file, text, len, meta))
+		return 0;
+	return host_file_put(file, text, len, meta, err);
 }
 
 int
@@ -260,7 +315,7 @@ host_file_undo(const struct host_file *file, struct run *run, bool *edited,
 	rc = host_file_kept(file, run, "before", &before, err);
 	if (rc != 0 || !before)
 		return rc;
-	rc = is_ours(file, run, &ours, err);
+	rc = host_file_is_ours(file, run, &ours, err);
 	if (rc == 0 && !host_file_holds(file, before)) {
 		*edited = file->present && !ours;
 		if (!*edited)

@@ -26,8 +26,9 @@ struct run;
  *         == 0 && host_file_set(&file, run, text, len, &meta, err) == 0) ...
  *     host_file_clear(&file);
  *
- * A file that is not there is kept as such, apart from an empty one.  The
- * journal keeps bytes: never use it for a file with a secret in it.
+ * A file that is not there is kept as such, apart from an empty one.  A
+ * symbolic link is not replaced: ERR_DATA.  The journal keeps bytes: never
+ * use it for a file with a secret in it.
  */
 struct host_file {
 	const struct conf_host *on;
@@ -70,6 +71,11 @@ int host_file_undo(const struct host_file *, struct run *, bool *edited,
     struct err *) MUST_CHECK;
 
 /* The parts of it, for who has an order of his own (flow/edge_nginx.c). */
+/* Have the journal know what is written next; and whether that is there. */
+int host_file_note_ours(const struct host_file *, struct run *,
+    const char *text, size_t len, struct err *) MUST_CHECK;
+int host_file_is_ours(const struct host_file *, struct run *, bool *out,
+    struct err *) MUST_CHECK;
 int host_file_put(const struct host_file *, const char *text, size_t len,
     const struct fs_meta *, struct err *) MUST_CHECK;
 /* Have the journal keep what the file holds, unless it keeps one already. */
@@ -85,7 +91,7 @@ int host_file_restore(const struct host_file *, const char *kept,
     struct err *) MUST_CHECK;
 /* Whether it says that there was no file. */
 bool host_file_was_absent(const char *kept);
-/* Whether the file is that, as far as the struct knows. */
+/* Whether the file is that, and has its rights, as far as the struct knows. */
 bool host_file_holds(const struct host_file *, const char *kept);
 
 #endif /* !FLOW_HOST_FILE_H */

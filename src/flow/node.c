@@ -68,6 +68,69 @@ refuse_working(struct run *run, struct err *err)
 	return 0;
 }
 
+/* Whether an uninstall without --purge has left something of this step. */
+static int
+keeps_something(struct run *run, const struct step *step, bool *out,
+    struct err *err)
+{
+	const struct conf_letta *letta;
+	char *key, *value = NULL;
+	int rc;
+
+	*out = false;
+	if (step->kind == &node_packages_kind) {
+		key = run_key("node",
+		    ((const struct conf_host *)step->subject)->name,
+		    "installed");
+	} else if (step->kind == &runtime_account_kind ||
+	    step->kind == &runtime_database_kind ||
+	    step->kind == &runtime_compose_install_kind ||
+	    step->kind == &runtime_compose_service_kind) {
+		letta = step->subject;
+		key = run_key("letta", letta->name, "database.kept");
+	} else
+		return 0;
+	rc = journal_get(run->journal, key, &value, err);
+	*out = value && *value;
+	free(value);
+	free(key);
+	return rc;
+}
+
+/* Whether this step is taken back now; again: it was once, but for that. */
+static int
+is_undone_now(struct run *run, const struct step *step, bool *out,
+    bool *again, struct err *err)
+{
+	enum journal_state state;
+
+	*out = *again = false;
+	if (journal_step_state(run->journal, step->name, &state, err) != 0)
+		return -1;
+	if (run->purge && state == JOURNAL_UNDONE &&
+	    keeps_something(run, step, again, err) != 0)
+		return -1;
+	*out = *again || state == JOURNAL_BEGUN || state == JOURNAL_DONE;
+	return 0;
+}
+
+/* All at once, since the first that goes takes the fact along. */
+static int
+begin_again(struct run *run, const struct plan *plan, struct err *err)
+{
+	const char *name;
+	bool now, again;
+
+	for (size_t i = 0; i < plan->n_node; i++) {
+		name = plan->steps[i].name;
+		if (is_undone_now(run, &plan->steps[i], &now, &again, err)
+		    != 0 || (again &&
+		    journal_step_begin(run->journal, name, err) != 0))
+			return -1;
+	}
+	return 0;
+}
+
 /* Show what would be taken back, the last first. */
 static int
 show_undone(struct run *run, const struct plan *plan,
@@ -77,17 +140,15 @@ show_undone(struct run *run, const struct plan *plan,
 	struct plan_event event = {
 		.type = PLAN_EVENT_FOUND, .found = PLAN_TODO, .note = &note
 	};
-	enum journal_state state;
+	bool now, again;
 	int rc = 0;
 
 	*undone = 0;
 	plan_say(&note, '-', "would be taken back");
 	for (size_t i = plan->n_node; rc == 0 && i-- > 0;) {
 		event.step = plan->steps[i].name;
-		rc = journal_step_state(run->journal, event.step, &state,
-		    err);
-		if (rc != 0 || (state != JOURNAL_BEGUN &&
-		    state != JOURNAL_DONE))
+		rc = is_undone_now(run, &plan->steps[i], &now, &again, err);
+		if (rc != 0 || !now)
 			continue;
 		watch->event(watch->ctx, &event);
 		*undone += 1;
@@ -109,6 +170,8 @@ node_uninstall(struct run *run, const struct plan *plan,
 		return -1;
 	if (dry_run)
 		return show_undone(run, plan, watch, undone, err);
+	if (begin_again(run, plan, err) != 0)
+		return -1;
 	return plan_cancel_part(run, plan, 0, plan->n_node, watch, undone,
 	    err);
 }

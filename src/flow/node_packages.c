@@ -110,13 +110,10 @@ find_missing(struct packages *p, struct err *err)
 }
 
 static bool
-has_word(const char *words, const char *word)
+is_missing(const struct packages *p, const char *name)
 {
-	size_t len = strlen(word), n;
-
-	for (; words && *words; words += n + (words[n] == ' ')) {
-		n = strcspn(words, " ");
-		if (n == len && strncmp(words, word, n) == 0)
+	for (size_t i = 0; i < p->n_missing; i++) {
+		if (str_eq(p->missing[i], name))
 			return true;
 	}
 	return false;
@@ -142,7 +139,7 @@ note_installed(struct run *run, struct packages *p, struct err *err)
 
 	buf_str(&all, p->installed ? p->installed : "");
 	for (size_t i = 0; i < p->n_missing; i++) {
-		if (!has_word(p->installed, p->missing[i]))
+		if (!str_has_word(buf_cstr(&all), p->missing[i]))
 			buf_printf(&all, "%s%s", all.len ? " " : "",
 			    p->missing[i]);
 	}
@@ -150,6 +147,51 @@ note_installed(struct run *run, struct packages *p, struct err *err)
 	free(p->installed);
 	p->installed = buf_take(&all);
 	free(key);
+	return rc;
+}
+
+/*
+ * apt has ended without all of them: what is not there now, whoever mends it
+ * may install by hand, and it is not ours then.
+ */
+static int
+disown_missing(struct run *run, struct packages *p, const char *before,
+    struct err *err)
+{
+	char *key = run_key("node", p->on->name, "installed");
+	struct buf all = BUF_INIT(LIST_MAX);
+	int rc = find_missing(p, err);
+
+	buf_str(&all, before);
+	for (size_t i = 0; i < p->n_needs; i++) {
+		const char *name = p->needs[i].name;
+
+		if (str_has_word(p->installed, name) &&
+		    !str_has_word(buf_cstr(&all), name) && !is_missing(p, name))
+			buf_printf(&all, "%s%s", all.len ? " " : "", name);
+	}
+	if (rc == 0)
+		rc = journal_put(run->journal, key, buf_cstr(&all), err);
+	buf_clear(&all);
+	free(key);
+	return rc;
+}
+
+/* Whoever is killed in it has the names in the journal already. */
+static int
+install_missing(struct run *run, struct packages *p, struct err *err)
+{
+	char *before = mem_strdup(p->installed ? p->installed : "");
+	struct err second = ERR_INIT;
+	int rc = note_installed(run, p, err);
+
+	if (rc == 0)
+		rc = node_apt_install(p->host, p->missing, err);
+	if (rc != 0 && p->installed && err->kind != ERR_UNREACHABLE &&
+	    err->kind != ERR_INTERRUPTED &&
+	    disown_missing(run, p, before, &second) != 0)
+		(void)err_ctx(err, "(%.200s)", second.text);
+	free(before);
 	return rc;
 }
 
@@ -276,7 +318,8 @@ start_harmless(const struct packages *p, struct err *err)
 	for (size_t i = 0; i < sizeof(harmless) / sizeof(*harmless); i++) {
 		name = manager == SERVICE_SYSTEMD ? harmless[i].unit :
 		    harmless[i].script;
-		if (!name || !has_word(p->installed, harmless[i].package) ||
+		if (!name || !p->installed ||
+		    !str_has_word(p->installed, harmless[i].package) ||
 		    service_ensure(p->host, name, &acted, err) == 0)
 			continue;
 		if (err->kind != ERR_MISSING)
@@ -303,9 +346,7 @@ install(struct run *run, struct packages *p, struct err *err)
 	if (rc == 0)
 		rc = find_missing(p, err);
 	if (rc == 0)
-		rc = note_installed(run, p, err);
-	if (rc == 0)
-		rc = node_apt_install(p->host, p->missing, err);
+		rc = install_missing(run, p, err);
 	/* While it stands: a run that is killed here is gone on with. */
 	if (rc == 0)
 		rc = start_harmless(p, err);

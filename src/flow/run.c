@@ -218,6 +218,16 @@ source_url(const struct conf_agent *agent)
 	    mem_printf("bundle:%s", agent->bundle);
 }
 
+/* A server that we bring up: its facts are by these words. */
+static void
+put_server(struct buf *text, const struct conf_letta *letta)
+{
+	if (letta->runtime != CONF_RUNTIME_THERE)
+		buf_printf(text, "server %s %s %s\n", letta->name,
+		    letta->host->name, letta->runtime == CONF_RUNTIME_VENV ?
+		    "venv" : "compose");
+}
+
 /* The words of a job file that say what goes where. */
 static char *
 what_moves(const struct conf *conf)
@@ -232,6 +242,8 @@ what_moves(const struct conf *conf)
 		buf_printf(&text, " %s %s:%u\n", conf->edges[i].site,
 		    conf->edges[i].ade_name, conf->edges[i].ade_port);
 	}
+	for (size_t i = 0; i < conf->n_lettas; i++)
+		put_server(&text, &conf->lettas[i]);
 	for (size_t i = 0; i < conf->n_agents; i++) {
 		from = source_url(&conf->agents[i]);
 		to = run_server_url(conf->agents[i].to);

@@ -163,7 +163,7 @@ install_undo(struct run *run, const struct step *step,
 	struct host_file file = { 0 };
 	struct runtime rt;
 	char *key = NULL, *kept = NULL;
-	bool edited = false;
+	bool edited = false, env_edited;
 	int rc;
 
 	rc = runtime_open(&rt, run, step, err);
@@ -176,7 +176,7 @@ install_undo(struct run *run, const struct step *step,
 	/* Its password is in the volume that stays. */
 	if (rc == 0 && !kept)
 		rc = runtime_env_undo(&rt, RUNTIME_PG_ENV, "database.env",
-		    err);
+		    &env_edited, err);
 	if (rc == 0)
 		plan_say(note, '-', edited ? RUNTIME_COMPOSE " was edited by "
 		    "somebody and stays" : RUNTIME_COMPOSE);
@@ -335,6 +335,23 @@ keeps(const struct runtime *rt, bool *out, char **why, struct err *err)
 	return runtime_put(rt, "database.kept", *out ? "yes" : "", err);
 }
 
+/* Those that an undo has left, after which there is no file any more. */
+static int
+remove_volumes(const struct runtime *rt, struct err *err)
+{
+	static const char *const argv[] = { "docker", "volume", "rm",
+	    "--force", COMPOSE_PROJECT "_letta", COMPOSE_PROJECT "_postgres",
+	    COMPOSE_PROJECT "_redis", NULL };
+	const struct runtime_call call = { .what = "docker volume rm",
+	    .argv = argv };
+
+	if (!rt->run->purge)
+		return 0;
+	if (runtime_do(rt->host, &call, NULL, err) != 0)
+		return -1;
+	return runtime_put(rt, "database.kept", "", err);
+}
+
 static int
 service_undo(struct run *run, const struct step *step,
     struct plan_note *note, struct err *err)
@@ -351,7 +368,7 @@ service_undo(struct run *run, const struct step *step,
 	    host_stat(rt.host, RUNTIME_COMPOSE, &meta, err) != 0)
 		return -1;
 	if (meta.type == FS_NONE)
-		return 0;
+		return remove_volumes(&rt, err);
 	rc = keeps(&rt, &keep, &why, err);
 	if (rc == 0)
 		rc = compose(&rt, keep ? down : all, false, NULL, err);

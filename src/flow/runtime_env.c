@@ -138,6 +138,72 @@ keep(const struct runtime_env *env, const struct runtime *rt,
 	return rc;
 }
 
+/* Without the values of secrets: of those the journal has not even that. */
+static int
+masked_sum(const struct buf *text, char out[static 2 * HASH_SIZE + 1],
+    struct err *err)
+{
+	struct buf masked = BUF_INIT(MASKED_MAX);
+	const struct buf nothing = { 0 };
+	int rc;
+
+	dotenv_mask(buf_cstr(text), text->len, shown, &masked);
+	rc = runtime_sum(&masked, &nothing, out, err);
+	buf_clear(&masked);
+	return rc;
+}
+
+/* Whether the file is what this job has written, as far as lines go. */
+static int
+is_ours(const struct runtime_env *env, const struct runtime *rt,
+    const char *word, char hex[static 2 * HASH_SIZE + 1], bool *out,
+    struct err *err)
+{
+	char *key = mem_printf("%s.ours", word), *ours = NULL;
+	int rc;
+
+	rc = runtime_get(rt, key, &ours, err);
+	if (rc == 0)
+		rc = masked_sum(&env->was, hex, err);
+	*out = rc == 0 && ours && str_has_word(ours, hex);
+	free(ours);
+	free(key);
+	return rc;
+}
+
+/* That of what is there, too: a run may be killed before it writes. */
+static int
+note_ours(const struct runtime_env *env, const struct runtime *rt,
+    const char *word, struct err *err)
+{
+	char was[2 * HASH_SIZE + 1], now[2 * HASH_SIZE + 1], *key, *all;
+	bool ours;
+	int rc;
+
+	if (is_ours(env, rt, word, was, &ours, err) != 0 ||
+	    masked_sum(&env->now, now, err) != 0)
+		return -1;
+	key = mem_printf("%s.ours", word);
+	all = mem_printf("%s%s%s", now, ours ? " " : "", ours ? was : "");
+	rc = runtime_put(rt, key, all, err);
+	free(all);
+	free(key);
+	return rc;
+}
+
+int
+runtime_env_was_there(const struct runtime *rt, const char *word, bool *out,
+    struct err *err)
+{
+	char *key = mem_printf("%s.before", word), *before = NULL;
+	int rc = runtime_get(rt, key, &before, err);
+
+	*out = before && str_eq(before, KEPT);
+	free(before);
+	free(key);
+	return rc;
+}
+
 int
 runtime_env_write(const struct runtime_env *env, const struct runtime *rt,
     const char *account, const char *word, struct err *err)
@@ -153,7 +219,8 @@ runtime_env_write(const struct runtime_env *env, const struct runtime *rt,
 		account_clear(&owner);
 	}
 	if (buf_check(&env->now, env->path, err) != 0 ||
-	    keep(env, rt, word, err) != 0)
+	    keep(env, rt, word, err) != 0 ||
+	    note_ours(env, rt, word, err) != 0)
 		return -1;
 	if (!runtime_env_changed(env) && env->meta.uid == meta.uid &&
 	    env->meta.mode == meta.mode)
@@ -180,18 +247,69 @@ put_back(const struct runtime *rt, const char *path, struct err *err)
 	return rc;
 }
 
+/* Its account goes, whose number another one may get. */
+static int
+leave(const struct runtime_env *env, struct err *err)
+{
+	const struct fs_meta meta = { .mode = 0600, .uid = 0, .gid = 0 };
+
+	return host_replace(env->host, env->path, buf_cstr(&env->was),
+	    env->was.len, &meta, err);
+}
+
+/* An undo that was killed has put it back already. */
+static int
+is_back(const struct runtime *rt, const char *path, bool *out,
+    struct err *err)
+{
+	char *kept = kept_path(rt, path);
+	struct fs_meta meta;
+	int rc;
+
+	rc = host_stat(rt->host, kept, &meta, err);
+	*out = rc == 0 && meta.type == FS_NONE;
+	free(kept);
+	return rc;
+}
+
+static int
+take_back(const struct runtime *rt, const char *path, const char *word,
+    bool was_absent, bool *edited, struct err *err)
+{
+	char hex[2 * HASH_SIZE + 1];
+	struct runtime_env env;
+	bool ours = false, back = false;
+	int rc;
+
+	if (!was_absent && is_back(rt, path, &back, err) != 0)
+		return -1;
+	if (back)
+		return 0;
+	rc = runtime_env_read(&env, rt, path, err);
+	if (rc == 0)
+		rc = is_ours(&env, rt, word, hex, &ours, err);
+	*edited = rc == 0 && env.present && !ours;
+	if (*edited)
+		rc = leave(&env, err);
+	else if (rc == 0)
+		rc = was_absent ? host_remove(rt->host, path, err) :
+		    put_back(rt, path, err);
+	runtime_env_clear(&env);
+	return rc;
+}
+
 int
 runtime_env_undo(const struct runtime *rt, const char *path,
-    const char *word, struct err *err)
+    const char *word, bool *edited, struct err *err)
 {
 	char *key = mem_printf("%s.before", word), *before = NULL;
 	int rc;
 
+	*edited = false;
 	rc = runtime_get(rt, key, &before, err);
 	if (rc == 0 && before)
-		rc = str_eq(before, ABSENT) ?
-		    host_remove(rt->host, path, err) :
-		    put_back(rt, path, err);
+		rc = take_back(rt, path, word, str_eq(before, ABSENT),
+		    edited, err);
 	if (rc == 0 && before)
 		rc = runtime_put(rt, key, "", err);
 	free(before);

@@ -64,8 +64,16 @@ int runtime_env_note(const struct runtime_env *, struct plan_note *,
 int runtime_env_write(const struct runtime_env *, const struct runtime *,
     const char *account, const char *word, struct err *) MUST_CHECK;
 
-/* Back to what was there before this job. */
+/* Whether there was such a file before this job's first write. */
+int runtime_env_was_there(const struct runtime *, const char *word,
+    bool *out, struct err *) MUST_CHECK;
+
+/*
+ * Back to what was there before this job.  A file in which somebody has
+ * edited lines since stays, root's alone, and *edited is set; what it was
+ * before lies beside it.  Another value of a secret is no such edit.
+ */
 int runtime_env_undo(const struct runtime *, const char *path,
-    const char *word, struct err *) MUST_CHECK;
+    const char *word, bool *edited, struct err *) MUST_CHECK;
 
 #endif /* !FLOW_RUNTIME_ENV_H */

@@ -193,11 +193,14 @@ environment_undo(struct run *run, const struct step *step,
     struct plan_note *note, struct err *err)
 {
 	struct runtime rt;
+	bool edited;
 
 	if (runtime_open(&rt, run, step, err) != 0 ||
-	    runtime_env_undo(&rt, RUNTIME_ENV, "environment", err) != 0)
+	    runtime_env_undo(&rt, RUNTIME_ENV, "environment", &edited, err)
+	    != 0)
 		return -1;
-	plan_say(note, '-', RUNTIME_ENV);
+	plan_say(note, '-', edited ? RUNTIME_ENV " was edited by somebody "
+	    "and stays" : RUNTIME_ENV);
 	return 0;
 }
 

@@ -145,6 +145,53 @@ runtime_pg_ready(const struct runtime *rt, const struct runtime_pg *pg,
 	return 0;
 }
 
+/* Whether a fact of this server is kept. */
+static int
+is_noted(const struct runtime *rt, const char *word, bool *out,
+    struct err *err)
+{
+	char *value = NULL;
+	int rc = runtime_get(rt, word, &value, err);
+
+	*out = value != NULL;
+	free(value);
+	return rc;
+}
+
+/*
+ * A role or a database of our name is ours when this job has made it, or when
+ * its password lay on the host before this job: else somebody else works with
+ * it, by a password that must not be changed.
+ */
+static int
+check_theirs(const struct runtime *rt, const struct runtime_pg *pg,
+    struct err *err)
+{
+	bool role, made, file;
+	char there[16];
+
+	if (is_noted(rt, "database.role", &role, err) != 0 ||
+	    is_noted(rt, "database.made", &made, err) != 0 ||
+	    runtime_env_was_there(rt, "database.env", &file, err) != 0)
+		return -1;
+	if (file || (role && made))
+		return 0;
+	ask(rt, pg, NULL, "SELECT (SELECT count(*) FROM pg_roles WHERE "
+	    "rolname = '" ROLE "') || '.' || (SELECT count(*) FROM "
+	    "pg_database WHERE datname = '" DATABASE "')", there,
+	    sizeof(there));
+	if (strlen(there) != 3)
+		return err_set(err, ERR_FAILED, "%s: PostgreSQL does not say "
+		    "which roles and databases it has", host_name(rt->host));
+	if ((there[0] == '0' || role) && (there[2] == '0' || made))
+		return 0;
+	return err_set(err, ERR_STALE, "%s: its PostgreSQL has a %s "
+	    ROLE " already, which this job has not made and leaves as it "
+	    "is.  To use it, give its URI as `database' in [letta %s]",
+	    host_name(rt->host), there[0] == '0' || role ? "database" :
+	    "role", rt->letta->name);
+}
+
 /* The password out of its file, into SQL that is only on a pipe. */
 static int
 make_role(const struct runtime *rt, const struct runtime_pg *pg,
@@ -172,6 +219,8 @@ make_role(const struct runtime *rt, const struct runtime_pg *pg,
 	    "SET password_encryption = 'scram-sha-256';\n"
 	    "%s ROLE " ROLE " LOGIN PASSWORD '%s';\n",
 	    str_eq(there, "0") ? "CREATE" : "ALTER", buf_cstr(&password));
+	if (rc == 0 && str_eq(there, "0"))
+		rc = runtime_put(rt, "database.role", ROLE, err);
 	if (rc == 0)
 		rc = runtime_pg_sql(rt, pg, NULL, buf_cstr(&sql), false, NULL,
 		    err);
@@ -245,6 +294,8 @@ runtime_pg_make(const struct runtime *rt, struct runtime_pg *pg,
 	if (rc == 0)
 		rc = note_port(rt, pg, err);
 	if (rc == 0)
+		rc = check_theirs(rt, pg, err);
+	if (rc == 0)
 		rc = make_role(rt, pg, err);
 	return rc == 0 ? make_database(rt, pg, err) : -1;
 }
@@ -272,23 +323,27 @@ int
 runtime_pg_remove(const struct runtime *rt, const struct runtime_pg *pg,
     struct err *err)
 {
-	char *made = NULL;
+	bool made, role, edited;
 	int rc = 0;
 
-	if (runtime_get(rt, "database.made", &made, err) != 0)
+	if (is_noted(rt, "database.made", &made, err) != 0 ||
+	    is_noted(rt, "database.role", &role, err) != 0)
 		return -1;
 	if (pg->own)
 		rc = runtime_pg_own_remove(rt, err);
 	else if (made)
 		rc = runtime_pg_sql(rt, pg, NULL, "DROP DATABASE IF EXISTS "
-		    DATABASE ";\nDROP ROLE IF EXISTS " ROLE ";\n", false,
-		    NULL, err);
-	free(made);
+		    DATABASE ";\n", false, NULL, err);
+	if (rc == 0 && !pg->own && role)
+		rc = runtime_pg_sql(rt, pg, NULL, "DROP ROLE IF EXISTS " ROLE
+		    ";\n", false, NULL, err);
 	if (rc == 0)
 		rc = runtime_env_undo(rt, RUNTIME_PG_ENV, "database.env",
-		    err);
+		    &edited, err);
 	if (rc == 0)
 		rc = runtime_put(rt, "database.made", "", err);
+	if (rc == 0)
+		rc = runtime_put(rt, "database.role", "", err);
 	if (rc == 0)
 		rc = runtime_put(rt, "schema.fits", "", err);
 	return rc == 0 ? runtime_put(rt, "database.kind", "", err) : -1;

@@ -126,16 +126,44 @@ runtime_venv_sum(const struct runtime_venv *venv, char **out,
 	return 0;
 }
 
+/* The directories that this job has made; "" when none. */
 static int
-was_made(const struct runtime *rt, const struct runtime_venv *venv,
-    bool *out, struct err *err)
+get_made(const struct runtime *rt, const struct runtime_venv *venv,
+    char **out, struct err *err)
 {
-	char *key = mem_printf("%s.made", venv->word), *value = NULL;
-	int rc = runtime_get(rt, key, &value, err);
+	char *key = mem_printf("%s.made", venv->word);
+	int rc = runtime_get(rt, key, out, err);
 
-	*out = rc == 0 && value;
-	free(value);
+	if (rc == 0 && !*out)
+		*out = mem_strdup("");
 	free(key);
+	return rc;
+}
+
+static int
+put_made(const struct runtime *rt, const struct runtime_venv *venv,
+    const char *dirs, struct err *err)
+{
+	char *key = mem_printf("%s.made", venv->word);
+	int rc = runtime_put(rt, key, dirs, err);
+
+	free(key);
+	return rc;
+}
+
+static int
+note_made(const struct runtime *rt, const struct runtime_venv *venv,
+    struct err *err)
+{
+	char *made = NULL, *all;
+	int rc = get_made(rt, venv, &made, err);
+
+	if (rc == 0 && !str_has_word(made, venv->dir)) {
+		all = mem_printf("%s%s%s", made, *made ? " " : "", venv->dir);
+		rc = put_made(rt, venv, all, err);
+		free(all);
+	}
+	free(made);
 	return rc;
 }
 
@@ -146,7 +174,7 @@ runtime_venv_look(const struct runtime *rt, const struct runtime_venv *venv,
 	char *stamp = mem_printf("%s/" STAMP_NAME, venv->dir), *sum = NULL;
 	struct buf text = BUF_INIT(STAMP_MAX);
 	struct fs_meta meta;
-	bool made = false;
+	char *made = NULL;
 	int rc;
 
 	rc = host_stat(rt->host, venv->dir, &meta, err);
@@ -154,7 +182,7 @@ runtime_venv_look(const struct runtime *rt, const struct runtime_venv *venv,
 	if (rc == 0 && meta.type != FS_NONE) {
 		rc = runtime_venv_sum(venv, &sum, err);
 		if (rc == 0)
-			rc = was_made(rt, venv, &made, err);
+			rc = get_made(rt, venv, &made, err);
 		if (rc == 0 && host_read(rt->host, stamp, &text, NULL, err)
 		    != 0) {
 			rc = err->kind == ERR_MISSING ? 0 : -1;
@@ -162,10 +190,12 @@ runtime_venv_look(const struct runtime *rt, const struct runtime_venv *venv,
 				err_clear(err);
 		}
 		*out = rc == 0 && str_eq(buf_cstr(&text), sum) ?
-		    RUNTIME_VENV_WHOLE : made ? RUNTIME_VENV_OTHER :
+		    RUNTIME_VENV_WHOLE : rc == 0 &&
+		    str_has_word(made, venv->dir) ? RUNTIME_VENV_OTHER :
 		    RUNTIME_VENV_FOREIGN;
 	}
 	buf_clear(&text);
+	free(made);
 	free(sum);
 	free(stamp);
 	return rc;
@@ -361,12 +391,12 @@ make_part(struct build *b, struct err *err)
 }
 
 static char *
-part_of(const struct runtime *rt, const struct runtime_venv *venv)
+part_of(const struct runtime *rt, const char *dir)
 {
-	const char *slash = strrchr(venv->dir, '/');
+	const char *slash = strrchr(dir, '/');
 
-	return mem_printf("%.*s/.sanctumctl-%s-%s", (int)(slash - venv->dir),
-	    venv->dir, slash + 1, rt->run->mark);
+	return mem_printf("%.*s/.sanctumctl-%s-%s", (int)(slash - dir), dir,
+	    slash + 1, rt->run->mark);
 }
 
 /* One of another list, which we made, is exchanged and taken away. */
@@ -390,16 +420,15 @@ runtime_venv_make(const struct runtime *rt, const struct runtime_venv *venv,
     struct err *err)
 {
 	struct build b = { .rt = rt, .venv = venv };
-	char *key = mem_printf("%s.made", venv->word);
 	struct err first;
 	int rc;
 
-	b.part = part_of(rt, venv);
+	b.part = part_of(rt, venv->dir);
 	b.python = mem_printf("%s/bin/python", b.part);
 	b.list = mem_printf("%s/" LIST_NAME, b.part);
 	rc = make_part(&b, err);
 	if (rc == 0)
-		rc = runtime_put(rt, key, venv->dir, err);
+		rc = note_made(rt, venv, err);
 	if (rc == 0)
 		rc = put_in_place(&b, err);
 	if (rc != 0 && err->kind != ERR_INTERRUPTED) {
@@ -413,27 +442,38 @@ runtime_venv_make(const struct runtime *rt, const struct runtime_venv *venv,
 	free(b.list);
 	free(b.python);
 	free(b.part);
-	free(key);
 	return rc;
 }
 
+static int
+remove_part(const struct runtime *rt, const char *dir, struct err *err)
+{
+	char *part = part_of(rt, dir);
+	int rc = host_remove(rt->host, part, err);
+
+	free(part);
+	return rc;
+}
+
+/* The job may say another version by now: what the journal says was made. */
 int
 runtime_venv_remove(const struct runtime *rt,
     const struct runtime_venv *venv, struct err *err)
 {
-	char *key = mem_printf("%s.made", venv->word);
-	char *part = part_of(rt, venv);
-	bool made = false;
+	char *made = NULL, *save = NULL, *dir;
 	int rc;
 
-	rc = was_made(rt, venv, &made, err);
+	rc = get_made(rt, venv, &made, err);
 	if (rc == 0)
-		rc = host_remove(rt->host, part, err);
-	if (rc == 0 && made)
-		rc = host_remove(rt->host, venv->dir, err);
-	if (rc == 0 && made)
-		rc = runtime_put(rt, key, "", err);
-	free(part);
-	free(key);
+		rc = remove_part(rt, venv->dir, err);
+	for (dir = rc == 0 ? strtok_r(made, " ", &save) : NULL;
+	    rc == 0 && dir; dir = strtok_r(NULL, " ", &save)) {
+		rc = remove_part(rt, dir, err);
+		if (rc == 0)
+			rc = host_remove(rt->host, dir, err);
+	}
+	if (rc == 0)
+		rc = put_made(rt, venv, "", err);
+	free(made);
 	return rc;
 }

@@ -4,6 +4,7 @@ certbot, Pebble and nginx are real.  Behind the edge is a stand-in that only
 listens, since no step here asks Letta anything.
 """
 
+import contextlib
 import datetime
 import itertools
 import json
@@ -362,6 +363,25 @@ def test_another_lineage_is_used_as_it_is(node):
          "-type f | sort | xargs sha256sum"]).stdout
 
 
+@contextlib.contextmanager
+def without(host, *programs):
+    """As if their packages were taken away."""
+    hidden = []
+    try:
+        for name in programs:
+            folder = host.run(["sh", "-c", f"dirname $(command -v {name})"]
+                              ).stdout.strip()
+            hidden.append(folder)
+            host.run(["sh", "-c", f"mkdir /srv/no-{name} /srv/{name}-work && "
+                      f"mknod /srv/no-{name}/{name} c 0 0 && mount -t overlay "
+                      f"-o lowerdir={folder},upperdir=/srv/no-{name},"
+                      f"workdir=/srv/{name}-work none {folder}"])
+        yield
+    finally:
+        for folder in reversed(hidden):
+            host.run(["umount", "-l", folder], check=False)
+
+
 @pytest.fixture
 def moved(node, src, acme):
     """A lineage on src, made by another client's hands, and a job for it."""
@@ -401,8 +421,23 @@ def test_a_lineage_comes_from_the_old_host(moved, src, dst, acme):
     acme.set_address(node.site, dst.address)
     assert node.cert("--renew")["renewal"] == "proven"
     assert node.served() == node.serial() != serial
-    node.cancel()
+
+    # A lineage of somebody's is renewed by the account since: it stays.
+    renewal = "/etc/letsencrypt/renewal"
+    dst.run(["cp", f"{renewal}/{node.site}.conf", f"{renewal}/theirs.conf"])
+    with without(dst, "certbot", "nginx"):
+        node.cancel()
     assert not node.exists(f"{LIVE}/{node.site}")
+    assert dst.run(["find", "/etc/letsencrypt/accounts", "-name",
+                    "private_key.json"]).stdout
+    dst.run(["rm", "-r", f"{renewal}/theirs.conf",
+             "/etc/letsencrypt/accounts"])
+
+
+def test_what_came_with_a_lineage_goes_with_it(moved, dst):
+    node = moved
+    node.apply()
+    node.cancel()
     assert not dst.run(["find", "/etc/letsencrypt/accounts", "-name",
                         "private_key.json"]).stdout
 

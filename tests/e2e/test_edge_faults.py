@@ -224,6 +224,14 @@ def test_drift_is_shown_and_mended(edge):
     edge.conf.chmod(0o600)
     edge.apply()
     assert edge.conf.stat().st_mode & 0o777 == 0o644
+    # Its certificate may go with the job, so it does not stay in service.
+    edge.conf.write_text(wanted + "# theirs\n")
+    done = edge.run("cancel", edge.job)
+    assert done.rc == 0 and "somebody edited" in done.out, done
+    aside = edge.conf.with_name(edge.conf.name + ".edited")
+    assert aside.read_text() == wanted + "# theirs\n"
+    assert not edge.conf.exists()
+    aside.unlink()
 
 
 def test_a_full_disk_leaves_what_was_there(edge):

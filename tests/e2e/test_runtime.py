@@ -157,9 +157,16 @@ def test_killed_on_its_way_then_kept_with_its_agents(
     again = sanctumctl("apply", job)
     assert AT_EDGE in again.err, again.err
     assert node.psql("SELECT count(*) FROM agents") == "1"
+    edited = node.path("/etc/letta/letta.env").read_text() + "MORE=1\n"
+    node.path("/etc/letta/letta.env").write_text(edited)
+    taken = sanctumctl("uninstall", job)
+    assert taken.rc == 0 and "edited by somebody" in taken.out, taken
     purged = sanctumctl("uninstall", "--purge", job)
     assert purged.rc == 0, purged.err
-    assert node.path("/etc/letta/letta.env").read_text() == theirs
+    assert node.path("/etc/letta/letta.env").read_text() == edited
+    assert node.path("/etc/letta/letta.env").stat().st_uid == 0
+    beside, = node.path("/etc/letta").glob("letta.env.*")
+    assert beside.read_text() == theirs
     node.run(["rm", "-r", "/etc/letta"])
     assert untouched(node)
 
@@ -324,6 +331,94 @@ def test_somebody_elses_server_is_left_alone(node, write_job, sanctumctl,
         other.stop()
 
 
+#: A PostgreSQL of the host: it writes down what it is told.
+PSQL = """#!/bin/sh
+# Stand-in for psql, with a role `letta' of somebody's.
+said=$(cat)
+echo "$said" >>/srv/psql-asked
+case "$said" in
+*"SHOW port"*) echo 5432 ;;
+*pg_roles*pg_database*) echo 1.0 ;;
+*"FROM pg_database"*) echo 0 ;;
+*) echo 1 ;;
+esac
+"""
+
+
+def test_somebody_elses_role_keeps_its_password(node, write_job, sanctumctl,
+                                                tmp_path):
+    programs = {
+        f"{bare.BIN}/psql": PSQL,
+        f"{bare.BIN}/apt-cache": "#!/bin/sh\n# Stand-in.\n"
+        "[ $1 = search ] && echo postgresql-15-pgvector - vectors\n",
+        "/etc/init.d/postgresql": "#!/bin/sh\n# Stand-in: it runs.\n"}
+    node.run(["sh", "-c", "id postgres || useradd --system postgres"])
+    node.run(["mkdir", "-p", "/etc/init.d"])
+    node.run(["install", "-m", "666", "/dev/null", "/srv/psql-asked"])
+    for path, text in programs.items():
+        node.path(path).write_text(text)
+        node.path(path).chmod(0o755)
+    try:
+        job = write_job(requirements=bare.standin_list(tmp_path / "l", node))
+        failed = sanctumctl("apply", job)
+        assert failed.rc == 15 and "role letta already" in failed.err, failed
+        assert sanctumctl("uninstall", "--purge", job).rc == 0
+        told = node.path("/srv/psql-asked").read_text()
+        assert "ALTER" not in told and "DROP" not in told, told
+        assert untouched(node)
+    finally:
+        for path in programs:
+            node.path(path).unlink()
+
+
+def test_a_directory_of_another_version_is_somebodys(node, write_job,
+                                                     sanctumctl, tmp_path):
+    """The job says another version after its first apply."""
+    uri = tmp_path / "uri"
+    uri.write_text("postgresql://letta:secret@127.0.0.1:1/letta\n")
+    uri.chmod(0o600)
+    listing = bare.standin_list(tmp_path / "l", node)
+    keys = {"database": f"file:{uri}", "requirements": listing}
+    assert "letta.new.schema" in sanctumctl("apply", write_job(**keys)).err
+    node.run(["mkdir", "/opt/letta/9.9.8"])
+    node.path("/opt/letta/9.9.8/theirs").touch()
+    other = tmp_path / "other"
+    other.write_text(listing.read_text().replace("9.9.9", "9.9.8"))
+    job = write_job("9.9.8", **{**keys, "requirements": other})
+    failed = sanctumctl("apply", job)
+    assert failed.rc == 15 and "/opt/letta/9.9.8" in failed.err, failed
+    assert sanctumctl("uninstall", job).rc == 0
+    assert node.path("/opt/letta/9.9.8/theirs").exists()
+    assert not node.path("/opt/letta/9.9.9").exists()
+    node.run(["rm", "-r", "/opt/letta"])
+    assert untouched(node)
+
+
+def test_what_apt_could_not_install_is_not_purged(node, write_job,
+                                                  sanctumctl, tmp_path):
+    """A stand-in for apt-get, which installs nothing."""
+    apt = node.path(f"{bare.BIN}/apt-get")
+    apt.write_text("#!/bin/sh\n# Stand-in.\necho \"$*\" >>/srv/apt-asked\n"
+                   "case \"$*\" in *install*)\n"
+                   "echo 'E: Unable to fetch some archives' >&2; exit 100\n"
+                   "esac\n")
+    apt.chmod(0o755)
+    by_hand = node.path(f"{bare.BIN}/redis-server")
+    job = write_job(requirements=bare.standin_list(tmp_path / "l", node),
+                    redis=None)
+    try:
+        failed = sanctumctl("apply", job)
+        assert failed.rc == 1 and "Unable to fetch" in failed.err, failed
+        by_hand.write_text("#!/bin/sh\n# Stand-in.\n")
+        by_hand.chmod(0o755)
+        assert sanctumctl("uninstall", "--purge", job).rc == 0
+        asked = node.path("/srv/apt-asked").read_text()
+        assert "redis-server" in asked and "purge" not in asked, asked
+    finally:
+        apt.unlink()
+        by_hand.unlink(missing_ok=True)
+
+
 def test_compose_with_a_stand_in_for_the_engine(node, write_job, sanctumctl):
     job = write_job("9.9.9", runtime="compose", redis=None)
     without = sanctumctl("plan", job)
@@ -343,6 +438,13 @@ def test_compose_with_a_stand_in_for_the_engine(node, write_job, sanctumctl):
     assert kept.rc == 0 and "it holds 2 agents" in kept.out, kept
     asked = node.path("/srv/docker/asked").read_text()
     assert " down\n" in asked and "--volumes" not in asked
+    # What it left goes as well, when it is asked for after all.
+    listed = sanctumctl("uninstall", "--purge", "--dry-run", job)
+    assert "letta.new.service" in listed.out, listed
+    purged = sanctumctl("uninstall", "--purge", job)
+    assert purged.rc == 0, purged.err
+    asked = node.path("/srv/docker/asked").read_text()
+    assert "volume rm --force" in asked and "letta_postgres" in asked
     assert AT_EDGE in sanctumctl("apply", job).err
     assert sanctumctl("uninstall", "--purge", job).rc == 0
     assert "down --volumes" in node.path("/srv/docker/asked").read_text()

@@ -31,6 +31,8 @@ test_only_the_loopback_is_offered(void **state)
 	    "      - \"127.0.0.1:18283:8283\"\n    volumes:\n");
 	assert_non_null(ports);
 	assert_null(strstr(ports + 12, "ports:"));
+	/* Never the name that a clone of Letta's repository gives it. */
+	assert_non_null(strstr(buf_cstr(&out), "\nname: sanctumctl-letta\n"));
 	assert_non_null(strstr(buf_cstr(&out), "      postgres:\n"
 	    "        condition: service_healthy\n"));
 	assert_non_null(strstr(buf_cstr(&out), "\n  redis: {}\n"));

@@ -178,12 +178,28 @@ test_scratch_that_nginx_would_not_read(void **state)
 	buf_clear(&out);
 }
 
+/* A file may hold any byte, and the end is reached all the same. */
+static void
+test_a_nul_is_a_blank(void **state)
+{
+	static const char text[] = "# configuration file /etc/nginx/x.conf:\n"
+	    "\0server {\0\0listen\0" "443 default_server;a\0 }\n\0";
+	struct nginx_dump d;
+
+	(void)state;
+	(void)alarm(10);
+	nginx_dump_read(text, sizeof(text) - 1, OWN, &edge, &d);
+	(void)alarm(0);
+	assert_string_equal(d.default_443, "/etc/nginx/x.conf:1");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files_and_group),
 		cmocka_unit_test(test_servers),
+		cmocka_unit_test(test_a_nul_is_a_blank),
 		cmocka_unit_test(test_own_and_first),
 		cmocka_unit_test(test_scratch),
 		cmocka_unit_test(test_scratch_that_nginx_would_not_read),

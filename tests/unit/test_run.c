@@ -452,6 +452,35 @@ test_small_words(void **state)
 #define RUN_TEST(name) cmocka_unit_test_setup_teardown(name,	\
 	journal_bed_set_up, journal_bed_tear_down)
 
+/* Its steps would look for what another way has never made. */
+static void
+test_a_server_keeps_its_name_and_runtime(void **state)
+{
+	static const char *const servers[][2] = { { "new", "venv" },
+	    { "new", "compose" }, { "newer", "venv" } };
+	const struct journal_bed *bed = *state;
+	struct err err = ERR_INIT;
+	struct run *run = NULL;
+	char *path = job_path(bed), *text;
+
+	for (size_t i = 0; i < 3; i++) {
+		text = mem_printf("[job]\nkind = greenfield\nname = move\n"
+		    "[host node]\naddress = local\n[letta %s]\n"
+		    "host = node\nruntime = %s\nversion = 0.16.2\n"
+		    "[edge node]\nsite = a.test\nacme_email = a@a.test\n",
+		    servers[i][0], servers[i][1]);
+		put_text(path, text);
+		free(text);
+		if (i == 0) {
+			run = open_run(bed, true);
+			run_close(run);
+		} else
+			FAILS(try_open(bed, true, &run, &err), ERR_STALE,
+			    "move/journal.db");
+	}
+	free(path);
+}
+
 int
 main(void)
 {
@@ -459,6 +488,7 @@ main(void)
 		RUN_TEST(test_the_mark_is_drawn_once),
 		RUN_TEST(test_where_the_journal_is),
 		RUN_TEST(test_a_journal_of_another_job),
+		RUN_TEST(test_a_server_keeps_its_name_and_runtime),
 		RUN_TEST(test_one_writer),
 		RUN_TEST(test_scratch_files_are_removed),
 		RUN_TEST(test_scratch_of_a_killed_run_is_swept),

@@ -137,6 +137,17 @@ test_url(void **state)
 	buf_clear(&out);
 }
 
+static void
+test_words(void **state)
+{
+	(void)state;
+	assert_true(str_has_word("nginx certbot", "nginx"));
+	assert_true(str_has_word("nginx certbot", "certbot"));
+	assert_false(str_has_word("nginx-light certbot", "nginx"));
+	assert_false(str_has_word("nginx certbot", "cert"));
+	assert_false(str_has_word("", "nginx"));
+}
+
 int
 main(void)
 {
@@ -147,6 +158,7 @@ main(void)
 		cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_printable),
 		cmocka_unit_test(test_url),
+		cmocka_unit_test(test_words),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
