@@ -296,8 +296,6 @@ def test_port_80_is_taken(node, dst):
     assert node.asked() == orders
     assert not node.exists(f"/etc/nginx/conf.d/sanctumctl-{node.site}.conf")
     other.stop()
-    node.write(acme_staging="none")
-    node.apply()
 
 
 def test_a_kill_while_it_is_issued(node, acme):
@@ -454,7 +452,7 @@ def test_a_kill_while_it_comes(moved):
     begun = [i for i, n in enumerate(names) if n == "plan_begun"]
     first = begun[1] + 1
     last = names.index("plan_acted", first)
-    for point in (first + 3, (first + last) // 2, last - 2):
+    for point in ((first + last) // 2, last - 2):
         node.cancel()
         for p in sorted(node.ctl.state.rglob("*"), reverse=True):
             p.unlink() if p.is_file() else p.rmdir()

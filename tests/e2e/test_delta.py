@@ -79,17 +79,13 @@ def test_what_is_said_before_the_freeze_comes_too(bed, job, sanctumctl):
     assert "said while it is copied" in str(rows)
     assert there["id"] in bed.dst.path(
         f"/root/sanctum/agents/{NAME}/broca/.env").read_text()
-    verified = sanctumctl("verify", path)
-    assert verified.rc == 0, verified.out
-    again = sanctumctl("apply", path)
-    assert again.rc == 0 and "nothing to do" in again.out
-
     # What has worked at the target is not taken away any more.
     assert sanctumctl("reverse", path).rc == 0
     source.say(agent_id, "said after the way back")
-    forth = sanctumctl("apply", path)
-    assert forth.rc == 0, forth.err
+    forth = sanctumctl("plan", path)
+    assert forth.rc == 4, forth.err
+    assert f"+ worker.{NAME}.start" in forth.out
+    assert f"+ agent.{NAME}." not in forth.out
     assert target("GET", f"/v1/agents/{there['id']}")["name"] == NAME
-    assert f"agent.{NAME}.import: " not in forth.out
     assert sanctumctl("cancel", path).rc == 0
     assert look.server(target) == before
