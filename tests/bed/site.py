@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 from bed.acme import Acme
@@ -26,7 +27,7 @@ SITE = "sanctum.internal"
 TARGET_PORT = 18283
 TARGET_PASSWORD = "bed-target-password"
 SLOTS = {"src": 0, "dst": 1, "slow-src": 2, "slow-dst": 3, "machine": 4,
-         "bare": 5, "slow-bare": 6}
+         "bare": 5, "slow-bare": 6, "own": 7}
 
 
 class Bed:
@@ -162,6 +163,16 @@ class Bed:
             number=self.number)
         self._stops.append(self.bare.stop)
         self.bare.start()
+
+    @contextmanager
+    def own_host(self, name):
+        """A further host, on which nothing of the bed runs."""
+        gateway, address = self._lease.addresses(SLOTS["own"])
+        with Host(name, state_dir=self.state_dir, address=address,
+                  gateway=gateway, link=self._lease.link(name),
+                  client_key=make_client_key(
+                      self.state_dir / "client_key")) as host:
+            yield host
 
     def _start_acme(self):
         self.acme = self.new_acme(self.dst, bad_nonces=self.bad_nonces)

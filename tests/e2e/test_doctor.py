@@ -106,6 +106,13 @@ class Found(dict):
         assert (done.rc == 3) == (last["found"] > 0)
 
 
+@pytest.fixture(scope="module")
+def dst(bed):
+    """A host of these tests alone: doctor tells of all that runs there."""
+    with bed.own_host("sick") as host:
+        yield host
+
+
 @pytest.fixture
 def doctor(sanctumctl, dst):
     """Function that runs it; returns what it found."""

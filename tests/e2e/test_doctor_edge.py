@@ -93,6 +93,13 @@ class Node:
 
 
 @pytest.fixture(scope="module")
+def dst(bed):
+    """A host of these tests alone: doctor tells of all that runs there."""
+    with bed.own_host("sick") as host:
+        yield host
+
+
+@pytest.fixture(scope="module")
 def node(dst, tmp_path_factory, program_at):
     one = Node(tmp_path_factory.mktemp("node"), dst, program_at)
     try:

@@ -43,7 +43,7 @@ OF_PACKAGES = re.compile(
     # The helper program, which any later job uses.
     r"|/root/\.cache/sanctumctl"
     # Of redis-server, which a purge leaves; of ours, and empty.
-    r"|/etc/systemd/system/redis\.service$|/var/lib/redis$"
+    r"|/etc/systemd/system/redis\.service$|/var/lib/redis(/dump\.rdb)?$"
     r"|/var/lib/sanctumctl$")
 
 #: What was on the host before, and has nothing to do with us.
