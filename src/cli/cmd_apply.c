@@ -75,21 +75,10 @@ act(const struct job_cmd *cmd, struct err *err)
 	return check_rejects(cmd, err);
 }
 
-/*
- * Every step is looked at before the first one acts, so that what cannot work
- * is said while source and target are as they were.
- */
 static int
 look_and_apply(const struct job_cmd *cmd, struct err *err)
 {
-	static const struct plan_watch quiet = { 0 };
-	size_t todo;
-
-	if (units_look(cmd->units, cmd->run, cmd->plan, &quiet, &todo,
-	    err) != 0)
-		return switch_rescue(cmd->run, cmd->plan, cmd->watch, err);
-	/* With nothing to do nothing is touched, a lock neither. */
-	return todo > 0 ? job_cmd_locked(cmd, act, err) : act(cmd, err);
+	return job_cmd_look_then(cmd, act, err);
 }
 
 static int

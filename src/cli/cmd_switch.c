@@ -42,13 +42,7 @@ act(const struct job_cmd *cmd, struct err *err)
 static int
 go_through(const struct job_cmd *cmd, struct err *err)
 {
-	static const struct plan_watch quiet = { 0 };
-	size_t todo;
-
-	if (units_look(cmd->units, cmd->run, cmd->plan, &quiet, &todo,
-	    err) != 0)
-		return switch_rescue(cmd->run, cmd->plan, cmd->watch, err);
-	return todo > 0 ? job_cmd_locked(cmd, act, err) : act(cmd, err);
+	return job_cmd_look_then(cmd, act, err);
 }
 
 static int

@@ -8,6 +8,7 @@
 #include "flow/node_lock.h"
 #include "flow/plan.h"
 #include "flow/run.h"
+#include "flow/switch.h"
 #include "flow/units.h"
 
 int
@@ -50,6 +51,20 @@ job_cmd_locked(const struct job_cmd *cmd,
 	rc = body(cmd, err);
 	node_lock_drop(&lock, cmd->run);
 	return rc;
+}
+
+int
+job_cmd_look_then(const struct job_cmd *cmd,
+    int (*act)(const struct job_cmd *, struct err *), struct err *err)
+{
+	static const struct plan_watch quiet = { 0 };
+	size_t todo;
+
+	if (units_look(cmd->units, cmd->run, cmd->plan, &quiet, &todo,
+	    err) != 0)
+		return switch_rescue(cmd->run, cmd->plan, cmd->watch, err);
+	/* With nothing to do nothing is touched, a lock neither. */
+	return todo > 0 ? job_cmd_locked(cmd, act, err) : act(cmd, err);
 }
 
 int

@@ -37,6 +37,15 @@ int job_cmd_locked(const struct job_cmd *,
     MUST_CHECK;
 
 /*
+ * Look at every step before the first one acts, so that what cannot work is
+ * said while source and target are as they were; then call act, with the node
+ * locked when there is something to do.
+ */
+int job_cmd_look_then(const struct job_cmd *,
+    int (*act)(const struct job_cmd *, struct err *), struct err *)
+    MUST_CHECK;
+
+/*
  * The end of a command that goes on past what fails: list the failures, and
  * fail when there is one.
  */
