@@ -290,7 +290,7 @@ def test_files_that_certbot_does_not_know(edge):
     assert "this step will fail" in edge.run("plan", job).out
     said = edge.run("apply", job).err
     assert f"renewal/{SITE}.conf is not there" in said
-    assert "7 days left" in said and "`acme_staging = none'" in said
+    assert re.search("[78] days left", said) and "`acme_staging = none'" in said
     assert edge.serves().strip() in edge.conf.read_text()
     assert "is not there" in edge.run("edge", "cert", "--renew", job).err
     assert of_certbot(edge.dst) == before

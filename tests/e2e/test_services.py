@@ -181,7 +181,10 @@ def test_a_worker_gets_another_supervisor(bed, make_live, cron, dst, kind,
             moved.signal(signal.SIGKILL)
             wait_for("cron starts it again", lambda: moved.processes() and
                      moved.processes() != first)
+            # And stays: one that is turned away lives for a second too.
+            again = moved.processes()
             there.wait_minutes(2)
+            assert moved.processes() == again
         else:
             assert there.state(f"broca-{live.name}") == "RUNNING"
         assert len(moved.processes()) == 1
