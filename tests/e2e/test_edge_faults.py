@@ -96,6 +96,8 @@ def edge(dst, common, sanctumctl, tmp_path):
 
 
 def test_a_reload_that_cannot_bind_is_told_with_its_reason(edge):
+    edge.neighbour("server {\n\tlisten 127.0.0.1:8098;\n"
+                   "\tlisten [::1]:8098;\n\treturn 200 here;\n}\n")
     edge.start_nginx()
     taken = loopback.listener(ADE_PORT, edge.dst, "0.0.0.0")
     try:
@@ -107,8 +109,9 @@ def test_a_reload_that_cannot_bind_is_told_with_its_reason(edge):
     assert "the former configuration is back in service" in said
     assert not edge.conf.exists()
     # What served before does so still.
-    assert edge.dst.run(["curl", "-s", "-o", "/dev/null", "-w",
-                         "%{http_code}", "http://[::1]/"]).stdout == "200"
+    for address in ("127.0.0.1", "[::1]"):
+        assert edge.dst.run(["curl", "-sS", f"http://{address}:8098/"]
+                            ).stdout == "here"
     edge.apply()
     assert edge.serves().strip() in edge.conf.read_text()
 
