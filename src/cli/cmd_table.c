@@ -9,8 +9,8 @@
 #define NAMES_MAX 32
 
 extern const struct cmd cmd_agent, cmd_apply, cmd_cancel, cmd_check,
-    cmd_complete, cmd_edge, cmd_plan, cmd_rehearse, cmd_reverse, cmd_status,
-    cmd_switch, cmd_uninstall, cmd_verify, cmd_worker;
+    cmd_complete, cmd_edge, cmd_letta, cmd_plan, cmd_rehearse, cmd_reverse,
+    cmd_status, cmd_switch, cmd_uninstall, cmd_verify, cmd_worker;
 extern const struct cmd cmd_doctor;
 
 const struct cmd *const cmd_table[] = {
@@ -27,6 +27,7 @@ const struct cmd *const cmd_table[] = {
 	&cmd_uninstall,
 	&cmd_edge,
 	&cmd_doctor,
+	&cmd_letta,
 	&cmd_agent,
 	&cmd_worker,
 	NULL
@@ -124,6 +125,7 @@ cmd_help(const struct cmd *one)
 	    "       sanctumctl edge VERB JOB\n"
 	    "       sanctumctl agent VERB [options] ...\n"
 	    "       sanctumctl doctor [options] HOST|URL|JOB\n"
+	    "       sanctumctl letta VERB [options] ...\n"
 	    "       sanctumctl worker VERB [options] ...\n\n"
 	    "Bring up Sanctum hosts, and move minds and their workers "
 	    "between them.\nJOB is a job file, see sanctumctl.conf(5).\n\n");
@@ -141,6 +143,7 @@ cmd_help(const struct cmd *one)
 	    "  --dry-run      show what would be done (agent import, worker "
 	    "repoint,\n                 uninstall)\n"
 	    "  --renew        now, whatever is left (edge cert)\n"
+	    "  --keep N, --jobs N, --since DIR    (letta backup)\n"
 	    "  --reverse      go back (worker repoint)\n"
 	    "  --out DIR      where files are written (edge render)\n"
 	    "  --purge        the data and packages, too (uninstall)\n"

@@ -16,11 +16,14 @@ enum {
 	OPT_TURN,
 	OPT_DRY_RUN,
 	OPT_FOR,
+	OPT_JOBS,
+	OPT_KEEP,
 	OPT_NAME,
 	OPT_OUT,
 	OPT_PURGE,
 	OPT_RENEW,
 	OPT_REVERSE,
+	OPT_SINCE,
 	OPT_TOOLS,
 	OPT_STATE,
 	OPT_VERSION
@@ -33,7 +36,9 @@ static const struct option longs[] = {
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ "for", required_argument, NULL, OPT_FOR },
 	{ "help", no_argument, NULL, 'h' },
+	{ "jobs", required_argument, NULL, OPT_JOBS },
 	{ "json", no_argument, NULL, OPT_JSON },
+	{ "keep", required_argument, NULL, OPT_KEEP },
 	{ "list", no_argument, NULL, OPT_LIST },
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "origin", required_argument, NULL, OPT_ORIGIN },
@@ -42,6 +47,7 @@ static const struct option longs[] = {
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "renew", no_argument, NULL, OPT_RENEW },
 	{ "reverse", no_argument, NULL, OPT_REVERSE },
+	{ "since", required_argument, NULL, OPT_SINCE },
 	{ "state", required_argument, NULL, OPT_STATE },
 	{ "tools", required_argument, NULL, OPT_TOOLS },
 	{ "turn", required_argument, NULL, OPT_TURN },
@@ -81,6 +87,12 @@ value_of(struct opt *opt, int c)
 		return &opt->ca_file;
 	case OPT_CONNECT_TO:
 		return &opt->connect_to;
+	case OPT_JOBS:
+		return &opt->jobs;
+	case OPT_KEEP:
+		return &opt->keep;
+	case OPT_SINCE:
+		return &opt->since;
 	case OPT_ORIGIN:
 		return &opt->origin;
 	case OPT_TURN:

@@ -30,6 +30,9 @@ struct err;
  *                     repoint, uninstall
  *     --purge         uninstall: data and packages, too
  *     --renew         edge cert: now, whatever is left
+ *     --keep N        letta backup: so many, older ones are removed
+ *     --jobs N        letta backup: agents that are read at a time
+ *     --since DIR     letta backup: what has not changed is taken from there
  *     --reverse       worker repoint: back
  *     --version
  */
@@ -47,6 +50,9 @@ struct opt {
 	const char *turn;
 	const char *ca_file;
 	const char *connect_to;
+	const char *keep;	/* a number */
+	const char *jobs;	/* a number */
+	const char *since;
 	bool list;
 	bool dry_run;
 	bool discard;

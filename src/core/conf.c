@@ -257,6 +257,7 @@ conf_free(struct conf *conf)
 	free(conf->edges);
 	free(conf->agents);
 	free(conf->workers);
+	free(conf->upgrades);
 	for (size_t i = 0; i < conf->n_envs; i++) {
 		free((char *)(uintptr_t)conf->envs[i].key);
 		free((char *)(uintptr_t)conf->envs[i].value);
@@ -275,6 +276,8 @@ conf_kind_name(enum conf_kind kind)
 		return "agent";
 	case CONF_WORKERS:
 		return "workers";
+	case CONF_UPGRADE:
+		return "upgrade";
 	case CONF_GREENFIELD:
 	default:
 		return "greenfield";
@@ -324,6 +327,9 @@ secret_at(const struct conf *conf, size_t i)
 	if (i < conf->n_lettas)
 		return &conf->lettas[i].database;
 	i -= conf->n_lettas;
+	if (i < conf->n_lettas)
+		return &conf->lettas[i].database_admin;
+	i -= conf->n_lettas;
 	if (i < conf->n_edges)
 		return &conf->edges[i].ade_auth;
 	i -= conf->n_edges;
@@ -338,7 +344,7 @@ conf_secrets(const struct conf *conf,
     void *ctx, struct err *err)
 {
 	const struct conf_secret *secret;
-	const size_t n = 2 * conf->n_lettas + conf->n_edges +
+	const size_t n = 3 * conf->n_lettas + conf->n_edges +
 	    conf->n_workers + conf->n_envs;
 
 	for (size_t i = 0; i < n; i++) {

@@ -38,16 +38,17 @@ struct err;
 enum conf_kind {
 	CONF_AGENT,
 	CONF_WORKERS,
-	CONF_GREENFIELD
+	CONF_GREENFIELD,
+	CONF_UPGRADE
 };
 
-/* How a host over SSH is reached. */
 /* Debian packages that a host lacks. */
 enum conf_packages {
 	CONF_PACKAGES_INSTALL,
 	CONF_PACKAGES_CHECK	/* say which, and stop */
 };
 
+/* How a host over SSH is reached. */
 enum conf_transport {
 	CONF_TRANSPORT_LIBSSH2,
 	CONF_TRANSPORT_OPENSSH	/* the ssh program of this machine */
@@ -98,9 +99,11 @@ enum conf_installer {
 struct conf_letta {
 	const char *name;
 	int line;
-	const char *url;		/* NULL when host is given */
+	const char *url;		/* NULL when host is given; a job of
+					 * kind upgrade may have both */
 	const struct conf_host *host;	/* NULL when url is given */
-	const struct conf_edge *edge;	/* of that host; NULL with url */
+	const struct conf_edge *edge;	/* of that host; NULL with url, and
+					 * in an upgrade without an edge */
 	const char *version;		/* pinned, or NULL */
 	unsigned int port;		/* on the host's loopback: 18283 */
 	const char *ca_file;		/* NULL: the system's.  With host it is
@@ -116,6 +119,17 @@ struct conf_letta {
 	const char *redis;		/* HOST:PORT, or "none"; NULL: the
 					 * host's own */
 	const char *image;		/* NULL: letta/letta:VERSION */
+	/* Of an upgrade's `from', which somebody else has brought up. */
+	const char *service;		/* its unit of systemd, program of
+					 * supervisord, or service of compose;
+					 * NULL: letta */
+	const char *compose;		/* path there of the compose file that
+					 * runs it; NULL: none does */
+	const char *compose_database;	/* service of it that is PostgreSQL;
+					 * NULL: none, `database' is asked
+					 * from the host itself */
+	struct conf_secret database_admin; /* URI of a role that may create
+					 * databases; none: `database' */
 	const struct conf_env *env;	/* n_env lines of its [env] */
 	size_t n_env;
 };
@@ -217,6 +231,28 @@ struct conf_env {
 	int line;
 };
 
+/* Whether a backup is restored to a server of its own first. */
+enum conf_rehearse {
+	CONF_REHEARSE_AUTO,	/* when there is room */
+	CONF_REHEARSE_YES,
+	CONF_REHEARSE_NO
+};
+
+/* [upgrade NAME] */
+struct conf_upgrade {
+	const char *name;
+	int line;
+	const struct conf_letta *from;	/* as it runs now */
+	const struct conf_letta *to;	/* same host, pinned version */
+	const char *backup;		/* directory here; NULL: below the
+					 * job's own */
+	enum conf_rehearse rehearse;
+	const char *leave;		/* ids of agents that may stay behind,
+					 * with one blank between; NULL */
+	const char *clients;		/* files on the host that name the
+					 * server, with one blank between */
+};
+
 /* [worker NAME] */
 struct conf_worker {
 	const char *name;
@@ -256,13 +292,16 @@ struct conf {
 	unsigned int max_freeze;	/* seconds that a worker may stand */
 	const char *templates;		/* directory here whose files replace
 					 * ours; NULL */
+	bool break_glass;		/* a database may be rebuilt */
 	struct conf_host *hosts;
 	struct conf_letta *lettas;
 	struct conf_edge *edges;
 	struct conf_agent *agents;
 	struct conf_worker *workers;
 	struct conf_env *envs;
+	struct conf_upgrade *upgrades;	/* one, of kind upgrade */
 	size_t n_hosts, n_lettas, n_edges, n_agents, n_workers, n_envs;
+	size_t n_upgrades;
 	struct conf_doc *doc;		/* owns the strings; of conf_free */
 };
 

@@ -61,6 +61,38 @@ check_host(struct conf_doc *doc, struct conf_section *section,
 	return 0;
 }
 
+/*
+ * An upgrade's `from': somebody else has brought it up, so what a runtime
+ * would know is said by keys of its own.
+ */
+static bool
+is_upgraded(const struct conf *conf, const struct conf_letta *letta)
+{
+	return conf->kind == CONF_UPGRADE && conf->n_upgrades > 0 &&
+	    conf->upgrades[0].from == letta;
+}
+
+/* Keys that only a server has which is upgraded. */
+static int
+check_upgraded(const struct conf_doc *doc,
+    const struct conf_section *section, const struct conf_letta *letta,
+    struct err *err)
+{
+	static const char *const keys[] = { "service", "compose",
+	    "compose_database", "database_admin" };
+
+	if (is_upgraded(doc->conf, letta))
+		return letta->compose_database && !letta->compose ?
+		    bad_key(doc, section, "compose_database",
+		    "goes with `compose'", err) : 0;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		if (conf_section_key_line(section, keys[i]) != 0)
+			return bad_key(doc, section, keys[i], "goes with the "
+			    "server that `from' of an [upgrade] names", err);
+	}
+	return 0;
+}
+
 /* Keys of a server that we bring up, and those of one way to do so. */
 static int
 check_runtime(const struct conf_doc *doc, const struct conf_section *section,
@@ -78,6 +110,9 @@ check_runtime(const struct conf_doc *doc, const struct conf_section *section,
 	bool compose = letta->runtime == CONF_RUNTIME_COMPOSE;
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		if (str_eq(keys[i].key, "database") &&
+		    is_upgraded(doc->conf, letta))
+			continue;
 		if (conf_section_key_line(section, keys[i].key) != 0 &&
 		    !(venv && keys[i].venv) && !(compose && keys[i].compose))
 			return bad_key(doc, section, keys[i].key,
@@ -109,17 +144,27 @@ check_letta(struct conf_doc *doc, struct conf_section *section,
 	if (!letta->url && !letta->host)
 		return conf_section_fail(doc->path, section->line, err,
 		    "[%s] needs `url' or `host'", section->label);
-	if (letta->url && letta->host)
+	if (letta->url && letta->host && conf->kind != CONF_UPGRADE)
 		return conf_section_fail(doc->path, section->line, err,
 		    "[%s] has both `url' and `host'", section->label);
-	if (letta->url && conf_section_key_line(section, "port") != 0)
+	if (letta->url && !letta->host &&
+	    conf_section_key_line(section, "port") != 0)
 		return bad_key(doc, section, "port",
 		    "goes with `host': a url holds its port itself", err);
-	if (check_runtime(doc, section, letta, err) != 0)
+	if (check_runtime(doc, section, letta, err) != 0 ||
+	    check_upgraded(doc, section, letta, err) != 0)
 		return -1;
 	if (letta->url)
 		return 0;
-	if (conf->kind != CONF_GREENFIELD)
+	if (conf->kind == CONF_UPGRADE && letta->host->local &&
+	    !conf_find_edge(conf, letta->host->name))
+		return 0;
+	if (conf->kind == CONF_UPGRADE &&
+	    !conf_find_edge(conf, letta->host->name))
+		return conf_section_fail(doc->path, section->line, err,
+		    "[%s] needs a `url' too: how its API is reached from "
+		    "here", section->label);
+	if (conf->kind != CONF_UPGRADE && conf->kind != CONF_GREENFIELD)
 		return conf_section_fail(doc->path,
 		    conf_section_key_line(section, "host"), err,
 		    "`host' in [%s]: a job of kind %s reaches its servers by "
@@ -168,6 +213,43 @@ check_edge(struct conf_doc *doc, struct conf_section *section,
 	if (edge->certificate_from == edge->host)
 		return bad_key(doc, section, "certificate_from",
 		    "is the host of this edge", err);
+	return 0;
+}
+
+static int
+check_upgrade(struct conf_doc *doc, struct conf_section *section,
+    struct conf_upgrade *upgrade, struct err *err)
+{
+	const struct conf_letta *from = upgrade->from, *to = upgrade->to;
+
+	if (from == to)
+		return bad_key(doc, section, "to",
+		    "is the server that `from' names", err);
+	if (!from->host || to->host != from->host)
+		return bad_key(doc, section, "to",
+		    "is not on the `host' of `from'", err);
+	if (to->runtime == CONF_RUNTIME_THERE)
+		return bad_key(doc, section, "to",
+		    "is a server without `runtime': who would bring it up?",
+		    err);
+	if (from->runtime != CONF_RUNTIME_THERE)
+		return bad_key(doc, section, "from", "is a server with "
+		    "`runtime', which this job would bring up", err);
+	if (to->runtime == CONF_RUNTIME_COMPOSE && !from->compose)
+		return bad_key(doc, section, "to",
+		    "is of compose, so `from' needs `compose', its file",
+		    err);
+	if (to->runtime == CONF_RUNTIME_VENV && from->compose)
+		return bad_key(doc, section, "to", "has `runtime = venv', and "
+		    "`from' is of compose: an upgrade keeps the runtime",
+		    err);
+	/* What is rebuilt is what the new server uses. */
+	if (!to->database.ref)
+		doc->conf->lettas[to - doc->conf->lettas].database =
+		    from->database;
+	if (to->runtime == CONF_RUNTIME_VENV && !from->database.ref)
+		return bad_key(doc, section, "from", "names a server that "
+		    "needs `database', the URI of what is rebuilt", err);
 	return 0;
 }
 
@@ -271,6 +353,9 @@ check_section(struct conf_doc *doc, struct conf_section *section,
 		return check_agent(doc, section, object, err);
 	case CONF_TYPE_WORKER:
 		return check_worker(doc, section, object, err);
+	case CONF_TYPE_UPGRADE:
+		return check_upgrade(doc, section, object, err);
+	case CONF_TYPE_ENV:
 	case CONF_TYPES:
 	default:
 		return 0;
@@ -284,21 +369,26 @@ check_kind(const struct conf *conf, int job_line, struct err *err)
 	static const struct {
 		const char *word;
 		size_t least, most;
-	} rules[][3] = {
+	} rules[][4] = {
 		[CONF_AGENT] = { { "agent", 1, SIZE_MAX },
-		    { "worker", 0, 0 }, { "edge", 0, 0 } },
+		    { "worker", 0, 0 }, { "edge", 0, 0 },
+		    { "upgrade", 0, 0 } },
 		[CONF_WORKERS] = { { "agent", 0, 0 },
-		    { "worker", 1, SIZE_MAX }, { "edge", 0, 0 } },
+		    { "worker", 1, SIZE_MAX }, { "edge", 0, 0 },
+		    { "upgrade", 0, 0 } },
 		[CONF_GREENFIELD] = { { "agent", 0, SIZE_MAX },
-		    { "worker", 0, SIZE_MAX }, { "edge", 1, 1 } },
+		    { "worker", 0, SIZE_MAX }, { "edge", 1, 1 },
+		    { "upgrade", 0, 0 } },
+		[CONF_UPGRADE] = { { "agent", 0, 0 }, { "worker", 0, 0 },
+		    { "edge", 0, 1 }, { "upgrade", 1, 1 } },
 	};
 	const size_t counts[] = { conf->n_agents, conf->n_workers,
-	    conf->n_edges };
+	    conf->n_edges, conf->n_upgrades };
 	const char *word, *kind = conf_kind_name(conf->kind);
 	size_t most;
 	int line;
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		word = rules[conf->kind][i].word;
 		most = rules[conf->kind][i].most;
 		if (counts[i] < rules[conf->kind][i].least)
@@ -309,7 +399,8 @@ check_kind(const struct conf *conf, int job_line, struct err *err)
 			continue;
 		line = i == 0 ? conf->agents[most].line :
 		    i == 1 ? conf->workers[most].line :
-		    conf->edges[most].line;
+		    i == 2 ? conf->edges[most].line :
+		    conf->upgrades[most].line;
 		return conf_section_fail(conf->path, line, err,
 		    "a job of kind %s has %s section [%s NAME]", kind,
 		    most == 0 ? "no" : "only one", word);
@@ -434,7 +525,8 @@ is_host_used(const struct conf *conf, const struct conf_host *host)
 static bool
 is_letta_used(const struct conf *conf, const struct conf_letta *letta)
 {
-	if (letta->edge)
+	if (letta->edge || is_upgraded(conf, letta) ||
+	    (conf->n_upgrades > 0 && conf->upgrades[0].to == letta))
 		return true;
 	for (size_t i = 0; i < conf->n_agents; i++) {
 		if (conf->agents[i].from == letta ||

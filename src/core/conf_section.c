@@ -53,6 +53,7 @@ static const char *const runtime_words[] = { "there", "venv", "compose",
 static const char *const installer_words[] = { "auto", "uv", "pip", NULL };
 static const char *const packages_words[] = { "install", "check", NULL };
 static const char *const venv_words[] = { "rebuild", "skip", NULL };
+static const char *const rehearse_words[] = { "auto", "yes", "no", NULL };
 static const char *const switch_words[] = { "auto", "manual", NULL };
 
 static const struct conf_type types[CONF_TYPES] = {
@@ -62,6 +63,7 @@ static const struct conf_type types[CONF_TYPES] = {
 		{ "switch", .set = conf_set_switch, .words = switch_words },
 		{ "max_freeze", SECONDS(conf, max_freeze) },
 		{ "templates", TEXT(conf, templates, path) },
+		{ "break_glass", YES_NO(conf, break_glass) },
 	} },
 	{ "host", CONF_TYPE_HOST, {
 		{ "address", TEXT(conf_host, address, address), REQUIRED },
@@ -88,6 +90,11 @@ static const struct conf_type types[CONF_TYPES] = {
 		{ "database", SECRET(conf_letta, database) },
 		{ "redis", TEXT(conf_letta, redis, redis) },
 		{ "image", TEXT(conf_letta, image, image) },
+		{ "service", TEXT(conf_letta, service, service) },
+		{ "compose", TEXT(conf_letta, compose, path) },
+		{ "compose_database", TEXT(conf_letta, compose_database,
+		    service) },
+		{ "database_admin", SECRET(conf_letta, database_admin) },
 	} },
 	{ "edge", CONF_TYPE_EDGE, {
 		{ "site", TEXT(conf_edge, site, dns), REQUIRED },
@@ -144,6 +151,15 @@ static const struct conf_type types[CONF_TYPES] = {
 		{ "mcp_server", TEXT(conf_worker, mcp_server, mcp_server) },
 	} },
 	{ "env", CONF_TYPE_ENV, { { .name = NULL } } },
+	{ "upgrade", CONF_TYPE_UPGRADE, {
+		{ "from", conf_set_letta, FIELD(conf_upgrade, from),
+		    REQUIRED },
+		{ "to", conf_set_letta, FIELD(conf_upgrade, to), REQUIRED },
+		{ "backup", TEXT(conf_upgrade, backup, path) },
+		{ "rehearse", WORD(conf_upgrade, rehearse, rehearse_words) },
+		{ "leave", TEXT(conf_upgrade, leave, agent_ids) },
+		{ "clients", TEXT(conf_upgrade, clients, paths) },
+	} },
 };
 
 int
@@ -232,6 +248,8 @@ count_of(struct conf *conf, enum conf_type_id id)
 		return &conf->n_agents;
 	case CONF_TYPE_WORKER:
 		return &conf->n_workers;
+	case CONF_TYPE_UPGRADE:
+		return &conf->n_upgrades;
 	case CONF_TYPE_ENV:
 	case CONF_TYPE_JOB:
 	case CONF_TYPES:
@@ -368,6 +386,8 @@ conf_section_object(const struct conf_doc *doc,
 		return &conf->agents[section->index];
 	case CONF_TYPE_WORKER:
 		return &conf->workers[section->index];
+	case CONF_TYPE_UPGRADE:
+		return &conf->upgrades[section->index];
 	case CONF_TYPE_ENV:
 	case CONF_TYPE_JOB:
 	case CONF_TYPES:
@@ -409,6 +429,7 @@ prepare(struct conf_doc *doc, struct conf_section *section, struct err *err)
 	struct conf_edge *edge = object;
 	struct conf_agent *agent = object;
 	struct conf_worker *worker = object;
+	struct conf_upgrade *upgrade = object;
 
 	switch (section->type->id) {
 	case CONF_TYPE_HOST:
@@ -438,6 +459,10 @@ prepare(struct conf_doc *doc, struct conf_section *section, struct err *err)
 		worker->fence = true;
 		/* Broca's LONG_TASK_MAX_WAIT and its buffer: 600 + 180. */
 		worker->stop_wait = 780;
+		break;
+	case CONF_TYPE_UPGRADE:
+		upgrade->name = section->name;
+		upgrade->line = section->line;
 		break;
 	case CONF_TYPE_ENV:
 		return conf_env_fill(doc, section, err);
@@ -491,6 +516,7 @@ conf_section_fill(struct conf_doc *doc, struct err *err)
 	conf->edges = mem_zero(conf->n_edges, sizeof(*conf->edges));
 	conf->agents = mem_zero(conf->n_agents, sizeof(*conf->agents));
 	conf->workers = mem_zero(conf->n_workers, sizeof(*conf->workers));
+	conf->upgrades = mem_zero(conf->n_upgrades, sizeof(*conf->upgrades));
 
 	/* The kind first: it decides what other values may be. */
 	for (section = doc->sections; section < end; section++) {

@@ -178,9 +178,9 @@ int
 conf_set_kind(const struct conf_place *at, struct err *err)
 {
 	static const char *const names[] = { "agent", "workers",
-	    "greenfield", NULL };
+	    "greenfield", "upgrade", NULL };
 	static const enum conf_kind kinds[] = { CONF_AGENT, CONF_WORKERS,
-	    CONF_GREENFIELD };
+	    CONF_GREENFIELD, CONF_UPGRADE };
 	struct conf *conf = at->object;
 	int place = find_word(at, names, err);
 

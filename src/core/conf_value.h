@@ -59,6 +59,10 @@ const char *conf_value_image(const char *);
 const char *conf_value_origins(const char *);
 const char *conf_value_networks(const char *);	/* addresses, CIDR networks */
 const char *conf_value_mcp_routes(const char *);	/* NAME:PORT each */
+/* A unit, program or compose service: [A-Za-z0-9@._-], no dash first. */
+const char *conf_value_service(const char *);
+const char *conf_value_agent_ids(const char *);	/* agent-UUID each */
+const char *conf_value_paths(const char *);	/* conf_value_path each */
 const char *conf_value_acme_staging(const char *);	/* https URL, "none" */
 const char *conf_value_argv(const char *);	/* an absolute path first */
 

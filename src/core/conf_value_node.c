@@ -171,6 +171,32 @@ conf_value_mcp_routes(const char *s)
 }
 
 const char *
+conf_value_service(const char *s)
+{
+	return s[0] == '-' || s[strspn(s, ALNUM "@._-")] != '\0' ?
+	    "is not the name of a service" : NULL;
+}
+
+static const char *
+check_agent_id(const char *s)
+{
+	return conf_value_is_agent_id(s) ? NULL :
+	    "holds what is no id of an agent, agent-UUID in lower case";
+}
+
+const char *
+conf_value_agent_ids(const char *s)
+{
+	return check_list(s, check_agent_id);
+}
+
+const char *
+conf_value_paths(const char *s)
+{
+	return check_list(s, conf_value_path);
+}
+
+const char *
 conf_value_acme_staging(const char *s)
 {
 	return str_eq(s, "none") ? NULL : conf_value_url(s);

@@ -11,6 +11,7 @@
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/switch.h"
+#include "flow/upgrade.h"
 #include "flow/worker.h"
 
 /* A worker stands and falls with its agent, where the job moves that. */
@@ -39,6 +40,10 @@ is_first_of_agent(const struct conf *conf, size_t i)
 void
 job_plan(struct plan *plan, const struct conf *conf)
 {
+	if (conf->kind == CONF_UPGRADE) {
+		upgrade_plan(plan, &conf->upgrades[0]);
+		return;
+	}
 	node_plan(plan, conf);
 	for (size_t i = 0; i < conf->n_agents; i++) {
 		plan->unit = &conf->agents[i];

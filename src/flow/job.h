@@ -20,6 +20,8 @@ struct verdict;
  *     workers      each worker's
  *     greenfield   the node's, then each agent's, then each worker's
  *
+ *     upgrade      flow/upgrade.h; nothing else
+ *
  * then the switch of each worker.  What an agent and its workers are is one
  * unit (flow/units.h).
  */

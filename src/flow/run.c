@@ -58,7 +58,9 @@ run_server_url(const struct conf_letta *letta)
 {
 	if (letta->url)
 		return mem_strdup(letta->url);
-	return mem_printf("https://%s", letta->edge->site);
+	if (letta->edge)
+		return mem_printf("https://%s", letta->edge->site);
+	return mem_printf("http://127.0.0.1:%u", letta->port);
 }
 
 int

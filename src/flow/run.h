@@ -114,8 +114,9 @@ int run_token(struct run *, const struct conf_letta *,
     const struct secret **out, struct err *) MUST_CHECK;
 
 /*
- * The address under which clients reach a server: the url of its section, or
- * https://SITE of its edge.  The caller frees it.
+ * The address under which clients reach a server: the url of its section,
+ * https://SITE of its edge, or, of an upgrade on this machine, its port on
+ * the loopback.  The caller frees it.
  */
 char *run_server_url(const struct conf_letta *);
 

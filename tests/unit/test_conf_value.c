@@ -18,7 +18,7 @@
 static const struct edit values[] = {
 	{ agent, "kind = agent", "kind = agnt",
 	    "j.conf:2: `kind' in [job]: `agnt' is not known (did "
-	    "you mean `agent'?); known: agent, workers, greenfield" },
+	    "you mean `agent'?); known: agent, workers, greenfield, upgrade" },
 	{ agent, "kind = agent", "name = x",
 	    "j.conf:1: [job] needs `kind'" },
 	{ agent, "kind = agent", "kind = agent\nname = Sage",

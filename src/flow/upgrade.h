@@ -1,0 +1,55 @@
+#ifndef FLOW_UPGRADE_H
+#define FLOW_UPGRADE_H
+
+#include "base/attr.h"
+
+struct conf_upgrade;
+struct err;
+struct plan;
+struct run;
+struct verdict;
+
+/*
+ * A job of kind upgrade: one Letta server of a host gets another version, with
+ * a database built anew, and every agent back.  Its steps are "upgrade.NAME."
+ * and, of the new server, "letta.NAME.":
+ *
+ *     look       both ends: the old server answers and its service, database
+ *                and clients are found; room on the disks    upgrade_look.c
+ *     backup     every agent into bundles (flow/backup.h)    upgrade_backup.c
+ *     account, install   of the new server, while the old one works
+ *                                                   flow/runtime.h
+ *     rehearse   all of it restored to a scratch server of the new version
+ *                with a database of its own, and compared    upgrade_rehearse.c
+ *     stop       the old server; nothing was written to it since the backup,
+ *                or the backup is made again                 upgrade_stop.c
+ *     dump       pg_dump -Fc of its database, and that pg_restore can read it
+ *                                                            upgrade_dump.c
+ *     database   its database dropped and made anew; all others are as they
+ *                were                                   upgrade_database.c
+ *     environment, schema, service, ready   of the new server, as in a node
+ *     compose    with `runtime = compose' in their place: the pinned tag in
+ *                its file, and `up'                      upgrade_compose.c
+ *     sequence   the default of messages.sequence_id    upgrade_sequence.c
+ *     restore    every agent from its bundle, each with its verdict; totals
+ *                                                        upgrade_restore.c
+ *     clients    files that name the old address         upgrade_clients.c
+ *
+ * Nothing before `stop' changes what serves.  undo of each step from the last
+ * to `stop' is the rollback: the dump is restored, the old service started.
+ * What the old server was asked for then is compared with the bundles.
+ */
+void upgrade_plan(struct plan *, const struct conf_upgrade *);
+
+/* Each agent's verdict, and the totals, computed now. */
+int upgrade_verify(struct run *, const struct conf_upgrade *,
+    struct verdict *, struct err *) MUST_CHECK;
+
+/*
+ * After a rollback: the old server's agents against their bundles.  Writes
+ * nothing there.
+ */
+int upgrade_verify_old(struct run *, const struct conf_upgrade *,
+    struct verdict *, struct err *) MUST_CHECK;
+
+#endif /* !FLOW_UPGRADE_H */

@@ -1,0 +1,63 @@
+#ifndef FLOW_UPGRADE_PART_H
+#define FLOW_UPGRADE_PART_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "core/conf.h"
+
+struct err;
+struct host;
+struct run;
+struct step;
+struct step_kind;
+
+/* For upgrade_*.c alone: what their steps share. */
+
+extern const struct step_kind upgrade_look_kind;
+extern const struct step_kind upgrade_backup_kind;
+extern const struct step_kind upgrade_rehearse_kind;
+extern const struct step_kind upgrade_stop_kind;
+extern const struct step_kind upgrade_dump_kind;
+extern const struct step_kind upgrade_database_kind;
+extern const struct step_kind upgrade_compose_kind;
+extern const struct step_kind upgrade_sequence_kind;
+extern const struct step_kind upgrade_restore_kind;
+extern const struct step_kind upgrade_clients_kind;
+
+/* One upgrade on its host. */
+struct upgrade {
+	struct run *run;
+	const struct conf_upgrade *conf;
+	struct host *host;	/* belongs to the run */
+};
+
+int upgrade_open(struct upgrade *, struct run *, const struct step *,
+    struct err *) MUST_CHECK;
+
+/*
+ * Facts of the journal, "upgrade.NAME.WORD".  What is forgotten is "".
+ * *out is NULL when there is none; the caller frees it.
+ */
+int upgrade_get(const struct upgrade *, const char *word, char **out,
+    struct err *) MUST_CHECK;
+int upgrade_put(const struct upgrade *, const char *word, const char *value,
+    struct err *) MUST_CHECK;
+
+/* Whether a step of this upgrade is done by the journal; begun and not
+ * taken back. */
+int upgrade_done(const struct upgrade *, const struct step_kind *, bool *out,
+    struct err *) MUST_CHECK;
+int upgrade_begun(const struct upgrade *, const struct step_kind *,
+    bool *out, struct err *) MUST_CHECK;
+
+/* Where the bundles are, on this machine; the caller frees it. */
+char *upgrade_backup_dir(const struct upgrade *);
+
+/*
+ * ERR_USAGE without `break_glass = yes' in [job]: what the steps from `stop'
+ * on begin their act with.
+ */
+int upgrade_break_glass(const struct upgrade *, struct err *) MUST_CHECK;
+
+#endif /* !FLOW_UPGRADE_PART_H */
