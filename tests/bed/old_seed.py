@@ -69,17 +69,23 @@ def everything(client):
 
     def ask(route):
         answer = client("GET", route)
-        found[route] = json.dumps(answer, sort_keys=True, indent=1,
-                                  ensure_ascii=False)
+        found[route] = written(answer)
         return answer
 
     for what in ("blocks", "tools", "sources"):
         ask(f"/v1/{what}/?limit=1000")
     for agent in ask("/v1/agents/?limit=1000"):
         own = f"/v1/agents/{agent['id']}"
-        found[f"{own}/messages"] = json.dumps(
-            client.listing(agent["id"], page=1000), sort_keys=True, indent=1,
-            ensure_ascii=False)
+        found[f"{own}/messages"] = written(client.listing(agent["id"],
+                                                          page=1000))
         ask(f"{own}/archival-memory?limit=10000")
         ask(f"{own}/core-memory/blocks")
     return found
+
+
+def written(answer):
+    """An answer as text; tags, a set, have another order at each start."""
+    for one in answer:
+        if isinstance(one.get("tags"), list):
+            one["tags"].sort()
+    return json.dumps(answer, sort_keys=True, indent=1, ensure_ascii=False)
