@@ -69,7 +69,7 @@ def everything(client):
 
     def ask(route):
         answer = client("GET", route)
-        found[route] = written(answer)
+        found[route] = written([ordered(one) for one in answer])
         return answer
 
     for what in ("blocks", "tools", "sources"):
@@ -79,13 +79,23 @@ def everything(client):
         found[f"{own}/messages"] = written(client.listing(agent["id"],
                                                           page=1000))
         ask(f"{own}/archival-memory?limit=10000")
-        ask(f"{own}/core-memory/blocks")
     return found
 
 
+def ordered(thing):
+    """A copy whose tags, blocks, tools and their like are in order.
+
+    A server asks its database for no order of what an agent has, and gets
+    another one when the rows lie elsewhere; tags are a set.
+    """
+    if isinstance(thing, dict):
+        return {k: sorted(v) if k == "tags" and v else ordered(v)
+                for k, v in thing.items()}
+    if isinstance(thing, list) and thing and isinstance(thing[0], dict) and (
+            "id" in thing[0]):
+        return sorted(map(ordered, thing), key=lambda one: one["id"])
+    return thing
+
+
 def written(answer):
-    """An answer as text; tags, a set, have another order at each start."""
-    for one in answer:
-        if isinstance(one.get("tags"), list):
-            one["tags"].sort()
     return json.dumps(answer, sort_keys=True, indent=1, ensure_ascii=False)

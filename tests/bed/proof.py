@@ -54,7 +54,7 @@ class Side:
         """Whether text of this row was for the user.
 
         In old agents all text is listed as thought: it is one where the row
-        calls a tool as well.
+        calls a tool as well, or where a model that reasons has said it.
         """
         return self.old and not any(
             i["message_type"] == "tool_call_message" for i in items)
@@ -129,7 +129,8 @@ def acts(item, spoken):
         yield ("user", content(item["content"]), item.get("name"),
                item.get("sender_id"))
     elif kind == "reasoning_message":
-        yield ("says" if spoken else "thinks", item["reasoning"],
+        said = spoken and item.get("source") != "reasoner_model"
+        yield ("says" if said else "thinks", item["reasoning"],
                item.get("signature"))
     elif kind == "hidden_reasoning_message":
         yield "hides", item["state"], item["hidden_reasoning"]
