@@ -18,7 +18,7 @@
 #include "io/fs.h"
 #include "io/host.h"
 
-#define LINE_MAX 512
+#define TELL_MAX 512
 
 /* What is found of the old server, and what the new one needs. */
 struct look {
@@ -34,7 +34,7 @@ struct look {
 static void PRINTF(2, 3)
 tell(struct plan_note *note, const char *fmt, ...)
 {
-	char line[LINE_MAX];
+	char line[TELL_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
