@@ -19,19 +19,21 @@ extern const struct cmd cmd_letta_rollback;
 static void
 say(const struct job_cmd *cmd, size_t undone)
 {
+	char *backup = upgrade_backup_path(cmd->run);
 	struct jdoc *object;
 
 	if (cmd->opt->json) {
 		object = show_new("rollback");
 		jdoc_set(object, "undone", jdoc_new_int((int64_t)undone));
+		jdoc_set_str(object, "backup", backup);
 		show_object(object);
 	} else if (undone > 0) {
-		(void)printf("%zu steps taken back; the old server answers.  "
-		    "The backup stays, and the dump of its database\n",
-		    undone);
+		(void)printf("%zu steps taken back; the old server is as it "
+		    "was.  What stays: the backup %s\n", undone, backup);
 	} else {
 		(void)printf("nothing to take back\n");
 	}
+	free(backup);
 }
 
 /* Nobody has asked the old server yet whether it is as it was. */

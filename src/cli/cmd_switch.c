@@ -66,7 +66,8 @@ drop(const struct job_cmd *cmd, struct err *err)
 	if (cmd->run->conf->kind == CONF_UPGRADE) {
 		if (upgrade_complete(cmd->run, err) != 0)
 			return -1;
-		conclude(cmd, "complete", "upgrades", 1, "upgrade cannot be "
+		conclude(cmd, "complete", "workers", 0, "workers; the upgrade "
+		    "cannot be "
 		    "rolled back any more: its dump is removed; the bundles "
 		    "stay, and what the old server was made of");
 		return 0;

@@ -23,6 +23,14 @@ of_run(struct run *run, struct upgrade *up)
 	return run->conf->n_upgrades > 0;
 }
 
+char *
+upgrade_backup_path(struct run *run)
+{
+	struct upgrade up;
+
+	return of_run(run, &up) ? upgrade_backup_dir(&up) : mem_strdup("");
+}
+
 int
 upgrade_rebuilt(struct run *run, bool *out, struct err *err)
 {
