@@ -42,14 +42,18 @@ upgrade_plan(struct plan *plan, const struct conf_upgrade *upgrade)
 	/* backup */
 	if (!compose)
 		add_runtime(plan, upgrade, before, N_BEFORE);
-	/* compose: pull */
+	else
+		plan_add(plan, "upgrade", upgrade->name, &upgrade_pull_kind,
+		    upgrade);
 	/* rehearse */
 	plan_add(plan, "upgrade", upgrade->name, &upgrade_stop_kind, upgrade);
 	/* dump */
 	/* database */
 	if (!compose)
 		add_runtime(plan, upgrade, behind, N_BEHIND);
-	/* compose */
+	else
+		plan_add(plan, "upgrade", upgrade->name,
+		    &upgrade_compose_kind, upgrade);
 	/* sequence */
 	/* restore */
 	/* clients */

@@ -21,6 +21,8 @@ struct verdict;
  *     backup     every agent into bundles (flow/backup.h)    upgrade_backup.c
  *     account, install   of the new server, while the old one works
  *                                                   flow/runtime.h
+ *     pull       with `runtime = compose' in their place: the image of the
+ *                new version                     upgrade_compose_pull.c
  *     rehearse   all of it restored to a scratch server of the new version
  *                with a database of its own, and compared    upgrade_rehearse.c
  *     stop       the old server; nothing was written to it since the backup,

@@ -125,7 +125,7 @@ look_at_service(struct look *look, struct err *err)
 		return -1;
 	/* An engine of containers publishes a port by a process of its own. */
 	if (look->up.conf->from->compose)
-		return 0;
+		return upgrade_compose_look(&look->up, err);
 	return look_at_process(look, err);
 }
 
