@@ -2,8 +2,13 @@
 
 #include "cli/cmd.h"
 
+extern const struct cmd cmd_letta_backup;
+extern const struct cmd cmd_letta_check;
+
 /* A Letta server as a whole: all of its agents, its database. */
 static const struct cmd *const verbs[] = {
+	&cmd_letta_backup,
+	&cmd_letta_check,
 	NULL
 };
 
