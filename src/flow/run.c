@@ -18,7 +18,7 @@
 #include "io/http.h"
 #include "io/journal.h"
 
-#define JOB_FILE_MAX (1024 * 1024)
+#define JOB_FILE_MAX (CONF_SIZE_MAX + 1)
 #define MARK_BYTES 6
 #define SCRATCH ".verify-"	/* and the pid of whoever made it */
 
