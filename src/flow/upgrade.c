@@ -14,17 +14,17 @@
 void
 upgrade_plan(struct plan *plan, const struct conf_upgrade *upgrade)
 {
-	(void)plan;
-	(void)upgrade;
 	/* look */
 	/* backup */
 	/* account, install (runtime) */
 	/* rehearse */
 	/* stop */
-	/* dump */
-	/* database */
+	plan_add(plan, "upgrade", upgrade->name, &upgrade_dump_kind, upgrade);
+	plan_add(plan, "upgrade", upgrade->name, &upgrade_database_kind,
+	    upgrade);
 	/* environment, schema, service, ready (runtime), or compose */
-	/* sequence */
+	plan_add(plan, "upgrade", upgrade->name, &upgrade_sequence_kind,
+	    upgrade);
 	/* restore */
 	/* clients */
 }
