@@ -31,7 +31,7 @@ static void
 add_before(struct plan *plan, const struct conf_upgrade *upgrade)
 {
 	add(plan, upgrade, &upgrade_look_kind);
-	/* backup */
+	add(plan, upgrade, &upgrade_backup_kind);
 	if (upgrade->to->runtime == CONF_RUNTIME_COMPOSE) {
 		add(plan, upgrade, &upgrade_pull_kind);
 	} else {
