@@ -14,10 +14,9 @@
 void
 upgrade_plan(struct plan *plan, const struct conf_upgrade *upgrade)
 {
-	(void)plan;
-	(void)upgrade;
 	/* look */
-	/* backup */
+	plan_add(plan, "upgrade", upgrade->name, &upgrade_backup_kind,
+	    upgrade);
 	/* account, install (runtime) */
 	/* rehearse */
 	/* stop */
