@@ -334,6 +334,12 @@ service_manager_of(const struct service *service)
 	return service->manager;
 }
 
+const char *
+service_name(const struct service *service)
+{
+	return service->spec->name;
+}
+
 /* Of all that it must be started again for. */
 static int
 sum_of(const struct service *service, char hex[static 2 * HASH_SIZE + 1],

@@ -85,6 +85,7 @@ int service_open(struct run *, const struct service_spec *,
 void service_close(struct service *);
 
 enum service_manager service_manager_of(const struct service *);
+const char *service_name(const struct service *);
 
 /*
  * A probe: *ready when every file is as it must be, it starts at boot, it
