@@ -2,7 +2,12 @@
 
 Real servers, PostgreSQL and supervisord on a host of the test's own, on which
 sanctumctl runs; bed/old_home.py says what stands in for a download.
+
+SANCTUM_BED_FULL=1 gives each of the sixteen agents 1,000 messages and 30
+passages, which takes minutes; by default one of them has a long history.
 """
+
+import os
 
 import pytest
 
@@ -11,14 +16,15 @@ from bed.old_home import OldHome
 
 AGENTS = 16
 
-#: The first of them has a long history and more than a page of passages.
-LONG = (1, 1000, 12)
+#: Messages and passages of an agent, and of the first.
+SIZE, LONG = (((1000, 30), ()) if os.environ.get("SANCTUM_BED_FULL") else
+              ((24, 1), (1, 1000, 12)))
 
 
 @pytest.fixture(scope="module")
 def home(bed):
     with OldHome(bed, "0.11.3") as up:
-        up.seeded = up.seed(AGENTS, 24, 1, LONG)
+        up.seeded = up.seed(AGENTS, *SIZE, LONG)
         yield up
 
 
