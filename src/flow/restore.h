@@ -6,6 +6,7 @@
 
 #include "base/attr.h"
 
+struct buf;
 struct endpoint;
 struct err;
 struct jdoc;
@@ -58,6 +59,9 @@ struct restore_totals {
 	uint64_t others;	/* of these, any other */
 	struct jdoc *named;	/* [{"id":"agent-...","name":"..."}] of the
 				 * others, the first RESTORE_NAMED_MAX */
+	struct jdoc *missing;	/* of the backup, not restored:
+				 * [{"id":"agent-...","agent":"sage-10418b8d"}]
+				 * with the section's name */
 };
 #define RESTORE_NAMED_MAX 100
 
@@ -71,6 +75,10 @@ void restore_totals_clear(struct restore_totals *);
  * ERR_USAGE: a path that a job file does not take.
  */
 int restore_job(const char *dir, const struct endpoint *to,
+    const struct restore_options *, char **job, struct err *) MUST_CHECK;
+
+/* The same for a server that a command's word names (flow/endpoint.h). */
+int restore_order(const char *dir, const char *server,
     const struct restore_options *, char **job, struct err *) MUST_CHECK;
 
 /* *todo counts the steps of it that are not done; nothing is changed. */
@@ -112,10 +120,19 @@ int restore_forget(const char *job, struct err *) MUST_CHECK;
 int restore_compare(const char *dir, const struct endpoint *,
     const char *state_dir, struct verdict *, struct err *) MUST_CHECK;
 
-/* Of a run of the job, for who has opened it: the target cannot be one
- * (0.11.3), and the totals. */
+/* The same for who has opened the job himself. */
+
+/* ERR_DATA when nothing can be restored to a server of its version. */
 int restore_check_target(struct run *, struct err *) MUST_CHECK;
+
+/* The journal's map against a listing of the server. */
 int restore_count(struct run *, struct restore_totals *, struct err *)
     MUST_CHECK;
+
+/* Add the check "agents", by these totals. */
+int restore_judge(struct run *, struct verdict *, struct err *) MUST_CHECK;
+
+/* Names of the others, printable and cut: "Sage, Thalia and 20 more". */
+void restore_others(const struct restore_totals *, struct buf *out);
 
 #endif /* !FLOW_RESTORE_H */
