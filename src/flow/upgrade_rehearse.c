@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/stop.h"
 #include "base/str.h"
@@ -239,12 +240,23 @@ take_away(const struct upgrade *up, struct postgres *pg, struct err *err)
 	return rc;
 }
 
+/* A step of the nested job, for who wants to see it (-v). */
+static void
+tell(void *ctx, const struct plan_event *event)
+{
+	(void)ctx;
+	if (event->type == PLAN_EVENT_END && event->acted)
+		log_detail("rehearsal: %s: %s (%" PRIu64 ".%" PRIu64 " s)",
+		    event->step, buf_cstr(&event->note->summary),
+		    event->took_ms / 1000, event->took_ms % 1000 / 100);
+}
+
 /* As the step `restore' will do it; an agent that is refused is named. */
 static int
 restore(const struct upgrade *up, const struct endpoint *to,
     struct restore_totals *totals, struct err *err)
 {
-	static const struct plan_watch quiet = { 0 };
+	const struct plan_watch watch = { .event = tell };
 	char *backup = upgrade_backup_dir(up), *dir = state_dir(up);
 	const struct restore_options options = { .state_dir = dir,
 	    .name = NESTED };
@@ -253,7 +265,7 @@ restore(const struct upgrade *up, const struct endpoint *to,
 
 	rc = restore_job(backup, to, &options, &job, err);
 	if (rc == 0)
-		rc = restore_run(job, to, &quiet, totals, err);
+		rc = restore_run(job, to, &watch, totals, err);
 	if (rc == 0 && totals->restored != totals->agents)
 		rc = err_set(err, ERR_VERDICT, "%" PRIu64 " of %" PRIu64
 		    " agents are the same as in the backup",

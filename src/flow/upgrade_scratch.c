@@ -124,6 +124,7 @@ make_database(struct scratch *s, struct postgres *pg, struct buf *uri,
 {
 	if (postgres_scratch_make(pg, s->database, err) != 0)
 		return -1;
+	log_detail("rehearsal: database %s", s->database);
 	postgres_uri(pg, s->database, uri);
 	if (buf_check(uri, "URI of the database", err) != 0)
 		return -1;
@@ -226,6 +227,9 @@ make(struct scratch *s, struct postgres *pg, const char *password,
 		rc = draw_port(s, err);
 	if (rc == 0)
 		rc = write_environment(s, buf_cstr(&uri), password, err);
+	if (rc == 0)
+		log_detail("rehearsal: its tables are made; " NAME " is to "
+		    "listen on 127.0.0.1:%s", s->port);
 	if (rc == 0)
 		rc = start(s, err);
 	buf_wipe(&uri);
