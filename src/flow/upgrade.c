@@ -38,7 +38,7 @@ add_before(struct plan *plan, const struct conf_upgrade *upgrade)
 		add_new(plan, upgrade, &runtime_account_kind);
 		add_new(plan, upgrade, &runtime_install_kind);
 	}
-	/* rehearse */
+	add(plan, upgrade, &upgrade_rehearse_kind);
 }
 
 /* The new one, in the place of the old. */
