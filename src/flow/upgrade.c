@@ -14,8 +14,6 @@
 void
 upgrade_plan(struct plan *plan, const struct conf_upgrade *upgrade)
 {
-	(void)plan;
-	(void)upgrade;
 	/* look */
 	/* backup */
 	/* account, install (runtime) */
@@ -26,7 +24,8 @@ upgrade_plan(struct plan *plan, const struct conf_upgrade *upgrade)
 	/* environment, schema, service, ready (runtime), or compose */
 	/* sequence */
 	/* restore */
-	/* clients */
+	plan_add(plan, "upgrade", upgrade->name, &upgrade_clients_kind,
+	    upgrade);
 }
 
 int
