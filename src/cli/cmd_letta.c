@@ -2,8 +2,11 @@
 
 #include "cli/cmd.h"
 
+extern const struct cmd cmd_letta_health;
+
 /* A Letta server as a whole: all of its agents, its database. */
 static const struct cmd *const verbs[] = {
+	&cmd_letta_health,
 	NULL
 };
 

@@ -22,6 +22,7 @@ struct err;
  *     --name TEXT     agent import: the agent's name there
  *     --tools WORD    agent import: stop, override or keep
  *     --list          doctor: all traps, and how they are known
+ *     --on HOST       letta health: the host to look at
  *     --origin URL    doctor: of the page that a browser shows
  *     --turn AGENT    doctor: let it take one, to see the stream
  *     --ca-file FILE, --connect-to ADDRESS    doctor URL
@@ -46,6 +47,7 @@ struct opt {
 	const char *name;
 	const char *tools;
 	const char *out;
+	const char *on;
 	const char *origin;
 	const char *turn;
 	const char *ca_file;

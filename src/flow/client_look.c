@@ -4,8 +4,10 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/conf.h"
 #include "flow/client_look.h"
 #include "flow/command.h"
+#include "flow/run.h"
 #include "io/host.h"
 
 #define FILES_MAX 1024
@@ -27,6 +29,44 @@ client_look_loopback(struct client_urls *urls, unsigned int port,
 		free(from);
 		free(to);
 	}
+}
+
+/* "HOST:PORT" of a URL that has a port, as it stands there; NULL. */
+static const char *
+host_port(const char *url)
+{
+	const char *at = strstr(url, "://"), *port;
+
+	at = at ? at + 3 : url;
+	port = strrchr(at, ':');
+	return port && port[1] && !port[1 + strspn(port + 1, "0123456789")] ?
+	    at : NULL;
+}
+
+static bool
+is_loopback(const char *url)
+{
+	return str_starts(url, "http://127.") ||
+	    str_starts(url, "http://localhost") ||
+	    str_starts(url, "http://[::1]");
+}
+
+void
+client_look_upgrade(struct client_urls *urls, const struct conf_upgrade *up)
+{
+	char *from = run_server_url(up->from), *to = run_server_url(up->to);
+	bool same_scheme = str_starts(from, "https:") ==
+	    str_starts(to, "https:");
+
+	if (up->from->port != up->to->port)
+		client_look_loopback(urls, up->from->port, up->to->port);
+	/* On the host itself the loopback is as good as before. */
+	if (!is_loopback(from))
+		client_urls_add(urls, from, to);
+	if (same_scheme && host_port(from) && host_port(to))
+		client_urls_add(urls, host_port(from), host_port(to));
+	free(from);
+	free(to);
 }
 
 /* What find(1) is told before the addresses; -size counts 512 bytes. */

@@ -6,6 +6,7 @@
 #include "base/attr.h"
 #include "core/client_url.h"
 
+struct conf_upgrade;
 struct err;
 struct host;
 
@@ -22,6 +23,12 @@ struct host;
  */
 void client_look_loopback(struct client_urls *, unsigned int port,
     unsigned int to_port);
+
+/*
+ * Those of an upgrade's old server that the new one has not, with its own in
+ * their place: none when port and URL stay.
+ */
+void client_look_upgrade(struct client_urls *, const struct conf_upgrade *);
 
 /* One line that is no comment; path, in no order that matters, and address. */
 typedef int client_look_each(void *ctx, const char *path, size_t line,

@@ -56,26 +56,6 @@ record_word(const char *path)
 	return mem_printf("clients.%s", path);
 }
 
-/* "HOST:PORT" of a URL that has a port, as it stands there; NULL. */
-static const char *
-host_port(const char *url)
-{
-	const char *at = strstr(url, "://"), *port;
-
-	at = at ? at + 3 : url;
-	port = strrchr(at, ':');
-	return port && port[1] && !port[1 + strspn(port + 1, "0123456789")] ?
-	    at : NULL;
-}
-
-static bool
-is_loopback(const char *url)
-{
-	return str_starts(url, "http://127.") ||
-	    str_starts(url, "http://localhost") ||
-	    str_starts(url, "http://[::1]");
-}
-
 /* Whether a list of lines has this one. */
 static bool
 has_line(const char *list, const char *line, size_t len)
@@ -88,27 +68,6 @@ has_line(const char *list, const char *line, size_t len)
 			return true;
 	}
 	return false;
-}
-
-static void
-add_urls(struct clients *clients)
-{
-	const struct conf_letta *from = clients->up.conf->from;
-	const struct conf_letta *to = clients->up.conf->to;
-	char *old = run_server_url(from), *new = run_server_url(to);
-	bool same_scheme = str_starts(old, "https:") ==
-	    str_starts(new, "https:");
-
-	if (from->port != to->port)
-		client_look_loopback(&clients->urls, from->port, to->port);
-	/* On the host itself the loopback is as good as before. */
-	if (!is_loopback(old))
-		client_urls_add(&clients->urls, old, new);
-	if (same_scheme && host_port(old) && host_port(new))
-		client_urls_add(&clients->urls, host_port(old),
-		    host_port(new));
-	free(old);
-	free(new);
 }
 
 /* Where a path of the job leads: sites-enabled is links, a .bashrc may be. */
@@ -154,7 +113,7 @@ clients_open(struct clients *clients, struct run *run,
 	buf_init(&clients->paths, LIST_MAX);
 	if (upgrade_open(&clients->up, run, step, err) != 0)
 		return -1;
-	add_urls(clients);
+	client_look_upgrade(&clients->urls, clients->up.conf);
 	if (clients->urls.n == 0 || !clients->up.conf->clients)
 		return 0;
 	words = mem_strdup(clients->up.conf->clients);
