@@ -70,18 +70,22 @@ ask(const struct doctor_site *site, const char *path, long *status,
 	return rc;
 }
 
+/* *closed: it lets nobody in without a token, and there is none. */
 static int
 look_at(const struct doctor_site *site, const struct probe *probe,
-    bool *broken, struct err *err)
+    bool *broken, bool *closed, struct err *err)
 {
 	char detail[256] = "";
 	long status;
 
-	*broken = false;
+	*broken = *closed = false;
 	if (ask(site, probe->path, &status, detail, sizeof(detail), err)
 	    != 0)
 		return doctor_url_pass(site, probe->trap, err);
 	*broken = status >= 500;
+	*closed = !site->token && (status == 401 || status == 403);
+	if (*closed)
+		return 0;	/* told as api-token */
 	if (status >= 500 || status == 200 || status == 404)
 		doctor_judge(site->d, *broken, probe->trap, site->url,
 		    "GET %s answers %ld: %s", probe->path, status, detail);
@@ -95,15 +99,16 @@ int
 doctor_schema(const struct doctor_site *site, const struct letta_caps *caps,
     struct err *err)
 {
-	bool none = false, broken;
+	bool none = false, closed = false, broken;
 
-	for (size_t i = 0; i < N_PROBES; i++) {
+	for (size_t i = 0; i < N_PROBES && !closed; i++) {
 		if (probes[i].later && caps->backward)
 			continue;
 		if (none)
 			doctor_unknown(site->d, probes[i].trap, site->url,
 			    "its agents cannot be listed");
-		else if (look_at(site, &probes[i], &broken, err) != 0)
+		else if (look_at(site, &probes[i], &broken, &closed, err)
+		    != 0)
 			return -1;
 		none = none || (i == 0 && broken);
 	}
