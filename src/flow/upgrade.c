@@ -66,7 +66,7 @@ upgrade_plan(struct plan *plan, const struct conf_upgrade *upgrade)
 	add_server(plan, upgrade);
 	add(plan, upgrade, &upgrade_sequence_kind);
 	/* restore */
-	/* clients */
+	add(plan, upgrade, &upgrade_clients_kind);
 }
 
 int
