@@ -14,16 +14,22 @@
 void
 upgrade_plan(struct plan *plan, const struct conf_upgrade *upgrade)
 {
-	(void)plan;
-	(void)upgrade;
+	const bool compose = upgrade->to->runtime == CONF_RUNTIME_COMPOSE;
+
 	/* look */
 	/* backup */
 	/* account, install (runtime) */
+	if (compose)
+		plan_add(plan, "upgrade", upgrade->name,
+		    &upgrade_pull_kind, upgrade);
 	/* rehearse */
 	/* stop */
 	/* dump */
 	/* database */
 	/* environment, schema, service, ready (runtime), or compose */
+	if (compose)
+		plan_add(plan, "upgrade", upgrade->name,
+		    &upgrade_compose_kind, upgrade);
 	/* sequence */
 	/* restore */
 	/* clients */

@@ -270,7 +270,7 @@ check_alive(struct compose_service *cs, uint64_t *dead_ms, struct err *err)
 	/* Its log is not shown: older images print their database's URI. */
 	return err_set(err, ERR_FAILED, "%s:%s: the service %s does not stay "
 	    "up: see `docker compose -f %s logs %s', then run the same "
-	    "command again, or `rollback'", host_name(cs->host), cs->file,
+	    "command again, or `letta rollback'", host_name(cs->host), cs->file,
 	    cs->name, cs->file, cs->name);
 }
 
