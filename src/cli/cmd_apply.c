@@ -12,6 +12,7 @@
 #include "flow/run.h"
 #include "flow/switch.h"
 #include "flow/units.h"
+#include "flow/upgrade.h"
 #include "io/journal.h"
 
 static void
@@ -78,7 +79,11 @@ act(const struct job_cmd *cmd, struct err *err)
 static int
 look_and_apply(const struct job_cmd *cmd, struct err *err)
 {
-	return job_cmd_look_then(cmd, act, err);
+	int rc = job_cmd_look_then(cmd, act, err);
+
+	if (rc < 0)
+		upgrade_advise(cmd->run, cmd->opt->job, err);
+	return rc;
 }
 
 static int

@@ -6,9 +6,31 @@
 #include "core/conf.h"
 #include "flow/plan.h"
 #include "flow/run.h"
+#include "flow/runtime.h"
 #include "flow/upgrade.h"
 #include "flow/upgrade_part.h"
 #include "io/journal.h"
+
+/* Of the new server, while the old one works, and in its place. */
+static const struct step_kind *const before[] = {
+	&runtime_account_kind, &runtime_install_kind
+};
+static const struct step_kind *const behind[] = {
+	&runtime_environment_kind, &runtime_schema_kind,
+	&runtime_service_kind, &runtime_ready_kind
+};
+
+#define N_BEFORE (sizeof(before) / sizeof(*before))
+#define N_BEHIND (sizeof(behind) / sizeof(*behind))
+
+static void
+add_runtime(struct plan *plan, const struct conf_upgrade *upgrade,
+    const struct step_kind *const *kinds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		plan_add(plan, "letta", upgrade->to->name, kinds[i],
+		    upgrade->to);
+}
 
 /* In this order; the header says what each does. */
 void
@@ -16,18 +38,20 @@ upgrade_plan(struct plan *plan, const struct conf_upgrade *upgrade)
 {
 	const bool compose = upgrade->to->runtime == CONF_RUNTIME_COMPOSE;
 
-	/* look */
+	plan_add(plan, "upgrade", upgrade->name, &upgrade_look_kind, upgrade);
 	/* backup */
-	/* account, install (runtime) */
-	if (compose)
-		plan_add(plan, "upgrade", upgrade->name,
-		    &upgrade_pull_kind, upgrade);
+	if (!compose)
+		add_runtime(plan, upgrade, before, N_BEFORE);
+	else
+		plan_add(plan, "upgrade", upgrade->name, &upgrade_pull_kind,
+		    upgrade);
 	/* rehearse */
-	/* stop */
+	plan_add(plan, "upgrade", upgrade->name, &upgrade_stop_kind, upgrade);
 	/* dump */
 	/* database */
-	/* environment, schema, service, ready (runtime), or compose */
-	if (compose)
+	if (!compose)
+		add_runtime(plan, upgrade, behind, N_BEHIND);
+	else
 		plan_add(plan, "upgrade", upgrade->name,
 		    &upgrade_compose_kind, upgrade);
 	/* sequence */
