@@ -13,6 +13,13 @@ static const struct cmd *const verbs[] = {
 	&cmd_letta_upgrade,
 	&cmd_letta_backup,
 	&cmd_letta_check,
+extern const struct cmd cmd_letta_compare;
+extern const struct cmd cmd_letta_restore;
+
+/* A Letta server as a whole: all of its agents, its database. */
+static const struct cmd *const verbs[] = {
+	&cmd_letta_compare,
+	&cmd_letta_restore,
 	NULL
 };
 

@@ -14,8 +14,6 @@
 #include "flow/run.h"
 #include "flow/upgrade.h"
 
-extern const struct cmd cmd_letta_rollback;
-
 static void
 say(const struct job_cmd *cmd, size_t undone)
 {

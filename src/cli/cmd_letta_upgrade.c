@@ -1,20 +1,14 @@
 #include "base/base.h"
 
-#include "base/err.h"
 #include "cli/cmd.h"
 #include "cli/job_cmd.h"
-#include "cli/opt.h"
-#include "core/conf.h"
-#include "flow/run.h"
-
-extern const struct cmd cmd_apply, cmd_letta_upgrade;
 
 /* A job of another kind has a command of its own name. */
 static int
 run(const struct opt *opt, struct err *err)
 {
 	return job_cmd_is_upgrade(opt, err) != 0 ? -1 :
-	    cmd_apply.run(opt, err);
+	    job_cmd_run(opt, job_cmd_apply, err);
 }
 
 const struct cmd cmd_letta_upgrade = {

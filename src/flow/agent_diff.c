@@ -85,6 +85,9 @@ read_place(const struct agent_place *place, const struct endpoint *at,
 	if (place->path)
 		return bundle_load(place->path, &the_agent, side, true,
 		    journal, err);
+	if (place->at)
+		return agent_read_side(place->at, place->id, &the_agent, side,
+		    true, journal, err);
 	if (endpoint_open(at, &server, err) != 0)
 		return -1;
 	rc = agent_read_side(server, place->id, &the_agent, side, true,

@@ -7,6 +7,7 @@
 
 struct bundle_figures;
 struct err;
+struct server;
 struct verdict;
 
 /*
@@ -26,7 +27,8 @@ int agent_export(const char *server, const char *id, const char *path,
 
 /* One side of a comparison: an agent on a server, or a path. */
 struct agent_place {
-	const char *server;	/* NULL: path */
+	const char *server;	/* NULL: at, or path */
+	struct server *at;	/* the same, open already; borrowed */
 	const char *id;
 	const char *path;
 };

@@ -267,13 +267,13 @@ test_long(void **state)
 	while (text.len <= CONF_SIZE_MAX)
 		buf_str(&text, "\n");
 	parse_bad("j", text.data, text.len,
-	    "j:1: larger than 262144 bytes");
+	    "j:1: larger than 1048576 bytes");
 
 	buf_truncate(&text, 0);
 	buf_str(&text, "[job]\n");
 	for (int i = 0; i < CONF_SECTIONS_MAX; i++)
 		buf_printf(&text, "[host h%d]\n", i);
-	parse_bad("j", text.data, text.len, "j:513: more than 512 sections");
+	parse_bad("j", text.data, text.len, "j:4097: more than 4096 sections");
 	buf_clear(&text);
 }
 
