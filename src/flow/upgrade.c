@@ -11,50 +11,60 @@
 #include "flow/upgrade_part.h"
 #include "io/journal.h"
 
-/* Of the new server, while the old one works, and in its place. */
-static const struct step_kind *const before[] = {
-	&runtime_account_kind, &runtime_install_kind
-};
-static const struct step_kind *const behind[] = {
-	&runtime_environment_kind, &runtime_schema_kind,
-	&runtime_service_kind, &runtime_ready_kind
-};
-
-#define N_BEFORE (sizeof(before) / sizeof(*before))
-#define N_BEHIND (sizeof(behind) / sizeof(*behind))
+/* A step of the whole, and one of the new server as of a node's. */
+static void
+add(struct plan *plan, const struct conf_upgrade *upgrade,
+    const struct step_kind *kind)
+{
+	plan_add(plan, "upgrade", upgrade->name, kind, upgrade);
+}
 
 static void
-add_runtime(struct plan *plan, const struct conf_upgrade *upgrade,
-    const struct step_kind *const *kinds, size_t n)
+add_new(struct plan *plan, const struct conf_upgrade *upgrade,
+    const struct step_kind *kind)
 {
-	for (size_t i = 0; i < n; i++)
-		plan_add(plan, "letta", upgrade->to->name, kinds[i],
-		    upgrade->to);
+	plan_add(plan, "letta", upgrade->to->name, kind, upgrade->to);
+}
+
+/* While the old server works. */
+static void
+add_before(struct plan *plan, const struct conf_upgrade *upgrade)
+{
+	add(plan, upgrade, &upgrade_look_kind);
+	/* backup */
+	if (upgrade->to->runtime == CONF_RUNTIME_COMPOSE) {
+		add(plan, upgrade, &upgrade_pull_kind);
+	} else {
+		add_new(plan, upgrade, &runtime_account_kind);
+		add_new(plan, upgrade, &runtime_install_kind);
+	}
+	/* rehearse */
+}
+
+/* The new one, in the place of the old. */
+static void
+add_server(struct plan *plan, const struct conf_upgrade *upgrade)
+{
+	if (upgrade->to->runtime == CONF_RUNTIME_COMPOSE) {
+		add(plan, upgrade, &upgrade_compose_kind);
+		return;
+	}
+	add_new(plan, upgrade, &runtime_environment_kind);
+	add_new(plan, upgrade, &runtime_schema_kind);
+	add_new(plan, upgrade, &runtime_service_kind);
+	add_new(plan, upgrade, &runtime_ready_kind);
 }
 
 /* In this order; the header says what each does. */
 void
 upgrade_plan(struct plan *plan, const struct conf_upgrade *upgrade)
 {
-	const bool compose = upgrade->to->runtime == CONF_RUNTIME_COMPOSE;
-
-	plan_add(plan, "upgrade", upgrade->name, &upgrade_look_kind, upgrade);
-	/* backup */
-	if (!compose)
-		add_runtime(plan, upgrade, before, N_BEFORE);
-	else
-		plan_add(plan, "upgrade", upgrade->name, &upgrade_pull_kind,
-		    upgrade);
-	/* rehearse */
-	plan_add(plan, "upgrade", upgrade->name, &upgrade_stop_kind, upgrade);
-	/* dump */
-	/* database */
-	if (!compose)
-		add_runtime(plan, upgrade, behind, N_BEHIND);
-	else
-		plan_add(plan, "upgrade", upgrade->name,
-		    &upgrade_compose_kind, upgrade);
-	/* sequence */
+	add_before(plan, upgrade);
+	add(plan, upgrade, &upgrade_stop_kind);
+	add(plan, upgrade, &upgrade_dump_kind);
+	add(plan, upgrade, &upgrade_database_kind);
+	add_server(plan, upgrade);
+	add(plan, upgrade, &upgrade_sequence_kind);
 	/* restore */
 	/* clients */
 }

@@ -8,6 +8,7 @@
 #include "flow/run.h"
 #include "flow/runtime.h"
 #include "flow/upgrade.h"
+#include "flow/upgrade_database.h"
 #include "flow/upgrade_part.h"
 #include "io/host.h"
 #include "io/journal.h"
@@ -108,7 +109,7 @@ int
 upgrade_complete(struct run *run, struct err *err)
 {
 	struct upgrade up;
-	char *kept;
+	char *kept, *dump;
 	int rc;
 
 	if (!of_run(run, &up))
@@ -119,8 +120,11 @@ upgrade_complete(struct run *run, struct err *err)
 	    journal_put(run->journal, COMPLETED, "yes", err) != 0)
 		return -1;
 	kept = mem_printf(RUNTIME_ENV ".sanctumctl-%s", run->mark);
+	dump = upgrade_dump_path(&up);
 	rc = host_remove(up.host, kept, err);
+	if (rc == 0)
+		rc = host_remove(up.host, dump, err);
+	free(dump);
 	free(kept);
-	/* dump */
 	return rc;
 }
