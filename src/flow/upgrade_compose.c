@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/stop.h"
 #include "base/str.h"
@@ -251,6 +252,7 @@ edit(const struct upgrade *up, const struct file *file, const char *raw,
 		rc = upgrade_put(up, NOW, raw, err);
 	if (rc == 0 && !str_eq(raw, file->at.raw))
 		rc = file_write(file, raw, err);
+	fault_point("upgrade_compose_written");
 	return rc;
 }
 

@@ -19,6 +19,9 @@ OVERRIDE = f"{FOLDER}/compose.override.yaml"
 #: In the environment of the service, for all who may read the file.
 SECRET = "written-into-the-file"
 
+#: What the server wants of who asks, before and after.
+TOKEN = "compose-home-token"
+
 #: Blanks, quotes and line ends as people leave them.
 TEXT = """\
 # Ours.\r
@@ -49,7 +52,10 @@ class ComposeHome(OldHome):
     hba = HBA
 
     def __init__(self, bed, version="0.16.2", **kw):
-        super().__init__(bed, version, superuser=True, **kw)
+        super().__init__(bed, version, superuser=True, password=TOKEN, **kw)
+
+    def _own_env(self, env):
+        return super()._own_env({NEW_TOKEN: TOKEN, **(env or {})})
 
     def compose(self, *words, files=(FILE, OVERRIDE)):
         """docker compose, as its operator calls it."""
@@ -77,9 +83,9 @@ class ComposeHome(OldHome):
             "secret": SECRET, "password": PASSWORD, "version": self.version,
             "port": PORT}).encode())
         self.path(FILE).chmod(0o640)
-        # What an `up' without its name would lose.
+        # Without this file the server would let everybody in.
         self.path(OVERRIDE).write_text(
-            "services:\n  letta:\n    environment:\n      SECURE: 'false'\n")
+            "services:\n  letta:\n    environment:\n      SECURE: 'true'\n")
         self.compose("up", "-d")
         self.wait_version(self.version)
 

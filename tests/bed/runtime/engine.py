@@ -271,17 +271,19 @@ def compose_do(project, what, words):
             one = project.service(name) and project.container(known, name)
             if one:
                 end(one)
-    elif what == "exec" and words[:1] == ["-T"]:
-        return execute(project, known, words[1:])
     else:
         die(f"docker compose {what} {words}: not known", 64)
     return save("containers", known)
 
 
-def execute(project, known, words):
-    one = project.service(words[0]) and project.container(known, words[0])
+def execute(words):
+    if words[0] != "--interactive":
+        die(f"docker exec {words}: not known", 64)
+    words = words[1:]
+    one = load("containers", {}).get(words[0])
     if not one or not runs(one):
-        die(f'service "{words[0]}" is not running')
+        die(f"Error response from daemon: container {words[0]} is not "
+            "running")
     os.environ.update(PATH=f"{PG_BIN}:{os.environ['PATH']}",
                       PGHOST="127.0.0.1", PGPORT="5432")
     return os.execvp(words[1], words[1:])
@@ -323,7 +325,7 @@ def main(words):
     STATE.mkdir(mode=0o700, exist_ok=True)
     with open(STATE / "asked", "a") as asked:
         asked.write(" ".join(words[:14]).replace("\n", " ") + "\n")
-    commands = {"compose": compose, "ps": ps, "image": image,
+    commands = {"compose": compose, "ps": ps, "image": image, "exec": execute,
                 "pull": lambda words: pull(words[-1])}
     if not words or words[0] not in commands:
         die(f"docker {words}: not known", 64)
