@@ -35,11 +35,17 @@ SLOT = max(SLOTS.values()) + 1
 class BareHost(hosts.Host):
     """A host with supervisord, uv and what else BIN has; nothing of Letta."""
 
-    def __init__(self, bed):
-        gateway, address = bed._lease.addresses(SLOT)
+    #: What its programs, and those of a login, find about them.
+    env = {"PATH": f"{BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:"
+                   "/usr/bin:/sbin:/bin",
+           "UV_CACHE_DIR": UV_CACHE, "UV_OFFLINE": "1",
+           "UV_LINK_MODE": "symlink", "UV_FIND_LINKS": WHEELS}
+
+    def __init__(self, bed, name="node", slot=SLOT):
+        gateway, address = bed._lease.addresses(slot)
         key = hosts.make_client_key(bed.state_dir / "client_key")
-        super().__init__("node", state_dir=bed.state_dir, address=address,
-                         gateway=gateway, link=bed._lease.link("node"),
+        super().__init__(name, state_dir=bed.state_dir, address=address,
+                         gateway=gateway, link=bed._lease.link(name),
                          client_key=key)
 
     def start_sshd(self):
@@ -53,11 +59,8 @@ class BareHost(hosts.Host):
                   f"lowerdir={INSIDE_CACHE}/uv-cache,upperdir=/srv/upper,"
                   "workdir=/srv/work", "uv-cache", UV_CACHE])
         config = hosts.SSHD_CONFIG
-        path = (f"PATH={BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-                "/usr/bin:/sbin:/bin")
-        hosts.SSHD_CONFIG = config + (
-            f"SetEnv {path} UV_CACHE_DIR={UV_CACHE} "
-            f"UV_OFFLINE=1 UV_LINK_MODE=symlink UV_FIND_LINKS={WHEELS}\n")
+        hosts.SSHD_CONFIG = config + "SetEnv " + " ".join(
+            f"{k}={v}" for k, v in self.env.items()) + "\n"
         try:
             super().start_sshd()
         finally:

@@ -13,8 +13,18 @@ import socket
 import threading
 
 from bed.paths import BedError
+from bed.wait import free_port
 
 CLONE_NEWNET = 0x40000000
+
+
+def enter_network(host):
+    """Put this thread, which is to end after it, into a host's network."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open(f"/proc/{host.space.pid}/ns/net", "rb") as there:
+        if libc.setns(there.fileno(), CLONE_NEWNET) != 0:
+            raise BedError(f"network of {host.name}: "
+                           + os.strerror(ctypes.get_errno()))
 
 
 def listener(port, host=None, address="127.0.0.1"):
@@ -24,17 +34,13 @@ def listener(port, host=None, address="127.0.0.1"):
     made = []
 
     def enter():
-        # setns is for this thread alone, which ends after it.
-        libc = ctypes.CDLL(None, use_errno=True)
-        with open(f"/proc/{host.space.pid}/ns/net", "rb") as there:
-            if libc.setns(there.fileno(), CLONE_NEWNET) != 0:
-                made.append(BedError(f"network of {host.name}: "
-                                     + os.strerror(ctypes.get_errno())))
-                return
         try:
+            enter_network(host)
             made.append(_listen(address, port))
         except OSError as e:
             made.append(BedError(f"{host.name}, {address}:{port}: {e}"))
+        except BedError as e:
+            made.append(e)
 
     thread = threading.Thread(target=enter)
     thread.start()
@@ -79,9 +85,12 @@ class Forward:
         threading.Thread(target=self._carry, args=(near,),
                          daemon=True).start()
 
+    def _far(self):
+        return socket.create_connection(("127.0.0.1", self.port), 5)
+
     def _carry(self, near):
         try:
-            far = socket.create_connection(("127.0.0.1", self.port), 5)
+            far = self._far()
         except OSError:
             near.close()
             return
@@ -100,6 +109,24 @@ class Forward:
 
     def stop(self):
         stop(self._sockets)
+
+
+class Reach(Forward):
+    """A port of a host's loopback, on this machine's under another one.
+
+    near   the port here
+    """
+
+    def __init__(self, host, port):
+        self.host, self.near = host, free_port()
+        self.port, self._sockets = port, [listener(self.near)]
+        threading.Thread(target=_accept, daemon=True,
+                         args=(self._sockets[0], self._connect)).start()
+
+    def _far(self):
+        # The thread of this one connection, and of nothing else.
+        enter_network(self.host)
+        return super()._far()
 
 
 def _accept(listening, take):

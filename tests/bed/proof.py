@@ -102,6 +102,24 @@ class Side:
                       self.agent["tool_exec_environment_variables"] or [])
 
 
+class Kept(Side):
+    """The same, all of it read at once: of a server that will be gone."""
+
+    def __init__(self, client, agent_id):
+        super().__init__(client, agent_id)
+        self._rows, self._passages = super().rows(), super().passages()
+        self._identities = super().identities()
+
+    def rows(self):
+        return self._rows
+
+    def passages(self):
+        return self._passages
+
+    def identities(self):
+        return self._identities
+
+
 def acts(item, spoken):
     """Yield what one item of a listing shows."""
     kind = item["message_type"]

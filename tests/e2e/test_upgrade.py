@@ -1,0 +1,131 @@
+"""A Letta server gets another version, all of it, and goes back.
+
+Real servers, PostgreSQL and supervisord on a host of the test's own, on which
+sanctumctl runs; bed/old_home.py says what stands in for a download.
+
+SANCTUM_BED_FULL=1 gives each of the sixteen agents 1,000 messages and 30
+passages, which takes minutes; by default one of them has a long history.
+"""
+
+import os
+
+import pytest
+
+from bed import old_home, old_seed, proof
+from bed.old_home import OldHome
+
+AGENTS = 16
+
+#: Messages and passages of an agent, and of the first.
+SIZE, LONG = (((1000, 30), ()) if os.environ.get("SANCTUM_BED_FULL") else
+              ((24, 1), (1, 1000, 12)))
+
+
+@pytest.fixture(scope="module")
+def home(bed):
+    with OldHome(bed, "0.11.3") as up:
+        up.seeded = up.seed(AGENTS, *SIZE, LONG)
+        yield up
+
+
+def no_secret(home, *said):
+    """No password of the machine is in what was said or written down."""
+    state = home.path("/root/state")
+    files = b"".join(p.read_bytes() for p in state.rglob("*") if p.is_file())
+    for secret in (old_home.PASSWORD, old_home.ADMIN_PASSWORD,
+                   old_home.NEW_PASSWORD):
+        assert secret.encode() not in files
+        assert all(secret not in one for one in said), secret
+
+
+def kept(client):
+    """{name: all of the agent}, read now."""
+    return {a["name"]: proof.Kept(client, a["id"])
+            for a in client("GET", "/v1/agents/?limit=100")}
+
+
+def arrived(client, before):
+    """What is not the same of the agents, by a reader of the bed's own."""
+    found = {a["name"]: a["id"]
+             for a in client("GET", "/v1/agents/?limit=100")}
+    lines = [f"{name} is missing" for name in before if name not in found]
+    return lines + [
+        f"{name}: {line}" for name, side in before.items() if name in found
+        for line in proof.differences(side, proof.Side(client, found[name]))]
+
+
+def verdicts(result):
+    """{agent's name in the job: states of its checks}."""
+    found = {}
+    for one in old_home.events(result, "verdict_check"):
+        words = one["check"].split(".")
+        if words[0] == "agent":
+            found.setdefault(words[1], []).append((words[-1], one["state"]))
+    return found
+
+
+def shared(client, label):
+    """Names of the agents that one block of that label is attached to."""
+    # Not ?label=, which 0.16.2 lets have no blank.
+    block, = (b for b in client("GET", "/v1/blocks/?limit=1000")
+              if b["label"] == label)
+    return sorted(a["name"] for a in client(
+        "GET", f"/v1/blocks/{block['id']}/agents"))
+
+
+def test_sixteen_agents_and_back(home):
+    old = home.client()
+    job = home.job()
+    before, books = old_seed.everything(old), home.dump()
+    databases, agents = home.databases(), kept(old)
+    assert len(agents) == AGENTS and old_seed.LEGACY_NAME in agents
+
+    assert home.sanctumctl("check", job).rc == 0
+    planned = home.sanctumctl("plan", job)
+    assert planned.rc == 4, planned.err
+    assert "DROP DATABASE" in planned.out and (
+        "CREATE DATABASE" in planned.out), planned.out
+    assert home.answers() == "0.11.3"
+    assert old_seed.everything(old) == before
+
+    done = home.sanctumctl("letta", "upgrade", job)
+    assert done.rc == 0, done.err + done.out
+    assert home.answers() == "0.16.2"
+    new = home.client(old_home.NEW_PASSWORD)
+    assert arrived(new, agents) == []
+    assert shared(new, "common ground") == ["sage 01", "sage 02"]
+    assert home.dump() == books and home.databases() == databases
+    seen = home.sanctumctl("verify", "--json", job)
+    assert seen.rc == 0, seen.out + seen.err
+    found = verdicts(seen)
+    assert len(found) == AGENTS
+    assert {state for checks in found.values() for _, state in checks} <= {
+        "same", "not compared"}, found
+    again = home.sanctumctl("apply", job)
+    assert again.rc == 0 and "nothing to do" in again.out, again.err
+
+    back = home.sanctumctl("letta", "rollback", job)
+    assert back.rc == 0, back.err + back.out
+    assert home.answers() == "0.11.3"
+    after = old_seed.everything(old)
+    assert sorted(after) == sorted(before)
+    assert [k for k in before if after[k] != before[k]] == []
+    assert home.dump() == books and home.databases() == databases
+    assert "letta rollback" in done.out + done.err
+    no_secret(home, planned.out, done.out, done.err, seen.out, back.out,
+              back.err)
+
+
+def test_two_agents_to_the_newest(bed):
+    """By the role of Letta's own, which is a superuser, as in its image."""
+    with OldHome(bed, "0.16.2", superuser=True) as home:
+        home.seed(3, 30, 2)
+        agents = kept(home.client())
+        job = home.job(to="0.16.8")
+        done = home.sanctumctl("apply", job)
+        assert done.rc == 0, done.err + done.out
+        assert home.answers() == "0.16.8"
+        new = home.client(old_home.NEW_PASSWORD)
+        assert arrived(new, agents) == []
+        seen = home.sanctumctl("verify", job)
+        assert seen.rc == 0, seen.out + seen.err
