@@ -61,4 +61,7 @@ int job_cmd_run_part(const struct opt *,
     int (*body)(const struct job_cmd *, struct err *), struct err *)
     MUST_CHECK;
 
+/* ERR_USAGE for a job of another kind than upgrade. */
+int job_cmd_is_upgrade(const struct opt *, struct err *) MUST_CHECK;
+
 #endif /* !CLI_JOB_CMD_H */

@@ -11,6 +11,7 @@
 #include "flow/run.h"
 #include "flow/switch.h"
 #include "flow/units.h"
+#include "flow/upgrade.h"
 #include "io/journal.h"
 
 static void
@@ -77,5 +78,9 @@ act(const struct job_cmd *cmd, struct err *err)
 int
 job_cmd_apply(const struct job_cmd *cmd, struct err *err)
 {
-	return job_cmd_look_then(cmd, act, err);
+	int rc = job_cmd_look_then(cmd, act, err);
+
+	if (rc < 0)
+		upgrade_advise(cmd->run, cmd->opt->job, err);
+	return rc;
 }

@@ -115,9 +115,17 @@ int postgres_dump_sum(struct postgres *, const char *path,
     char sum[static POSTGRES_SUM_SIZE], uint64_t *size, struct err *)
     MUST_CHECK;
 
-/* The dump at path into the empty database db, in one transaction. */
+/*
+ * The dump at path into the empty database db, in one transaction: all of it,
+ * or its definitions, to see that this server takes them.
+ */
+enum postgres_part {
+	POSTGRES_ALL,
+	POSTGRES_DEFINITIONS
+};
+
 int postgres_restore(struct postgres *, const char *path, const char *db,
-    struct err *) MUST_CHECK;
+    enum postgres_part, struct err *) MUST_CHECK;
 
 /*
  * The SQL that makes a database as ours is now: owner, encoding, locale,
@@ -131,11 +139,14 @@ int postgres_properties(struct postgres *, struct buf *sql, struct err *)
     MUST_CHECK;
 int postgres_make(struct postgres *, const char *properties,
     const char *name, bool vector, struct err *) MUST_CHECK;
+/* What it runs, for `plan'. */
+void postgres_make_text(const char *properties, const char *name,
+    bool vector, struct buf *out);
 
 /*
- * Drop `old', with whoever is connected to it, and give `made' its name.  Each
- * of the two may have been done before a kill.  The texts of what is run, for
- * `plan'.
+ * Drop `old', if it is there, with whoever is connected to it, and give `made'
+ * its name.  A kill between the two is met by the same call.  ERR_STALE: there
+ * is no `made', and nothing was dropped.  The text of what is run.
  */
 int postgres_swap(struct postgres *, const char *made, const char *old,
     struct err *) MUST_CHECK;

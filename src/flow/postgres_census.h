@@ -32,7 +32,7 @@ int postgres_census(struct postgres *, const char *db, struct buf *out,
  * What may not be read has the mark "not readable", and the same for a
  * database that we may not connect to.  As database_admin.
  */
-#define POSTGRES_SUM_MAX (512 * 1024 * 1024)
+#define POSTGRES_SUM_MAX 536870912
 int postgres_others(struct postgres *, struct buf *out, struct err *)
     MUST_CHECK;
 

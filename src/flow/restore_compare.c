@@ -18,16 +18,13 @@ compare_one(const struct restore_conf_agent *agent, struct server *at,
     const char *state_dir, struct verdict *verdict, bool *there,
     struct err *err)
 {
-	const struct agent_place places[2] = {
-		{ .path = agent->bundle },
-		{ .at = at, .id = agent->id },
-	};
 	char *prefix = mem_printf("agent.%s", agent->section);
 	struct verdict own = { 0 };
 	int rc;
 
 	log_detail("%s: comparing %s", at->name, agent->section);
-	rc = agent_diff(places, state_dir, &own, err);
+	rc = agent_diff_own(at, agent->id, agent->bundle, state_dir, &own,
+	    err);
 	*there = rc == 0;
 	if (rc != 0 && err->kind == ERR_MISSING) {
 		err_clear(err);

@@ -232,6 +232,23 @@ put_server(struct buf *text, const struct conf_letta *letta)
 		    "venv" : "compose");
 }
 
+/* Which server becomes which; its backup belongs to that. */
+static void
+put_upgrade(struct buf *text, const struct conf_upgrade *upgrade)
+{
+	const struct conf_letta *from = upgrade->from, *to = upgrade->to;
+
+	buf_printf(text, "upgrade %s", upgrade->name);
+	put_host(text, from->host);
+	buf_printf(text, " %s %u %s %s %s\n", from->name, from->port,
+	    from->version ? from->version : "any",
+	    from->service ? from->service : "letta",
+	    from->compose ? from->compose : "");
+	buf_printf(text, "to %s %u %s\n", to->name, to->port, to->version);
+	if (upgrade->backup)
+		buf_printf(text, "backup %s\n", upgrade->backup);
+}
+
 /* The words of a job file that say what goes where. */
 static char *
 what_moves(const struct conf *conf)
@@ -248,6 +265,8 @@ what_moves(const struct conf *conf)
 	}
 	for (size_t i = 0; i < conf->n_lettas; i++)
 		put_server(&text, &conf->lettas[i]);
+	for (size_t i = 0; i < conf->n_upgrades; i++)
+		put_upgrade(&text, &conf->upgrades[i]);
 	for (size_t i = 0; i < conf->n_agents; i++) {
 		from = source_url(&conf->agents[i]);
 		to = run_server_url(conf->agents[i].to);

@@ -80,6 +80,9 @@ set_redis(const struct runtime *rt, struct runtime_env *env, struct err *err)
 
 	if (given && str_eq(given, "none"))
 		return 0;
+	/* What the node had stays; nobody has made one for this server. */
+	if (!given && rt->run->conf->kind == CONF_UPGRADE)
+		return 0;
 	if (!given)
 		return runtime_env_set(env, "LETTA_REDIS_HOST", compose ?
 		    "redis" : "127.0.0.1", err) != 0 ? -1 :

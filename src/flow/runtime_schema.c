@@ -11,6 +11,7 @@
 #include "flow/runtime_postgres.h"
 #include "flow/runtime_venv.h"
 #include "flow/share_file.h"
+#include "flow/upgrade.h"
 #include "io/host.h"
 
 #define PROGRAM_MAX (64 * 1024)
@@ -218,19 +219,25 @@ look_and_judge(const struct runtime *rt, struct seen *seen, struct err *err)
 	    rt->letta->version, err);
 }
 
-/* Neither Python nor database are there before their steps. */
+/*
+ * Neither Python nor database are there before their steps; of an upgrade it
+ * is the old server's until then.
+ */
 static int
 can_look(const struct runtime *rt, bool *out, struct err *err)
 {
 	char *dir = runtime_venv_dir(rt);
 	struct buf uri;
 	struct fs_meta meta;
+	bool rebuilt;
 	int rc;
 
 	buf_init_still(&uri, URI_MAX);
 	*out = false;
-	rc = host_stat(rt->host, dir, &meta, err);
-	if (rc == 0 && meta.type == FS_DIR)
+	rc = upgrade_rebuilt(rt->run, &rebuilt, err);
+	if (rc == 0)
+		rc = host_stat(rt->host, dir, &meta, err);
+	if (rc == 0 && rebuilt && meta.type == FS_DIR)
 		rc = runtime_database_uri(rt, &uri, out, err);
 	buf_wipe(&uri);
 	free(dir);

@@ -18,7 +18,7 @@
 #include "io/fs.h"
 #include "io/host.h"
 
-#define LINE_MAX 512
+#define TELL_MAX 512
 
 /* What is found of the old server, and what the new one needs. */
 struct look {
@@ -34,7 +34,7 @@ struct look {
 static void PRINTF(2, 3)
 tell(struct plan_note *note, const char *fmt, ...)
 {
-	char line[LINE_MAX];
+	char line[TELL_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -125,7 +125,7 @@ look_at_service(struct look *look, struct err *err)
 		return -1;
 	/* An engine of containers publishes a port by a process of its own. */
 	if (look->up.conf->from->compose)
-		return 0;
+		return upgrade_compose_look(&look->up, err);
 	return look_at_process(look, err);
 }
 

@@ -13,21 +13,27 @@
 #define DEFAULT_NAME "letta"
 #define WORDS_MAX 600
 
-static const struct upgrade_service_ops *const kinds[] = {
+/* A server of compose is that of its file, whatever else has its name. */
+static const struct upgrade_service_ops *const managers[] = {
 	&upgrade_service_systemd, &upgrade_service_supervisord,
 	&upgrade_service_cron
 };
+static const struct upgrade_service_ops *const compose[] = {
+	&upgrade_service_compose
+};
 
-#define N_KINDS (sizeof(kinds) / sizeof(*kinds))
+#define N_MANAGERS (sizeof(managers) / sizeof(*managers))
 
 /* A name that is there twice is the manager's that runs it. */
 static int
-look_for(struct upgrade_service *service, struct err *err)
+look_for(struct upgrade_service *service,
+    const struct upgrade_service_ops *const *kinds, size_t n,
+    struct err *err)
 {
 	struct upgrade_service one;
 	bool there;
 
-	for (size_t i = 0; i < N_KINDS; i++) {
+	for (size_t i = 0; i < n; i++) {
 		one = *service;
 		one.ops = kinds[i];
 		one.where = NULL;
@@ -55,7 +61,14 @@ upgrade_service_find(struct upgrade_service *service,
 	*service = (struct upgrade_service){ .letta = from,
 	    .host = up->host, .mark = up->run->mark,
 	    .name = from->service ? from->service : DEFAULT_NAME };
-	if (look_for(service, err) != 0)
+	if (from->compose) {
+		if (look_for(service, compose, 1, err) != 0)
+			return -1;
+		return service->ops ? 0 : err_set(err, ERR_MISSING, "%s:%s: "
+		    "there is no container of the service %s; start it",
+		    host_name(up->host), from->compose, service->name);
+	}
+	if (look_for(service, managers, N_MANAGERS, err) != 0)
 		return -1;
 	if (service->ops)
 		return 0;

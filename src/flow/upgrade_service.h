@@ -87,6 +87,7 @@ struct upgrade_service_ops {
 };
 
 extern const struct upgrade_service_ops upgrade_service_systemd,
-    upgrade_service_supervisord, upgrade_service_cron;
+    upgrade_service_supervisord, upgrade_service_cron,
+    upgrade_service_compose;
 
 #endif /* !FLOW_UPGRADE_SERVICE_H */

@@ -121,6 +121,26 @@ holds_backup(struct stop *stop, bool *out, struct err *err)
 	return rc;
 }
 
+/* By its own step, which knows what may stay behind. */
+static int
+back_up_again(const struct stop *stop, struct err *err)
+{
+	char *name = run_key("upgrade", stop->up.conf->name,
+	    upgrade_backup_kind.word);
+	const struct step step = { .name = name,
+	    .kind = &upgrade_backup_kind, .subject = stop->up.conf };
+	struct plan_note note = { .glyph = '+' };
+	int rc;
+
+	buf_init(&note.summary, 8 * WHO_MAX);
+	buf_init(&note.diff, CENSUS_MAX);
+	rc = upgrade_backup_kind.act(stop->up.run, &step, &note, err);
+	buf_clear(&note.diff);
+	buf_clear(&note.summary);
+	free(name);
+	return rc;
+}
+
 /* Gone is what listens nowhere and is no process any more. */
 static int
 await_gone(const struct stop *stop, const struct port_owner *was,
@@ -233,7 +253,9 @@ turn_on(struct stop *stop, struct err *err)
 	char *was = NULL, *version = NULL;
 	int rc;
 
-	rc = upgrade_get(&stop->up, "stop.was", &was, err);
+	rc = look_again(stop, err);
+	if (rc == 0)
+		rc = upgrade_get(&stop->up, "stop.was", &was, err);
 	if (rc == 0)
 		rc = upgrade_get(&stop->up, "old", &version, err);
 	if (rc == 0 && was) {
@@ -333,7 +355,7 @@ stop_quietly(struct stop *stop, struct err *err)
 			log_warn("written to since the backup, which is made "
 			    "again: %s", buf_cstr(&stop->who));
 			if (turn_on(stop, err) != 0 ||
-			    upgrade_backup_again(&stop->up, err) != 0) {
+			    back_up_again(stop, err) != 0) {
 				rc = -1;
 				break;
 			}
