@@ -228,22 +228,38 @@ look(struct compose_service *cs, struct err *err)
 	return rc;
 }
 
+static int
+open_service(struct compose_service *cs, struct host *host,
+    const struct conf_letta *letta, const char *name, struct err *err)
+{
+	*cs = (struct compose_service){ .host = host, .letta = letta,
+	    .file = letta->compose, .name = name };
+	if (!cs->file)
+		return err_set(err, ERR_USAGE, "[letta %s] has no `compose'",
+		    letta->name);
+	if (check_engine(cs, err) != 0)
+		return -1;
+	return look(cs, err);
+}
+
 int
 compose_service_open(struct compose_service *cs, struct host *host,
     const struct conf_letta *letta, struct err *err)
 {
-	int rc;
+	return open_service(cs, host, letta, letta->service ? letta->service :
+	    "letta", err);
+}
 
-	*cs = (struct compose_service){ .host = host, .letta = letta,
-	    .file = letta->compose,
-	    .name = letta->service ? letta->service : "letta" };
-	if (!cs->file)
-		return err_set(err, ERR_USAGE, "[letta %s] has no `compose'",
-		    letta->name);
-	rc = check_engine(cs, err);
-	if (rc == 0)
-		rc = look(cs, err);
-	return rc;
+int
+compose_service_open_database(struct compose_service *cs, struct host *host,
+    const struct conf_letta *letta, struct err *err)
+{
+	if (open_service(cs, host, letta, letta->compose_database, err) != 0)
+		return -1;
+	return cs->running ? 0 : err_set(err, ERR_UNREACHABLE, "%s:%s: the "
+	    "service %s, `compose_database' of [letta %s], does not run: "
+	    "docker compose -f %s up -d %s", host_name(host), cs->file,
+	    cs->name, letta->name, cs->file, cs->name);
 }
 
 void

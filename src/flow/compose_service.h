@@ -50,6 +50,13 @@ int compose_service_open(struct compose_service *, struct host *,
     const struct conf_letta *, struct err *) MUST_CHECK;
 void compose_service_close(struct compose_service *);
 
+/*
+ * The same for the service of `compose_database'.  ERR_UNREACHABLE: it does
+ * not run.
+ */
+int compose_service_open_database(struct compose_service *, struct host *,
+    const struct conf_letta *, struct err *) MUST_CHECK;
+
 /* Does it run now?  One that starts again and again does not. */
 int compose_service_active(struct compose_service *, bool *out,
     struct err *) MUST_CHECK;

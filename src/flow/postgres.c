@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "flow/command.h"
+#include "flow/compose_service.h"
 #include "flow/postgres_part.h"
 #include "flow/run.h"
 #include "io/host.h"
@@ -68,6 +69,22 @@ set_where(struct postgres *pg)
 	pg->where = buf_take(&text);
 }
 
+/* By its labels: its project may have another name than its directory. */
+static int
+find_container(struct postgres *pg, struct err *err)
+{
+	struct compose_service cs;
+	int rc;
+
+	if (!pg->inside)
+		return 0;
+	rc = compose_service_open_database(&cs, pg->host, pg->letta, err);
+	if (rc == 0)
+		pg->container = mem_strdup(cs.container);
+	compose_service_close(&cs);
+	return rc;
+}
+
 static int
 open_it(struct postgres *pg, struct err *err)
 {
@@ -79,7 +96,8 @@ open_it(struct postgres *pg, struct err *err)
 	    &letta->database_admin, "database_admin", &pg->admin, err) != 0))
 		return -1;
 	set_where(pg);
-	if (find_account(pg, &pg->uri, &pg->account, err) != 0 ||
+	if (find_container(pg, err) != 0 ||
+	    find_account(pg, &pg->uri, &pg->account, err) != 0 ||
 	    find_account(pg, &pg->admin, &pg->admin_account, err) != 0)
 		return -1;
 	return postgres_find(pg, err);
@@ -112,6 +130,7 @@ postgres_close(struct postgres *pg)
 	pg_uri_clear(&pg->admin);
 	free(pg->account);
 	free(pg->admin_account);
+	free(pg->container);
 	free(pg->bin);
 	free(pg->where);
 	free(pg);

@@ -32,11 +32,11 @@ struct run;
  * /usr/lib/postgresql/N/bin, and that of runtime_postgres_own.c, whose
  * pg_dump has the server's major version; else the next newer one.
  *
- * With `compose_database' the container's own programs run, by `docker
- * compose -f FILE exec -T SERVICE', over its own socket: host and port of the
- * URI are as Letta's container sees them and are not used.  Without a
- * `database' it is role and database `letta'.  What is dumped is written by
- * the host's shell, outside of the container.
+ * With `compose_database' the container's own programs run, by `docker exec'
+ * of the one whose labels name that service and file, over its own socket:
+ * host and port of the URI are as Letta's container sees them and are not
+ * used.  Without a `database' it is role and database `letta'.  What is dumped
+ * is written by the host's shell, outside of the container.
  *
  * The password is in the environment (PGPASSWORD) of the one child that needs
  * it, which on Linux root and the child's own user alone can read; over SSH it

@@ -26,6 +26,7 @@ struct postgres {
 	struct pg_uri uri;
 	struct pg_uri admin;	/* .user NULL: the same as uri */
 	bool inside;		/* of a container: compose_database */
+	char *container;	/* its id then */
 	char *account;		/* who runs the programs; NULL: we */
 	char *admin_account;
 	char *bin;		/* "/usr/bin/"; "": by PATH */

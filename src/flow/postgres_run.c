@@ -59,14 +59,10 @@ add_shell(struct parts *p, const char *script)
 static void
 add_container(const struct postgres *pg, struct parts *p)
 {
-	static const char *const words[] = { "docker", "compose", "-f" };
-
-	for (size_t i = 0; i < 3; i++)
-		add(p, words[i]);
-	add(p, pg->letta->compose);
+	add(p, "docker");
 	add(p, "exec");
-	add(p, "-T");
-	add(p, pg->letta->compose_database);
+	add(p, "--interactive");
+	add(p, pg->container);
 	add_shell(p, with_password);
 }
 

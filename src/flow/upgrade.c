@@ -31,7 +31,7 @@ static void
 add_before(struct plan *plan, const struct conf_upgrade *upgrade)
 {
 	add(plan, upgrade, &upgrade_look_kind);
-	/* backup */
+	add(plan, upgrade, &upgrade_backup_kind);
 	if (upgrade->to->runtime == CONF_RUNTIME_COMPOSE) {
 		add(plan, upgrade, &upgrade_pull_kind);
 	} else {
@@ -66,7 +66,7 @@ upgrade_plan(struct plan *plan, const struct conf_upgrade *upgrade)
 	add_server(plan, upgrade);
 	add(plan, upgrade, &upgrade_sequence_kind);
 	/* restore */
-	/* clients */
+	add(plan, upgrade, &upgrade_clients_kind);
 }
 
 int

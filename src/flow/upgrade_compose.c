@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/stop.h"
 #include "base/str.h"
@@ -251,6 +252,7 @@ edit(const struct upgrade *up, const struct file *file, const char *raw,
 		rc = upgrade_put(up, NOW, raw, err);
 	if (rc == 0 && !str_eq(raw, file->at.raw))
 		rc = file_write(file, raw, err);
+	fault_point("upgrade_compose_written");
 	return rc;
 }
 
@@ -270,7 +272,7 @@ check_alive(struct compose_service *cs, uint64_t *dead_ms, struct err *err)
 	/* Its log is not shown: older images print their database's URI. */
 	return err_set(err, ERR_FAILED, "%s:%s: the service %s does not stay "
 	    "up: see `docker compose -f %s logs %s', then run the same "
-	    "command again, or `rollback'", host_name(cs->host), cs->file,
+	    "command again, or `letta rollback'", host_name(cs->host), cs->file,
 	    cs->name, cs->file, cs->name);
 }
 
