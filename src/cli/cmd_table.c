@@ -143,6 +143,7 @@ cmd_help(const struct cmd *one)
 	    "  --dry-run      show what would be done (agent import, letta "
 	    "restore,\n                 worker repoint, uninstall)\n"
 	    "  --renew        now, whatever is left (edge cert)\n"
+	    "  --on HOST      its host, to look at clients (letta health)\n"
 	    "  --keep N, --jobs N, --since DIR    (letta backup)\n"
 	    "  --reverse      go back (worker repoint)\n"
 	    "  --out DIR      where files are written (edge render)\n"

@@ -23,6 +23,7 @@ struct err;
  *     --tools WORD    agent import, letta restore: stop, override or
  *                     keep
  *     --list          doctor: all traps, and how they are known
+ *     --on HOST       letta health: the host to look at
  *     --origin URL    doctor: of the page that a browser shows
  *     --turn AGENT    doctor: let it take one, to see the stream
  *     --ca-file FILE, --connect-to ADDRESS    doctor URL
@@ -47,6 +48,7 @@ struct opt {
 	const char *name;
 	const char *tools;
 	const char *out;
+	const char *on;
 	const char *origin;
 	const char *turn;
 	const char *ca_file;

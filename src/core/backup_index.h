@@ -41,7 +41,6 @@ enum backup_mark {
 	BACKUP_MARK_BLOCKS,	/* their values, and who else has them */
 	BACKUP_MARK_IDENTITIES,
 	BACKUP_MARK_MESSAGE,	/* id of the newest, of any conversation */
-	BACKUP_MARK_CONVERSATIONS,
 	BACKUP_MARK_PASSAGE,	/* id of the newest */
 	BACKUP_MARKS
 };

@@ -15,7 +15,6 @@ static const struct {
 	[BACKUP_MARK_BLOCKS] = { "blocks", "blocks" },
 	[BACKUP_MARK_IDENTITIES] = { "identities", "identities" },
 	[BACKUP_MARK_MESSAGE] = { "message", "messages" },
-	[BACKUP_MARK_CONVERSATIONS] = { "conversations", "conversations" },
 	[BACKUP_MARK_PASSAGE] = { "passage", "passages" },
 };
 

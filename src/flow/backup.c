@@ -241,18 +241,33 @@ read_todo(struct making *m, struct err *err)
 	return rc;
 }
 
+static bool
+was_read(void *ctx, const char *id)
+{
+	const struct making *m = ctx;
+
+	for (size_t i = 0; i < m->n_todo; i++) {
+		if (str_eq(m->todo[i]->id, id))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whole of those that were read, which takes its time and may have met two
+ * states of one; of the others the list of agents is enough: what is here of
+ * them is of one time, which is before.
+ */
 static int
 look_again(struct making *m, struct err *err)
 {
-	struct jdoc *rest = m->look.rest;
+	const struct backup_look_how how = { false, &m->look, was_read, m };
 	struct backup_look look;
 
-	if (backup_look(m->at, false, &look, err) != 0)
+	if (backup_look(m->at, &how, &look, err) != 0)
 		return -1;
-	m->look.rest = NULL;
 	backup_look_clear(&m->look);
 	m->look = look;
-	m->look.rest = rest;
 	return 0;
 }
 
@@ -401,9 +416,11 @@ read_old(struct making *m, const char *since, struct err *err)
 static int
 make(struct making *m, const char *since, struct err *err)
 {
+	const struct backup_look_how first = { .rest = true };
+
 	if (read_old(m, since, err) != 0 ||
 	    backup_agent_sweep(m->dir, err) != 0 ||
-	    backup_look(m->at, true, &m->look, err) != 0)
+	    backup_look(m->at, &first, &m->look, err) != 0)
 		return -1;
 	begin_index(m);
 	return read_rounds(m, err) == 0 ? finish(m, err) : -1;

@@ -17,9 +17,8 @@
 #include "flow/server.h"
 #include "io/hash.h"
 
-#define CONVERSATIONS 1000	/* the newest; more are not looked at */
-
 struct looking {
+	const struct backup_look_how *how;
 	struct server *server;
 	struct backup_look *out;
 	struct hash *hash;
@@ -119,54 +118,36 @@ ask_newest(struct looking *l, const char *path, const char *what,
 	return 0;
 }
 
-static int
-add_conversation(void *ctx, const char *id, const char *body,
-    size_t body_len, struct err *err)
+/* Whether it is as it was at an earlier look, by what is known of it. */
+static bool
+keep_marks(const struct looking *l, struct backup_seen *seen)
 {
-	struct buf *text = ctx;
+	const struct backup_look_how *how = l->how;
+	const struct backup_seen *then = how->before ?
+	    backup_look_find(how->before, seen->id) : NULL;
+	char *const *marks;
 
-	(void)id;
-	(void)err;
-	buf_add(text, body, body_len);
-	buf_char(text, '\n');
-	return 0;
-}
-
-static int
-ask_conversations(struct looking *l, struct backup_seen *seen,
-    struct err *err)
-{
-	char **mark = &seen->print.marks[BACKUP_MARK_CONVERSATIONS];
-	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
-	struct buf path = BUF_INIT(LETTA_PATH_MAX);
-	size_t items = 0;
-	int rc;
-
-	letta_path_conversations(&path, seen->id, NULL, CONVERSATIONS);
-	rc = server_get(l->server, buf_cstr(&path), &answer, err);
-	if (rc == 0)
-		rc = letta_answer_conversations(buf_cstr(&answer),
-		    answer.len, add_conversation, &l->text, &items, err);
-	if (rc != 0) {
-		buf_truncate(&l->text, 0);
-		rc = mark_failure(l, mark, err);
-	} else if (items == 0)
-		*mark = mem_strdup("");
-	else
-		rc = take_digest(l, mark, err);
-	buf_clear(&path);
-	buf_clear(&answer);
-	return rc;
+	if (!then || how->again(how->ctx, seen->id))
+		return false;
+	marks = then->print.marks;
+	for (size_t i = 0; i <= BACKUP_MARK_IDENTITIES; i++) {
+		if (!str_eq(marks[i], seen->print.marks[i]))
+			return false;
+	}
+	for (size_t i = BACKUP_MARK_IDENTITIES + 1; i < BACKUP_MARKS; i++)
+		seen->print.marks[i] = mem_strdup(marks[i]);
+	return true;
 }
 
 static int
 ask_agent(struct looking *l, struct backup_seen *seen, struct err *err)
 {
-	const bool backward = l->server->caps.backward;
 	struct buf path = BUF_INIT(LETTA_PATH_MAX);
 	int rc;
 
-	letta_path_message_newest(&path, seen->id, backward);
+	if (keep_marks(l, seen))
+		return 0;
+	letta_path_message_newest(&path, seen->id, l->server->caps.backward);
 	rc = ask_newest(l, buf_cstr(&path), "the newest message",
 	    &seen->print.marks[BACKUP_MARK_MESSAGE], err);
 	buf_truncate(&path, 0);
@@ -174,10 +155,6 @@ ask_agent(struct looking *l, struct backup_seen *seen, struct err *err)
 	if (rc == 0)
 		rc = ask_newest(l, buf_cstr(&path), "the newest passage",
 		    &seen->print.marks[BACKUP_MARK_PASSAGE], err);
-	if (rc == 0 && backward)
-		seen->print.marks[BACKUP_MARK_CONVERSATIONS] = mem_strdup("");
-	else if (rc == 0)
-		rc = ask_conversations(l, seen, err);
 	buf_clear(&path);
 	return rc;
 }
@@ -295,23 +272,25 @@ find_shared(struct looking *l, struct err *err)
 }
 
 static int
-look_at(struct looking *l, bool rest, struct err *err)
+look_at(struct looking *l, struct err *err)
 {
 	struct backup_look *out = l->out;
 
 	(void)snprintf(out->version, sizeof(out->version), "%s",
 	    l->server->caps.version);
 	if (agent_list(l->server, take_agent, l, err) != 0 ||
-	    ask_agents(l, err) != 0 || find_shared(l, err) != 0)
+	    find_shared(l, err) != 0 || ask_agents(l, err) != 0)
 		return -1;
-	return rest ? backup_rest(l->server, &out->rest, err) : 0;
+	return l->how->rest ? backup_rest(l->server, &out->rest, err) : 0;
 }
 
 int
-backup_look(const struct endpoint *at, bool rest, struct backup_look *out,
-    struct err *err)
+backup_look(const struct endpoint *at, const struct backup_look_how *how,
+    struct backup_look *out, struct err *err)
 {
-	struct looking l = { .out = out, .text = BUF_INIT(LETTA_ANSWER_MAX) };
+	struct looking l = {
+		.how = how, .out = out, .text = BUF_INIT(LETTA_ANSWER_MAX),
+	};
 	int rc = -1;
 
 	*out = (struct backup_look){ 0 };
@@ -319,7 +298,7 @@ backup_look(const struct endpoint *at, bool rest, struct backup_look *out,
 	if (l.hash)
 		rc = endpoint_open(at, &l.server, err);
 	if (rc == 0)
-		rc = look_at(&l, rest, err);
+		rc = look_at(&l, err);
 	server_close(l.server);
 	hash_free(l.hash);
 	buf_wipe(&l.text);

@@ -16,8 +16,8 @@ struct server;
 
 /*
  * What a server has at one time, by few requests: the pages of its agents, and
- * two or three small ones an agent (the newest message, the newest passage,
- * its conversations).
+ * two small ones an agent, for the newest message (of whatever conversation)
+ * and the newest passage.
  */
 struct backup_seen {
 	char id[LETTA_ID_SIZE];
@@ -37,14 +37,25 @@ struct backup_look {
 	struct jdoc *rest;		/* of struct backup_index, or NULL */
 };
 
+struct backup_look_how {
+	bool rest;		/* what no bundle carries, too (backup_rest.h) */
+	/*
+	 * An earlier look, or NULL: an agent that the pages show as it was
+	 * then is asked for no more, and keeps the marks of then, unless
+	 * `again' says otherwise.
+	 */
+	const struct backup_look *before;
+	bool (*again)(void *ctx, const char *id);
+	void *ctx;
+};
+
 /*
- * Look.  rest: the lists of what no bundle carries, too (backup_rest.h).  The
- * connection is closed again: what is forked after has none.  What the server
- * cannot answer about one agent (a row that it cannot convert) is a mark, too,
- * which stands for the answer.
+ * Look.  The connection is closed again: what is forked after has none.  What
+ * the server cannot answer about one agent (a row that it cannot convert) is a
+ * mark, too, which stands for the answer.
  */
-int backup_look(const struct endpoint *, bool rest, struct backup_look *,
-    struct err *) MUST_CHECK;
+int backup_look(const struct endpoint *, const struct backup_look_how *,
+    struct backup_look *, struct err *) MUST_CHECK;
 void backup_look_clear(struct backup_look *);
 
 const struct backup_seen *backup_look_find(const struct backup_look *,

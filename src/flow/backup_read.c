@@ -140,6 +140,7 @@ backup_changed(const struct endpoint *at, const char *dir,
     int (*each)(void *ctx, const struct backup_change *, struct err *),
     void *ctx, struct err *err)
 {
+	const struct backup_look_how how = { 0 };
 	const struct asking asking = { each, ctx };
 	struct backup_index index;
 	struct backup_look look;
@@ -147,7 +148,7 @@ backup_changed(const struct endpoint *at, const char *dir,
 
 	if (backup_index_read(dir, &index, err) != 0)
 		return -1;
-	rc = backup_look(at, false, &look, err);
+	rc = backup_look(at, &how, &look, err);
 	if (rc == 0) {
 		rc = compare_all(&asking, &index, &look, err);
 		backup_look_clear(&look);

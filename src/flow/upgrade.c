@@ -31,14 +31,14 @@ static void
 add_before(struct plan *plan, const struct conf_upgrade *upgrade)
 {
 	add(plan, upgrade, &upgrade_look_kind);
-	/* backup */
+	add(plan, upgrade, &upgrade_backup_kind);
 	if (upgrade->to->runtime == CONF_RUNTIME_COMPOSE) {
 		add(plan, upgrade, &upgrade_pull_kind);
 	} else {
 		add_new(plan, upgrade, &runtime_account_kind);
 		add_new(plan, upgrade, &runtime_install_kind);
 	}
-	/* rehearse */
+	add(plan, upgrade, &upgrade_rehearse_kind);
 }
 
 /* The new one, in the place of the old. */
@@ -66,7 +66,7 @@ upgrade_plan(struct plan *plan, const struct conf_upgrade *upgrade)
 	add_server(plan, upgrade);
 	add(plan, upgrade, &upgrade_sequence_kind);
 	/* restore */
-	/* clients */
+	add(plan, upgrade, &upgrade_clients_kind);
 }
 
 int

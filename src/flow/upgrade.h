@@ -63,8 +63,8 @@ char *upgrade_backup_path(struct run *);
 int upgrade_rebuilt(struct run *, bool *out, struct err *) MUST_CHECK;
 
 /*
- * Whether `stop' was begun and not taken back: the old server may be down, or
- * was replaced; and whether it was ever begun.
+ * Whether `stop' has told the old service anything and it was not taken back,
+ * so that it may be down, or was replaced; and whether it ever was.
  */
 int upgrade_has_stopped(struct run *, bool *out, struct err *) MUST_CHECK;
 

@@ -42,28 +42,31 @@ upgrade_rebuilt(struct run *run, bool *out, struct err *err)
 	    out, err) : 0;
 }
 
+/* Whether the job has a fact of that word. */
+static int
+has_fact(struct run *run, const char *word, bool *out, struct err *err)
+{
+	struct upgrade up;
+	char *value = NULL;
+	int rc = 0;
+
+	if (of_run(run, &up))
+		rc = upgrade_get(&up, word, &value, err);
+	*out = value != NULL;
+	free(value);
+	return rc;
+}
+
 int
 upgrade_has_stopped(struct run *run, bool *out, struct err *err)
 {
-	struct upgrade up;
-
-	*out = false;
-	return of_run(run, &up) ? upgrade_begun(&up, &upgrade_stop_kind, out,
-	    err) : 0;
+	return has_fact(run, UPGRADE_STOP_WAS, out, err);
 }
 
 int
 upgrade_was_stopped(struct run *run, bool *out, struct err *err)
 {
-	struct upgrade up;
-	char *census = NULL;
-	int rc = 0;
-
-	if (of_run(run, &up))
-		rc = upgrade_get(&up, "stop.census", &census, err);
-	*out = census != NULL;
-	free(census);
-	return rc;
+	return has_fact(run, UPGRADE_STOP_CENSUS, out, err);
 }
 
 void

@@ -12,6 +12,7 @@
 #include "flow/run.h"
 #include "flow/runtime.h"
 #include "flow/runtime_part.h"
+#include "flow/upgrade.h"
 #include "flow/upgrade_database_of.h"
 #include "flow/upgrade_part.h"
 #include "flow/upgrade_service.h"
@@ -281,7 +282,7 @@ is_behind(const struct upgrade *up, struct plan_note *note, bool *out,
 	char *words = NULL;
 	int rc;
 
-	rc = upgrade_begun(up, &upgrade_stop_kind, out, err);
+	rc = upgrade_has_stopped(up->run, out, err);
 	if (rc == 0 && *out)
 		rc = upgrade_get(up, "looked", &words, err);
 	if (words)

@@ -52,6 +52,14 @@ int upgrade_done(const struct upgrade *, const struct step_kind *, bool *out,
 int upgrade_begun(const struct upgrade *, const struct step_kind *,
     bool *out, struct err *) MUST_CHECK;
 
+/*
+ * Facts that `stop' writes before it tells the old service anything: what the
+ * database held, and how the service was.  The second is forgotten once it is
+ * so again.
+ */
+#define UPGRADE_STOP_CENSUS "stop.census"
+#define UPGRADE_STOP_WAS "stop.was"
+
 /* Where the bundles are, on this machine; the caller frees it. */
 char *upgrade_backup_dir(const struct upgrade *);
 

@@ -29,13 +29,8 @@
 #define CENSUS_MAX (8 * 1024 * 1024)
 #define WHO_MAX 600
 
-/*
- * Facts of the journal, in the order in which they are written:
- *
- *     stop.census   the database before the service was told
- *     stop.was      "enabled" or "plain": how the service was
- *     down          "yes": it is gone, and that census held to the end
- */
+/* A fact: it is gone, and the census held to the end. */
+#define DOWN "down"
 
 struct stop {
 	struct upgrade up;
@@ -190,10 +185,10 @@ static int
 note_was(const struct stop *stop, struct err *err)
 {
 	char *was = NULL;
-	int rc = upgrade_get(&stop->up, "stop.was", &was, err);
+	int rc = upgrade_get(&stop->up, UPGRADE_STOP_WAS, &was, err);
 
 	if (rc == 0 && !was)
-		rc = upgrade_put(&stop->up, "stop.was",
+		rc = upgrade_put(&stop->up, UPGRADE_STOP_WAS,
 		    stop->service.enabled ? "enabled" : "plain", err);
 	free(was);
 	return rc;
@@ -255,7 +250,7 @@ turn_on(struct stop *stop, struct err *err)
 
 	rc = look_again(stop, err);
 	if (rc == 0)
-		rc = upgrade_get(&stop->up, "stop.was", &was, err);
+		rc = upgrade_get(&stop->up, UPGRADE_STOP_WAS, &was, err);
 	if (rc == 0)
 		rc = upgrade_get(&stop->up, "old", &version, err);
 	if (rc == 0 && was) {
@@ -265,7 +260,7 @@ turn_on(struct stop *stop, struct err *err)
 			rc = await_old(stop, version ? version : "", err);
 	}
 	if (rc == 0)
-		rc = upgrade_put(&stop->up, "stop.was", "", err);
+		rc = upgrade_put(&stop->up, UPGRADE_STOP_WAS, "", err);
 	free(version);
 	free(was);
 	return rc;
@@ -287,7 +282,7 @@ try_round(struct stop *stop, bool *quiet, struct err *err)
 	if (rc == 0)
 		rc = holds_backup(stop, quiet, err);
 	if (rc == 0 && *quiet) {
-		rc = upgrade_put(&stop->up, "stop.census", buf_cstr(&before),
+		rc = upgrade_put(&stop->up, UPGRADE_STOP_CENSUS, buf_cstr(&before),
 		    err);
 		if (rc == 0)
 			rc = note_was(stop, err);
@@ -318,7 +313,7 @@ was_quiet(struct stop *stop, bool *quiet, struct err *err)
 	if (rc == 0)
 		rc = await_gone(stop, &none, err);
 	if (rc == 0)
-		rc = upgrade_get(&stop->up, "stop.census", &before, err);
+		rc = upgrade_get(&stop->up, UPGRADE_STOP_CENSUS, &before, err);
 	if (rc == 0 && before)
 		rc = census(stop, &now, err);
 	if (rc == 0 && before)
@@ -347,7 +342,7 @@ stop_quietly(struct stop *stop, struct err *err)
 	char *was = NULL;
 	int rc;
 
-	rc = upgrade_get(&stop->up, "stop.was", &was, err);
+	rc = upgrade_get(&stop->up, UPGRADE_STOP_WAS, &was, err);
 	if (rc == 0 && was && !stop->service.active)
 		rc = was_quiet(stop, &quiet, err);
 	for (int i = 0; rc == 0 && !quiet && i < ROUNDS; i++) {
@@ -388,7 +383,7 @@ static int
 is_down(const struct upgrade *up, bool *out, struct err *err)
 {
 	char *down = NULL;
-	int rc = upgrade_get(up, "down", &down, err);
+	int rc = upgrade_get(up, DOWN, &down, err);
 
 	*out = down != NULL;
 	free(down);
@@ -437,10 +432,10 @@ stop_again(struct stop *stop, struct err *err)
 		return -1;
 	if (dropped)
 		return turn_off(stop, err);
-	if (upgrade_put(&stop->up, "down", "", err) != 0 ||
+	if (upgrade_put(&stop->up, DOWN, "", err) != 0 ||
 	    stop_quietly(stop, err) != 0)
 		return -1;
-	return upgrade_put(&stop->up, "down", "yes", err);
+	return upgrade_put(&stop->up, DOWN, "yes", err);
 }
 
 static int
@@ -463,7 +458,7 @@ stop_act(struct run *run, const struct step *step, struct plan_note *note,
 	else if (rc == 0)
 		rc = stop_quietly(&stop, err);
 	if (rc == 0 && !down)
-		rc = upgrade_put(&stop.up, "down", "yes", err);
+		rc = upgrade_put(&stop.up, DOWN, "yes", err);
 	if (rc == 0)
 		plan_say(note, '~', "%s %s; nothing was written to its "
 		    "database since the backup",
@@ -483,11 +478,11 @@ stop_undo(struct run *run, const struct step *step, struct plan_note *note,
 
 	rc = stop_open(&stop, run, step, err);
 	if (rc == 0)
-		rc = upgrade_get(&stop.up, "stop.was", &was, err);
+		rc = upgrade_get(&stop.up, UPGRADE_STOP_WAS, &was, err);
 	if (rc == 0 && !was)
 		plan_say(note, '-', "the old server was not stopped");
 	if (rc == 0 && was)
-		rc = upgrade_put(&stop.up, "down", "", err);
+		rc = upgrade_put(&stop.up, DOWN, "", err);
 	if (rc == 0 && was)
 		rc = turn_on(&stop, err);
 	if (rc == 0 && was)
