@@ -21,6 +21,8 @@ run(const struct opt *opt, struct err *err)
 		rc = restore_compare(opt->words[0], &from, opt->state_dir,
 		    &verdict, err);
 	if (rc == 0)
+		rc = restore_add_without(opt->words[0], NULL, &verdict, err);
+	if (rc == 0)
 		rc = show_judged(opt, &verdict, err);
 	verdict_clear(&verdict);
 	endpoint_clear(&from);

@@ -8,6 +8,7 @@
 #include "cli/opt.h"
 #include "cli/show.h"
 #include "core/jdoc.h"
+#include "flow/backup.h"
 #include "flow/restore.h"
 
 #define NAMES_MAX (16 * 1024)
@@ -63,6 +64,17 @@ show_text(const struct restore_totals *totals)
 	buf_clear(&others);
 }
 
+/* An agent whose bundle is not sound fails alone, before it is sent. */
+static int
+warn(void *ctx, const char *file, const char *what, struct err *err)
+{
+	const struct opt *opt = ctx;
+
+	(void)err;
+	log_warn("%s/%s: %s", opt->words[0], file, what);
+	return 0;
+}
+
 /* What some of the agents have failed with is told beside the totals. */
 static int
 apply(const struct job_cmd *cmd, struct err *err)
@@ -102,10 +114,12 @@ run(const struct opt *opt, struct err *err)
 		.state_dir = opt->state_dir, .tools = opt->tools
 	};
 	struct opt as_job = *opt;
+	struct backup_figures figures;
 	char *job;
 	int rc;
 
-	if (restore_order(opt->words[0], opt->words[1], &options, &job,
+	if (backup_check(opt->words[0], warn, &as_job, &figures, err) != 0 ||
+	    restore_order(opt->words[0], opt->words[1], &options, &job,
 	    err) != 0)
 		return -1;
 	show_job(opt, job);

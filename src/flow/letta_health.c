@@ -140,18 +140,15 @@ look_at_host(const struct health_look *look, const struct conf_letta *letta,
 }
 
 static int
-look_at_section(const struct health_look *look, const char *job,
+look_at_section(const struct health_look *look,
     const struct conf_letta *letta, letta_health_tell *tell, void *ctx,
     struct err *err)
 {
-	char *word = mem_printf("%s#%s", job, letta->name);
 	struct letta_health health = { .server = NULL };
 	struct endpoint at = { 0 };
 	int rc;
 
-	rc = endpoint_find(word, &at, err);
-	if (rc == 0)
-		rc = endpoint_fetch(&at, 1, err);
+	rc = run_endpoint(look->run, letta, &at, err);
 	if (rc == 0)
 		rc = look_at_endpoint(look, &at, &health, err);
 	if (rc == 0)
@@ -159,7 +156,6 @@ look_at_section(const struct health_look *look, const char *job,
 	if (rc == 0)
 		rc = look_at_host(look, letta, &health, err);
 	endpoint_clear(&at);
-	free(word);
 	return rc;
 }
 
@@ -185,12 +181,13 @@ look_at_job(struct health_look *look, const char *path, const char *name,
     letta_health_tell *tell, void *ctx, struct err *err)
 {
 	const struct conf_letta *letta;
-	struct conf *conf;
+	const struct conf *conf;
 	size_t n = 0;
 	int rc = 0;
 
-	if (run_read(path, &conf, err) != 0)
+	if (run_open_alone(path, &look->run, err) != 0)
 		return -1;
+	conf = look->run->conf;
 	look->upgrade = conf->n_upgrades > 0 ? &conf->upgrades[0] : NULL;
 	for (size_t i = 0; rc == 0 && i < conf->n_lettas; i++) {
 		letta = &conf->lettas[i];
@@ -198,12 +195,13 @@ look_at_job(struct health_look *look, const char *path, const char *name,
 		    is_other_end(conf, letta))
 			continue;
 		n++;
-		rc = look_at_section(look, path, letta, tell, ctx, err);
+		rc = look_at_section(look, letta, tell, ctx, err);
 	}
 	if (rc == 0 && n == 0)
 		rc = err_set(err, ERR_USAGE, "%s: there is no section [letta "
 		    "%s]", path, name ? name : "NAME");
-	conf_free(conf);
+	run_close(look->run);
+	look->run = NULL;
 	return rc;
 }
 

@@ -160,21 +160,34 @@ look_at_clients(const struct health_look *look, const struct doctor_at *at,
 	return rc == 0 ? 0 : doctor_pass(at, "client-address", err);
 }
 
+/* By the section's own URI, or where a node has its database. */
+static int
+look_at_database(const struct health_look *look, const struct doctor_at *at,
+    const struct conf_letta *letta, const struct letta_health *health,
+    struct err *err)
+{
+	uint64_t asked = look->d->looked + look->d->unknown;
+
+	if (letta && letta->host && letta->database.ref)
+		return letta_health_database(look, letta, health, err);
+	if (doctor_sequence(at, err) != 0)
+		return -1;
+	if (look->d->looked + look->d->unknown == asked)
+		doctor_unknown(look->d, "letta-sequence", at->name, "no "
+		    "PostgreSQL of this host has a database letta that we "
+		    "may ask");
+	return 0;
+}
+
 int
 letta_health_host(const struct health_look *look, struct host *host,
     const char *name, const struct conf_letta *letta,
     const struct letta_health *health, struct err *err)
 {
 	struct doctor_at at = { .d = look->d, .host = host, .name = name };
-	uint64_t asked = look->d->looked + look->d->unknown;
 
-	if (doctor_sequence(&at, err) != 0)
-		return -1;
-	if (look->d->looked + look->d->unknown == asked)
-		doctor_unknown(look->d, "letta-sequence", name, "no "
-		    "PostgreSQL of this host has a database letta that we "
-		    "may ask");
-	return doctor_containers(&at, err) != 0 ||
+	return look_at_database(look, &at, letta, health, err) != 0 ||
+	    doctor_containers(&at, err) != 0 ||
 	    look_at_clients(look, &at, letta, health, err) != 0 ||
 	    look_at_letta_code(&at, &health->caps, err) != 0 ? -1 : 0;
 }

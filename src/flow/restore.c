@@ -1,20 +1,27 @@
 #include "base/base.h"
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "core/conf.h"
 #include "core/verdict.h"
+#include "flow/agent.h"
 #include "flow/job.h"
 #include "flow/plan.h"
 #include "flow/restore.h"
+#include "flow/restore_list.h"
 #include "flow/run.h"
 #include "flow/switch.h"
 #include "flow/units.h"
 #include "io/fs.h"
 
+#define LEAVE_MAX (64 * 1024)
+
 /* A nested job, opened. */
 struct nested {
 	struct run *run;
+	struct buf leave;	/* ids that may stay behind */
 	struct plan plan;
 	struct units units;
 };
@@ -26,6 +33,27 @@ above(const char *path)
 	return mem_strndup(path, (size_t)(strrchr(path, '/') - path));
 }
 
+static bool
+may_stay(const struct nested *nested, const struct conf_agent *agent)
+{
+	return str_has_word(buf_cstr(&nested->leave),
+	    str_base(agent->bundle));
+}
+
+static int
+read_leave(const char *dir, struct buf *leave, struct err *err)
+{
+	char *file = mem_printf("%s/" RESTORE_LEAVE, dir);
+	int rc = fs_read(file, leave, NULL, err);
+
+	if (rc != 0 && err->kind == ERR_MISSING) {
+		err_clear(err);
+		rc = 0;
+	}
+	free(file);
+	return rc;
+}
+
 static int
 nested_open(const char *job, const struct endpoint *to, bool writer,
     struct nested *nested, struct err *err)
@@ -35,12 +63,16 @@ nested_open(const char *job, const struct endpoint *to, bool writer,
 		.writer = writer, .secrets = true, .given = to };
 	int rc;
 
-	*nested = (struct nested){ 0 };
-	rc = run_open(job, &options, &nested->run, err);
+	*nested = (struct nested){ .leave = BUF_INIT(LEAVE_MAX) };
+	rc = read_leave(dir, &nested->leave, err);
+	if (rc == 0)
+		rc = run_open(job, &options, &nested->run, err);
 	if (rc == 0) {
 		job_plan(&nested->plan, nested->run->conf);
 		units_init(&nested->units, &nested->plan);
 	}
+	if (rc != 0)
+		buf_clear(&nested->leave);
 	free(state_dir);
 	free(dir);
 	return rc;
@@ -49,9 +81,33 @@ nested_open(const char *job, const struct endpoint *to, bool writer,
 static void
 nested_close(struct nested *nested)
 {
+	buf_clear(&nested->leave);
 	units_clear(&nested->units);
 	plan_clear(&nested->plan);
 	run_close(nested->run);
+}
+
+/* What may stay behind is no reason to run; what cannot be looked at is. */
+static int
+look(struct nested *nested, const struct plan_watch *watch, size_t *todo,
+    struct err *err)
+{
+	const struct conf *conf = nested->run->conf;
+
+	units_clear(&nested->units);
+	plan_clear(&nested->plan);
+	for (size_t i = 0; i < conf->n_agents; i++) {
+		nested->plan.unit = &conf->agents[i];
+		if (!may_stay(nested, &conf->agents[i]))
+			agent_plan(&nested->plan, &conf->agents[i]);
+	}
+	units_init(&nested->units, &nested->plan);
+	if (units_look(&nested->units, nested->run, &nested->plan, watch,
+	    todo, err) != 0)
+		return -1;
+	for (size_t i = 0; i < nested->units.n; i++)
+		*todo += nested->units.list[i].step != NULL;
+	return 0;
 }
 
 int
@@ -66,11 +122,7 @@ restore_look(const char *job, const struct endpoint *to,
 		return -1;
 	rc = restore_check_target(nested.run, err);
 	if (rc == 0)
-		rc = units_look(&nested.units, nested.run, &nested.plan,
-		    watch, todo, err);
-	/* What cannot be looked at is to be done. */
-	for (size_t i = 0; i < nested.units.n && rc == 0; i++)
-		*todo += nested.units.list[i].step != NULL;
+		rc = look(&nested, watch, todo, err);
 	nested_close(&nested);
 	return rc;
 }
@@ -90,6 +142,22 @@ apply(struct nested *nested, const struct plan_watch *watch, struct err *err)
 	    watch, &acted, err);
 }
 
+/* Whether some have failed, and all of these may stay behind. */
+static bool
+is_left(const struct nested *nested)
+{
+	const struct unit *unit;
+	size_t failed = 0;
+
+	for (size_t i = 0; i < nested->units.n; i++) {
+		unit = &nested->units.list[i];
+		if (unit->step && !may_stay(nested, unit->subject))
+			return false;
+		failed += unit->step != NULL;
+	}
+	return failed > 0;
+}
+
 int
 restore_run(const char *job, const struct endpoint *to,
     const struct plan_watch *watch, struct restore_totals *totals,
@@ -105,9 +173,29 @@ restore_run(const char *job, const struct endpoint *to,
 	if (rc == 0)
 		rc = restore_count(nested.run, totals, err);
 	if (rc == 0)
+		restore_totals_leave(totals, buf_cstr(&nested.leave));
+	if (rc == 0 && !is_left(&nested))
 		rc = units_conclude(&nested.units, nested.run, err);
 	nested_close(&nested);
 	return rc;
+}
+
+static int
+verify_one(struct nested *nested, const struct conf_agent *agent,
+    struct verdict *verdict, struct err *err)
+{
+	bool given;
+	char *name;
+
+	if (agent_is_given(nested->run, agent, &given, err) != 0)
+		return -1;
+	if (given || !may_stay(nested, agent))
+		return agent_verify(nested->run, agent, verdict, err);
+	name = mem_printf("agent.%s", agent->name);
+	verdict_add(verdict, name, VERDICT_NOT_COMPARED, 1, 0,
+	    "left behind: leave");
+	free(name);
+	return 0;
 }
 
 int
@@ -115,13 +203,16 @@ restore_verify(const char *job, const struct endpoint *to,
     struct verdict *verdict, struct err *err)
 {
 	struct nested nested;
-	int rc;
+	int rc = 0;
 
 	if (nested_open(job, to, false, &nested, err) != 0)
 		return -1;
-	rc = job_verify(nested.run, verdict, err);
+	for (size_t i = 0; i < nested.run->conf->n_agents && rc == 0; i++)
+		rc = verify_one(&nested, &nested.run->conf->agents[i],
+		    verdict, err);
 	if (rc == 0)
-		rc = restore_judge(nested.run, verdict, err);
+		rc = restore_judge(nested.run, buf_cstr(&nested.leave),
+		    verdict, err);
 	nested_close(&nested);
 	return rc;
 }

@@ -45,6 +45,12 @@ struct restore_options {
 	const char *name;	/* of the job, its directory; NULL:
 				 * "restore-HASH" of what goes where */
 	const char *tools;	/* "stop", ...; NULL: the job's default */
+	/*
+	 * Ids of agents that may stay behind, with one blank between; NULL.
+	 * Of a nested job: what of these is refused is a warning, and is not
+	 * compared.  It is tried in each run that has something to do.
+	 */
+	const char *leave;
 };
 
 /*
@@ -67,6 +73,9 @@ struct restore_totals {
 
 void restore_totals_clear(struct restore_totals *);
 
+/* Those that may stay behind, and have, are no agents to be counted. */
+void restore_totals_leave(struct restore_totals *, const char *leave);
+
 /*
  * Write the job.  *job is its path, which the caller frees.  Nothing is asked
  * of the server.
@@ -88,7 +97,8 @@ int restore_look(const char *job, const struct endpoint *to,
 /*
  * Run it, or go on with it.  Fails with ERR_PARTIAL, naming them, when some
  * agents were not restored and others were: the same call takes them up.
- * totals, which the caller clears, are filled then too.
+ * totals, which the caller clears, are filled then too, and are without those
+ * that may stay behind and have.
  */
 int restore_run(const char *job, const struct endpoint *to,
     const struct plan_watch *, struct restore_totals *, struct err *)
@@ -112,6 +122,13 @@ int restore_undo(const char *job, const struct endpoint *to,
 int restore_forget(const char *job, struct err *) MUST_CHECK;
 
 /*
+ * Each agent of the backup that has no bundle, as a check "agent.ID" that was
+ * not compared, with the reason; leave as in struct restore_options.
+ */
+int restore_add_without(const char *dir, const char *leave,
+    struct verdict *, struct err *) MUST_CHECK;
+
+/*
  * The proof of a rollback: each bundle against the agent of its id on the
  * server that it came from, as checks "agent.NAME.CHECK", and "agents".
  * Nothing is written there.  state_dir is where what is read is staged, in a
@@ -129,8 +146,9 @@ int restore_check_target(struct run *, struct err *) MUST_CHECK;
 int restore_count(struct run *, struct restore_totals *, struct err *)
     MUST_CHECK;
 
-/* Add the check "agents", by these totals. */
-int restore_judge(struct run *, struct verdict *, struct err *) MUST_CHECK;
+/* Add the check "agents", by these totals, but for those in leave. */
+int restore_judge(struct run *, const char *leave, struct verdict *,
+    struct err *) MUST_CHECK;
 
 /* Names of the others, printable and cut: "Sage, Thalia and 20 more". */
 void restore_others(const struct restore_totals *, struct buf *out);

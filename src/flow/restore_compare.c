@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "core/letta_answer.h"
 #include "core/verdict.h"
 #include "flow/agent_hand.h"
@@ -68,6 +69,32 @@ compare_all(const struct restore_list *list, struct server *at,
 	verdict_add(verdict, "agents", there == list->n ? VERDICT_SAME :
 	    VERDICT_DIFFERENT, list->n, there, "%" PRIu64 " others there are "
 	    "not of the backup", all > there ? all - there : 0);
+	return 0;
+}
+
+int
+restore_add_without(const char *dir, const char *leave,
+    struct verdict *verdict, struct err *err)
+{
+	const struct backup_entry *entry;
+	struct restore_list list;
+	char *name;
+
+	if (restore_list_read(dir, &list, err) != 0)
+		return -1;
+	for (size_t i = 0; i < list.index.n_entries; i++) {
+		entry = &list.index.entries[i];
+		if (entry->path || entry->gone)
+			continue;
+		name = mem_printf("agent.%s", entry->id);
+		verdict_add(verdict, name, VERDICT_NOT_COMPARED, 1, 0,
+		    "%s, %s: %s", entry->name ? entry->name : "",
+		    leave && str_has_word(leave, entry->id) ?
+		    "left behind: leave" : "no bundle",
+		    entry->failed ? entry->failed : "");
+		free(name);
+	}
+	restore_list_clear(&list);
 	return 0;
 }
 

@@ -40,15 +40,29 @@ check_text(const struct restore_conf *conf, const struct buf *text,
 	return rc;
 }
 
+/* Beside the job file: what runs and verifies it later has no options. */
 static int
-write_job(const struct restore_conf *conf, const char *state_dir,
-    char **job, struct err *err)
+write_leave(const char *dir, const char *leave, const struct fs_meta *meta,
+    struct err *err)
+{
+	char *file = mem_printf("%s/" RESTORE_LEAVE, dir);
+	int rc;
+
+	rc = leave ? fs_replace(file, leave, strlen(leave), meta, err) :
+	    fs_remove(file, err);
+	free(file);
+	return rc;
+}
+
+static int
+write_job(const struct restore_conf *conf,
+    const struct restore_options *options, char **job, struct err *err)
 {
 	const struct fs_meta meta = {
 		.mode = 0600, .uid = (uid_t)-1, .gid = (gid_t)-1
 	};
 	struct buf text = BUF_INIT(CONF_SIZE_MAX);
-	char *file = run_state_path(state_dir, conf->job, "job.conf");
+	char *file = run_state_path(options->state_dir, conf->job, "job.conf");
 	char *dir = mem_strndup(file, strlen(file) - strlen("/job.conf"));
 	int rc;
 
@@ -58,6 +72,8 @@ write_job(const struct restore_conf *conf, const char *state_dir,
 		rc = check_text(conf, &text, err);
 	if (rc == 0)
 		rc = fs_mkdirs(dir, 0700, err);
+	if (rc == 0)
+		rc = write_leave(dir, options->leave, &meta, err);
 	if (rc == 0)
 		rc = fs_replace(file, buf_cstr(&text), text.len, &meta, err);
 	buf_clear(&text);
@@ -108,7 +124,7 @@ restore_job(const char *dir, const struct endpoint *to,
 	rc = choose_name(&list, to, options, &name, err);
 	if (rc == 0) {
 		conf.job = name;
-		rc = write_job(&conf, options->state_dir, job, err);
+		rc = write_job(&conf, options, job, err);
 		free(name);
 	}
 	restore_list_clear(&list);

@@ -4,18 +4,20 @@
 #include <stddef.h>
 
 #include "base/attr.h"
+#include "core/backup_index.h"
 #include "core/restore_conf.h"
 
 struct err;
 
 /*
- * The agents of a backup that have a bundle, in the order of its index; each
- * with its id where it comes from, its name there, its bundle's absolute path
- * and the name of its section.
+ * The agents of a backup, in the order of its index: those that have a bundle,
+ * each with its absolute path and the name of its section.  One that was
+ * deleted at the server, and whose bundle stays, is not among them.
  */
 struct restore_list {
 	char *dir;			/* absolute */
-	struct restore_conf_agent *agents;	/* texts are owned */
+	struct backup_index index;	/* owns ids and names */
+	struct restore_conf_agent *agents;
 	size_t n;
 };
 
@@ -25,6 +27,9 @@ struct restore_list {
 int restore_list_read(const char *dir, struct restore_list *, struct err *)
     MUST_CHECK;
 void restore_list_clear(struct restore_list *);
+
+/* Beside the file of a nested job: ids that may stay behind. */
+#define RESTORE_LEAVE "leave"
 
 /* A SHA-256 over the ids and bundles: of what would be restored. */
 int restore_list_digest(const struct restore_list *, char **digest,

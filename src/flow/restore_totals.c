@@ -146,14 +146,27 @@ restore_others(const struct restore_totals *totals, struct buf *out)
 		    totals->others - shown);
 }
 
+void
+restore_totals_leave(struct restore_totals *totals, const char *leave)
+{
+	const char *id;
+
+	for (size_t i = 0; i < jdoc_len(totals->missing); i++) {
+		id = jdoc_get_str(jdoc_at(totals->missing, i), "id");
+		totals->agents -= leave && str_has_word(leave, id);
+	}
+}
+
 int
-restore_judge(struct run *run, struct verdict *verdict, struct err *err)
+restore_judge(struct run *run, const char *leave, struct verdict *verdict,
+    struct err *err)
 {
 	struct buf others = BUF_INIT(16 * 1024);
 	struct restore_totals totals;
 	int rc;
 
 	rc = restore_count(run, &totals, err);
+	restore_totals_leave(&totals, leave);
 	restore_others(&totals, &others);
 	if (rc == 0 && totals.restored < totals.agents)
 		verdict_add(verdict, "agents", VERDICT_DIFFERENT,

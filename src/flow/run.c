@@ -379,6 +379,38 @@ sweep_scratch(struct run *run)
 	free(dir);
 }
 
+static struct run_peers *
+peers_new(const struct conf *conf)
+{
+	struct run_peers *peers = mem_zero(1, sizeof(*peers));
+
+	peers->hosts = mem_zero(conf->n_hosts, sizeof(struct host *));
+	peers->servers = mem_zero(conf->n_lettas, sizeof(struct server *));
+	peers->passwords = mem_zero(conf->n_lettas,
+	    sizeof(struct secret *));
+	return peers;
+}
+
+int
+run_open_alone(const char *path, struct run **out, struct err *err)
+{
+	struct run *run = mem_zero(1, sizeof(*run));
+	struct conf *conf = NULL;
+	int rc = run_read(path, &conf, err);
+
+	run->conf = conf;
+	if (rc == 0) {
+		run->peers = peers_new(conf);
+		rc = fetch_secrets(run, err);
+	}
+	if (rc != 0) {
+		run_close(run);
+		run = NULL;
+	}
+	*out = run;
+	return rc;
+}
+
 int
 run_open(const char *path, const struct run_options *options,
     struct run **out, struct err *err)
@@ -392,12 +424,7 @@ run_open(const char *path, const struct run_options *options,
 		goto out;
 	run->conf = conf;
 	run->rehearsal = options->rehearsal;
-	run->peers = mem_zero(1, sizeof(*run->peers));
-	run->peers->hosts = mem_zero(conf->n_hosts, sizeof(struct host *));
-	run->peers->servers = mem_zero(conf->n_lettas,
-	    sizeof(struct server *));
-	run->peers->passwords = mem_zero(conf->n_lettas,
-	    sizeof(struct secret *));
+	run->peers = peers_new(conf);
 	file = run_state_path(options->state_dir, conf->name,
 	    options->rehearsal ? "rehearsal.db" : "journal.db");
 	run->peers->given = options->given;
@@ -528,7 +555,7 @@ run_token(struct run *run, const struct conf_letta *letta,
 	}
 	*out = letta->token.ref ? run_secret(run, &letta->token) : *made;
 	if (*out || letta->token.ref ||
-	    letta->runtime == CONF_RUNTIME_THERE)
+	    letta->runtime == CONF_RUNTIME_THERE || !run->journal)
 		return 0;
 	if (runtime_is_ready(run, letta, &ready, err) != 0)
 		return -1;

@@ -72,6 +72,12 @@ struct run_options {
  */
 int run_open(const char *path, const struct run_options *, struct run **out,
     struct err *) MUST_CHECK;
+/*
+ * The job file and its secrets without a journal, which is NULL then: for who
+ * only asks, of a job that may never have been planned.
+ */
+int run_open_alone(const char *path, struct run **out, struct err *)
+    MUST_CHECK;
 void run_close(struct run *);
 
 /* The job file alone: no secret is fetched, nothing else opened. */

@@ -65,7 +65,7 @@ upgrade_plan(struct plan *plan, const struct conf_upgrade *upgrade)
 	add(plan, upgrade, &upgrade_database_kind);
 	add_server(plan, upgrade);
 	add(plan, upgrade, &upgrade_sequence_kind);
-	/* restore */
+	add(plan, upgrade, &upgrade_restore_kind);
 	add(plan, upgrade, &upgrade_clients_kind);
 }
 

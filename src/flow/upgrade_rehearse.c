@@ -259,7 +259,7 @@ restore(const struct upgrade *up, const struct endpoint *to,
 	const struct plan_watch watch = { .event = tell };
 	char *backup = upgrade_backup_dir(up), *dir = state_dir(up);
 	const struct restore_options options = { .state_dir = dir,
-	    .name = NESTED };
+	    .name = NESTED, .leave = up->conf->leave };
 	char *job = NULL;
 	int rc;
 

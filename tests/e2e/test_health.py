@@ -2,10 +2,12 @@
 is another version's, and of a host with clients."""
 
 import json
+import os
 
 import pytest
 
 from bed import jobs
+from bed.paths import CACHE, INSIDE_CACHE
 from bed.postgres import BIN
 from bed.site import TARGET_PASSWORD
 
@@ -130,6 +132,46 @@ def test_a_host_with_clients(health, src, tmp_path, second_letta,
         assert "which this job changes" in done.out
     finally:
         src.run(["rm", "-rf", "/root/health", CODE])
+
+
+def test_a_database_is_asked(sanctumctl, second_letta, tmp_path):
+    """The default that no request shows, and the very column."""
+    port = second_letta.port
+    job = jobs.write(tmp_path / "here.conf", [
+        jobs.job("upgrade", "here", break_glass="yes"),
+        ("host here", {"address": "local"}),
+        ("letta old", {"host": "here", "port": port, "version": "0.16.2",
+                       "database": "env:PG", "token": "env:T"}),
+        ("letta new", {"host": "here", "port": port, "version": "0.16.8",
+                       "runtime": "venv", "redis": "none",
+                       "token": "env:T"}),
+        ("upgrade home", {"from": "old", "to": "new"})])
+    where = f"here:127.0.0.1:{second_letta._pg_port}/postgres"
+
+    def ask():
+        done = sanctumctl("letta", "health", job, "--json", env={
+            "T": TARGET_PASSWORD, "PG": second_letta._db.uri,
+            "PATH": f"{CACHE / BIN.relative_to(INSIDE_CACHE)}:"
+                    f"{os.environ['PATH']}"})
+        assert done.rc in (0, 3), done.err
+        assert not (sanctumctl.state / "here").exists()
+        return [json.loads(line) for line in done.out.splitlines()]
+
+    def at_database(lines):
+        return {one["trap"] for one in lines if one.get("where") == where}
+
+    sound = ask()
+    assert sum(one["type"] == "letta_health" for one in sound) == 1
+    assert not at_database(sound)
+    assert "letta-sequence" not in of(sound, False)
+    sql(second_letta, "ALTER TABLE messages ALTER sequence_id DROP DEFAULT")
+    sql(second_letta, "ALTER TABLE runs RENAME conversation_id TO away")
+    try:
+        assert at_database(ask()) == {"letta-sequence", "schema-runs"}
+    finally:
+        sql(second_letta, "ALTER TABLE runs RENAME away TO conversation_id")
+        sql(second_letta, "ALTER TABLE messages ALTER sequence_id SET "
+            "DEFAULT nextval('messages_sequence_id_seq')")
 
 
 def test_what_is_no_server(sanctumctl, tmp_path):
