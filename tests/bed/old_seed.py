@@ -12,6 +12,8 @@ from bed.seed import Client
 
 #: A name that only a PATCH gives.
 LEGACY_NAME = "AI/ML Expert"
+#: As a server takes it in a file.
+MAPPED_NAME = "AI-ML Expert"
 
 #: How many requests at once.
 WORKERS = 3
@@ -84,8 +86,14 @@ def everything(client):
 
 
 def written(answer):
-    """An answer as text; tags, a set, have another order at each start."""
+    """An answer as text.
+
+    What an agent has of others comes in the order of a table's rows, which a
+    restored dump has otherwise; tags, a set, in another one at each start.
+    """
     for one in answer:
-        if isinstance(one.get("tags"), list):
-            one["tags"].sort()
+        for having in (one, one.get("memory")):
+            for key in ("blocks", "tools", "sources", "tags"):
+                if having and isinstance(having.get(key), list):
+                    having[key].sort(key=str)
     return json.dumps(answer, sort_keys=True, indent=1, ensure_ascii=False)
