@@ -14,24 +14,30 @@
 #include "flow/run.h"
 #include "flow/upgrade.h"
 
-static void
-say(const struct job_cmd *cmd, size_t undone)
+static int
+say(const struct job_cmd *cmd, size_t undone, struct err *err)
 {
-	char *backup = upgrade_backup_path(cmd->run);
+	char *backup, *dump;
 	struct jdoc *object;
 
+	if (upgrade_stays(cmd->run, &backup, &dump, err) != 0)
+		return -1;
 	if (cmd->opt->json) {
 		object = show_new("rollback");
 		jdoc_set(object, "undone", jdoc_new_int((int64_t)undone));
 		jdoc_set_str(object, "backup", backup);
+		jdoc_set_str(object, "dump", dump);
 		show_object(object);
 	} else if (undone > 0) {
 		(void)printf("%zu steps taken back; the old server is as it "
-		    "was.  What stays: the backup %s\n", undone, backup);
+		    "was.  What stays: the backup %s%s%s\n", undone,
+		    backup, *dump ? ", the dump " : "", dump);
 	} else {
 		(void)printf("nothing to take back\n");
 	}
+	free(dump);
 	free(backup);
+	return 0;
 }
 
 /* Nobody has asked the old server yet whether it is as it was. */
@@ -57,8 +63,7 @@ roll_back(const struct job_cmd *cmd, struct err *err)
 	if (job_cancel(cmd->run, cmd->plan, cmd->watch, &undone, err) != 0)
 		return err_ctx(err, "the way back is not at its end: run the "
 		    "same command again");
-	say(cmd, undone);
-	return 0;
+	return say(cmd, undone, err);
 }
 
 /*
@@ -76,8 +81,8 @@ roll_back_locked(const struct job_cmd *cmd, struct err *err)
 		return -1;
 	if (begun && job_cmd_locked(cmd, roll_back, err) != 0)
 		return -1;
-	if (!begun)
-		say(cmd, 0);
+	if (!begun && say(cmd, 0, err) != 0)
+		return -1;
 	return proven ? prove(cmd, err) : 0;
 }
 

@@ -30,7 +30,8 @@ int postgres_census(struct postgres *, const char *db, struct buf *out,
  * table's rows and the sum of hashtextextended() over them, and of its
  * definitions; a table above POSTGRES_SUM_MAX bytes its rows and size alone.
  * What may not be read has the mark "not readable", and the same for a
- * database that we may not connect to.  As database_admin.
+ * database that we may not connect to.  Large objects are not looked at, nor
+ * databases named sanctumctl_WORD_MARK, which are ours.  As database_admin.
  */
 #define POSTGRES_SUM_MAX 536870912
 int postgres_others(struct postgres *, struct buf *out, struct err *)

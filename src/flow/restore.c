@@ -172,6 +172,8 @@ restore_run(const char *job, const struct endpoint *to,
 	rc = apply(&nested, watch, err);
 	if (rc == 0)
 		rc = restore_count(nested.run, totals, err);
+	if (rc == 0)
+		restore_totals_leave(totals, buf_cstr(&nested.leave));
 	if (rc == 0 && !is_left(&nested))
 		rc = units_conclude(&nested.units, nested.run, err);
 	nested_close(&nested);
@@ -182,14 +184,13 @@ static int
 verify_one(struct nested *nested, const struct conf_agent *agent,
     struct verdict *verdict, struct err *err)
 {
-	char *id = NULL, *name;
+	bool given;
+	char *name;
 
-	if (agent_target_id(nested->run, agent, &id, err) != 0)
+	if (agent_is_given(nested->run, agent, &given, err) != 0)
 		return -1;
-	if (id || !may_stay(nested, agent)) {
-		free(id);
+	if (given || !may_stay(nested, agent))
 		return agent_verify(nested->run, agent, verdict, err);
-	}
 	name = mem_printf("agent.%s", agent->name);
 	verdict_add(verdict, name, VERDICT_NOT_COMPARED, 1, 0,
 	    "left behind: leave");

@@ -73,6 +73,9 @@ struct restore_totals {
 
 void restore_totals_clear(struct restore_totals *);
 
+/* Those that may stay behind, and have, are no agents to be counted. */
+void restore_totals_leave(struct restore_totals *, const char *leave);
+
 /*
  * Write the job.  *job is its path, which the caller frees.  Nothing is asked
  * of the server.
@@ -94,7 +97,8 @@ int restore_look(const char *job, const struct endpoint *to,
 /*
  * Run it, or go on with it.  Fails with ERR_PARTIAL, naming them, when some
  * agents were not restored and others were: the same call takes them up.
- * totals, which the caller clears, are filled then too.
+ * totals, which the caller clears, are filled then too, and are without those
+ * that may stay behind and have.
  */
 int restore_run(const char *job, const struct endpoint *to,
     const struct plan_watch *, struct restore_totals *, struct err *)

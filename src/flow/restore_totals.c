@@ -146,9 +146,8 @@ restore_others(const struct restore_totals *totals, struct buf *out)
 		    totals->others - shown);
 }
 
-/* Those that may stay behind are no agents to be counted. */
-static void
-take_off_left(struct restore_totals *totals, const char *leave)
+void
+restore_totals_leave(struct restore_totals *totals, const char *leave)
 {
 	const char *id;
 
@@ -167,7 +166,7 @@ restore_judge(struct run *run, const char *leave, struct verdict *verdict,
 	int rc;
 
 	rc = restore_count(run, &totals, err);
-	take_off_left(&totals, leave);
+	restore_totals_leave(&totals, leave);
 	restore_others(&totals, &others);
 	if (rc == 0 && totals.restored < totals.agents)
 		verdict_add(verdict, "agents", VERDICT_DIFFERENT,

@@ -56,8 +56,12 @@ int upgrade_verify(struct run *, const struct conf_upgrade *,
 int upgrade_verify_old(struct run *, const struct conf_upgrade *,
     struct verdict *, struct err *) MUST_CHECK;
 
-/* Where the bundles are, on this machine; the caller frees it. */
-char *upgrade_backup_path(struct run *);
+/*
+ * Where the bundles are, on this machine, and "HOST:PATH" of the dump, or ""
+ * when there is none.  The caller frees each.
+ */
+int upgrade_stays(struct run *, char **backup, char **dump, struct err *)
+    MUST_CHECK;
 
 /* Whether the database of this job is the one that was made anew. */
 int upgrade_rebuilt(struct run *, bool *out, struct err *) MUST_CHECK;

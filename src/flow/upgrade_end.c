@@ -24,12 +24,25 @@ of_run(struct run *run, struct upgrade *up)
 	return run->conf->n_upgrades > 0;
 }
 
-char *
-upgrade_backup_path(struct run *run)
+int
+upgrade_stays(struct run *run, char **backup, char **dump, struct err *err)
 {
 	struct upgrade up;
+	char *size = NULL, *path;
 
-	return of_run(run, &up) ? upgrade_backup_dir(&up) : mem_strdup("");
+	*backup = *dump = NULL;
+	if (!of_run(run, &up))
+		return err_set(err, ERR_USAGE, "job %s upgrades nothing",
+		    run->conf->name);
+	if (upgrade_get(&up, "dump.size", &size, err) != 0)
+		return -1;
+	path = upgrade_dump_path(&up);
+	*backup = upgrade_backup_dir(&up);
+	*dump = size ? mem_printf("%s:%s", up.conf->from->host->name, path) :
+	    mem_strdup("");
+	free(path);
+	free(size);
+	return 0;
 }
 
 int

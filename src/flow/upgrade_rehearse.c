@@ -61,8 +61,8 @@ look_memory(const struct upgrade *up, struct room *room, struct err *err)
 static int
 data_directory(struct postgres *pg, struct buf *out, struct err *err)
 {
-	if (postgres_admin_ask(pg, NULL, "SELECT setting FROM pg_settings WHERE "
-	    "name = 'data_directory'", out, err) != 0)
+	if (postgres_admin_ask(pg, NULL, "SELECT setting FROM pg_settings "
+	    "WHERE name = 'data_directory'", out, err) != 0)
 		return -1;
 	buf_truncate(out, strcspn(buf_cstr(out), "\n"));
 	if (out->len == 0)
@@ -259,7 +259,7 @@ restore(const struct upgrade *up, const struct endpoint *to,
 	const struct plan_watch watch = { .event = tell };
 	char *backup = upgrade_backup_dir(up), *dir = state_dir(up);
 	const struct restore_options options = { .state_dir = dir,
-	    .name = NESTED };
+	    .name = NESTED, .leave = up->conf->leave };
 	char *job = NULL;
 	int rc;
 

@@ -75,15 +75,16 @@ census(struct stop *stop, struct buf *out, struct err *err)
 	return buf_check(out, "the census of the database", err);
 }
 
-/* Who has written */
-
+/* Who has written; of those that may stay behind nobody asks. */
 static int
 note_change(void *ctx, const struct backup_change *change, struct err *err)
 {
-	struct buf *who = ctx;
+	struct stop *stop = ctx;
+	const char *leave = stop->up.conf->leave;
+	struct buf *who = &stop->who;
 
 	(void)err;
-	if (who->len > WHO_MAX)
+	if (who->len > WHO_MAX || (leave && str_has_word(leave, change->id)))
 		return 0;
 	if (who->len > 0)
 		buf_str(who, "; ");
@@ -109,7 +110,7 @@ holds_backup(struct stop *stop, bool *out, struct err *err)
 	buf_clear(&stop->who);
 	rc = run_endpoint(stop->up.run, stop->up.conf->from, &at, err);
 	if (rc == 0)
-		rc = backup_changed(&at, dir, note_change, &stop->who, err);
+		rc = backup_changed(&at, dir, note_change, stop, err);
 	*out = rc == 0 && stop->who.len == 0;
 	endpoint_clear(&at);
 	free(dir);

@@ -90,7 +90,7 @@ journal_put(struct journal *j, const char *key, const char *value,
 	if (journal_db_write(j, JOURNAL_SQL_META_PUT, texts, 2, err) != 0)
 		return err_ctx(err, "record %s", key);
 	if (!j->in_page)
-		fault_point("journal_meta");
+		fault_point_of("journal_meta", key);
 	return 0;
 }
 

@@ -60,6 +60,17 @@ def share(client, ids):
     return block
 
 
+def in_order(answer):
+    """The same, with what an agent has in an order of its own: the server's
+    is that of its tables' rows, which a restored dump has otherwise."""
+    for agent in answer if isinstance(answer, list) else []:
+        for having in (agent, agent.get("memory") or {}):
+            for one in ("blocks", "tools", "sources", "tags"):
+                if isinstance(having.get(one), list):
+                    having[one].sort(key=str)
+    return answer
+
+
 def everything(client):
     """{route: what it answers}, of all that a server lists, as text.
 
@@ -68,7 +79,7 @@ def everything(client):
     found = {}
 
     def ask(route):
-        answer = client("GET", route)
+        answer = in_order(client("GET", route))
         found[route] = json.dumps(answer, sort_keys=True, indent=1,
                                   ensure_ascii=False)
         return answer
