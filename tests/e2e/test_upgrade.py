@@ -48,10 +48,13 @@ def arrived(client, before):
     """What is not the same of the agents, by a reader of the bed's own."""
     found = {a["name"]: a["id"]
              for a in client("GET", "/v1/agents/?limit=100")}
+    before = {name.replace(old_seed.LEGACY_NAME, old_seed.MAPPED_NAME): side
+              for name, side in before.items()}
     lines = [f"{name} is missing" for name in before if name not in found]
     return lines + [
         f"{name}: {line}" for name, side in before.items() if name in found
-        for line in proof.differences(side, proof.Side(client, found[name]))]
+        for line in proof.differences(side, proof.Side(client, found[name]),
+                                      name)]
 
 
 def verdicts(result):

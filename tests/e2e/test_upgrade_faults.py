@@ -244,5 +244,5 @@ def test_one_agent_is_refused_and_the_other_arrives(home):
     assert home.answers() == "0.16.2"
     new = home.client(old_home.NEW_PASSWORD)
     names = [a["name"] for a in new("GET", "/v1/agents/?limit=100")]
-    assert old_seed.LEGACY_NAME in names or "AI ML Expert" in names, names
+    assert old_seed.MAPPED_NAME in names, names
     assert "letta rollback" in done.err, done.err
