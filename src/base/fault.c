@@ -4,8 +4,24 @@
 #include "base/str.h"
 
 #ifdef ENABLE_FAULT_POINTS
+/* "NAME STEP" */
+static bool
+is_of(const char *stop, const char *name, const char *step)
+{
+	size_t len = strlen(name);
+
+	return step && strncmp(stop, name, len) == 0 && stop[len] == ' ' &&
+	    str_eq(stop + len + 1, step);
+}
+
 void
 fault_point(const char *name)
+{
+	fault_point_of(name, NULL);
+}
+
+void
+fault_point_of(const char *name, const char *step)
 {
 	static uint64_t passed;
 	const char *path = getenv("SANCTUMCTL_FAULT_COUNT");
@@ -21,7 +37,7 @@ fault_point(const char *name)
 			(void)fclose(out);
 		}
 	}
-	if (stop && (str_eq(stop, name) ||
+	if (stop && (str_eq(stop, name) || is_of(stop, name, step) ||
 	    (str_u64(stop, UINT64_MAX, &stop_at) && passed == stop_at)))
 		_exit(FAULT_EXIT);
 }

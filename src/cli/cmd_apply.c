@@ -1,90 +1,12 @@
 #include "base/base.h"
 
-#include "base/err.h"
 #include "cli/cmd.h"
 #include "cli/job_cmd.h"
-#include "cli/opt.h"
-#include "cli/show.h"
-#include "core/conf.h"
-#include "core/jdoc.h"
-#include "flow/agent_rejects.h"
-#include "flow/plan.h"
-#include "flow/run.h"
-#include "flow/switch.h"
-#include "flow/units.h"
-#include "io/journal.h"
-
-static void
-conclude(const struct job_cmd *cmd, size_t acted)
-{
-	const char *path = journal_path(cmd->run->journal);
-	const struct plan *plan = cmd->plan;
-	const bool waits = cmd->run->conf->manual_switch &&
-	    plan->n_early < plan->n_steps;
-	const size_t n_steps = waits ? plan->n_early : plan->n_steps;
-	const char *next = waits ? "switch" : "verify";
-	struct jdoc *object;
-
-	if (cmd->opt->json) {
-		object = show_new("apply");
-		jdoc_set(object, "steps", jdoc_new_int((int64_t)n_steps));
-		jdoc_set(object, "acted", jdoc_new_int((int64_t)acted));
-		jdoc_set_str(object, "journal", path);
-		jdoc_set_str(object, "next", next);
-		show_object(object);
-	} else if (acted > 0)
-		(void)printf("done: %zu of %zu steps acted; journal %s\n"
-		    "next: sanctumctl %s %s\n", acted, n_steps, path, next,
-		    cmd->opt->job);
-	else
-		(void)printf("nothing to do: all %zu steps are done; "
-		    "journal %s\n", n_steps, path);
-}
-
-/* Passages that the target refused, and the job accepts to leave behind. */
-static int
-check_rejects(const struct job_cmd *cmd, struct err *err)
-{
-	const struct conf *conf = cmd->run->conf;
-	uint64_t rejects = 0, count;
-
-	for (size_t i = 0; i < conf->n_agents; i++) {
-		if (agent_rejects_count(&conf->agents[i], cmd->run->journal,
-		    &count, err) != 0)
-			return -1;
-		rejects += count;
-	}
-	if (rejects == 0)
-		return 0;
-	return err_set(err, ERR_PARTIAL, "all is done but %" PRIu64
-	    " passages that the target refused; they are listed in `rejects' "
-	    "beside the journal %s", rejects,
-	    journal_path(cmd->run->journal));
-}
-
-static int
-act(const struct job_cmd *cmd, struct err *err)
-{
-	size_t acted;
-
-	if (switch_apply(cmd->run, cmd->plan, cmd->units,
-	    cmd->run->conf->manual_switch, cmd->watch, &acted, err) != 0 ||
-	    job_cmd_conclude(cmd, err) != 0)
-		return -1;
-	conclude(cmd, acted);
-	return check_rejects(cmd, err);
-}
-
-static int
-look_and_apply(const struct job_cmd *cmd, struct err *err)
-{
-	return job_cmd_look_then(cmd, act, err);
-}
 
 static int
 run(const struct opt *opt, struct err *err)
 {
-	return job_cmd_run(opt, look_and_apply, err);
+	return job_cmd_run(opt, job_cmd_apply, err);
 }
 
 const struct cmd cmd_apply = {

@@ -9,6 +9,7 @@
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/switch.h"
+#include "flow/upgrade.h"
 #include "flow/units.h"
 
 static void
@@ -62,6 +63,15 @@ go_back(const struct job_cmd *cmd, struct err *err)
 static int
 drop(const struct job_cmd *cmd, struct err *err)
 {
+	if (cmd->run->conf->kind == CONF_UPGRADE) {
+		if (upgrade_complete(cmd->run, err) != 0)
+			return -1;
+		conclude(cmd, "complete", "workers", 0, "workers; the upgrade "
+		    "cannot be "
+		    "rolled back any more: its dump is removed; the bundles "
+		    "stay, and what the old server was made of");
+		return 0;
+	}
 	if (switch_complete(cmd->run, err) != 0)
 		return -1;
 	conclude(cmd, "complete", "workers", cmd->run->conf->n_workers,

@@ -4,6 +4,7 @@
 #include "cli/job_cmd.h"
 #include "cli/opt.h"
 #include "cli/show.h"
+#include "core/conf.h"
 #include "flow/job.h"
 #include "flow/node_lock.h"
 #include "flow/plan.h"
@@ -81,6 +82,22 @@ job_cmd_conclude(const struct job_cmd *cmd, struct err *err)
 			    .text = unit->why.text });
 	}
 	return units_conclude(cmd->units, cmd->run, err);
+}
+
+int
+job_cmd_is_upgrade(const struct opt *opt, struct err *err)
+{
+	struct conf *conf;
+	int rc = 0;
+
+	if (run_read(opt->job, &conf, err) != 0)
+		return -1;
+	if (conf->kind != CONF_UPGRADE)
+		rc = err_set(err, ERR_USAGE, "%s: is a job of kind %s; this "
+		    "command takes one of kind %s", opt->job,
+		    conf_kind_name(conf->kind), conf_kind_name(CONF_UPGRADE));
+	conf_free(conf);
+	return rc;
 }
 
 int

@@ -51,10 +51,17 @@ int job_cmd_look_then(const struct job_cmd *,
  */
 int job_cmd_conclude(const struct job_cmd *, struct err *) MUST_CHECK;
 
+/* Bodies: `apply', and `plan', which returns an exit code. */
+int job_cmd_apply(const struct job_cmd *, struct err *) MUST_CHECK;
+int job_cmd_plan(const struct job_cmd *, struct err *) MUST_CHECK;
+
 /* The same for some of its steps, which make adds: `edge apply'. */
 int job_cmd_run_part(const struct opt *,
     void (*make)(struct plan *, const struct conf *),
     int (*body)(const struct job_cmd *, struct err *), struct err *)
     MUST_CHECK;
+
+/* ERR_USAGE for a job of another kind than upgrade. */
+int job_cmd_is_upgrade(const struct opt *, struct err *) MUST_CHECK;
 
 #endif /* !CLI_JOB_CMD_H */

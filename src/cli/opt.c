@@ -12,6 +12,7 @@ enum {
 	OPT_CONNECT_TO,
 	OPT_DISCARD,
 	OPT_LIST,
+	OPT_ON,
 	OPT_ORIGIN,
 	OPT_TURN,
 	OPT_DRY_RUN,
@@ -41,6 +42,7 @@ static const struct option longs[] = {
 	{ "keep", required_argument, NULL, OPT_KEEP },
 	{ "list", no_argument, NULL, OPT_LIST },
 	{ "name", required_argument, NULL, OPT_NAME },
+	{ "on", required_argument, NULL, OPT_ON },
 	{ "origin", required_argument, NULL, OPT_ORIGIN },
 	{ "out", required_argument, NULL, OPT_OUT },
 	{ "purge", no_argument, NULL, OPT_PURGE },
@@ -93,6 +95,8 @@ value_of(struct opt *opt, int c)
 		return &opt->keep;
 	case OPT_SINCE:
 		return &opt->since;
+	case OPT_ON:
+		return &opt->on;
 	case OPT_ORIGIN:
 		return &opt->origin;
 	case OPT_TURN:

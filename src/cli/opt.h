@@ -20,14 +20,16 @@ struct err;
  *     --for VERSION   agent lint
  *     --out DIR       edge render: where files are written
  *     --name TEXT     agent import: the agent's name there
- *     --tools WORD    agent import: stop, override or keep
+ *     --tools WORD    agent import, letta restore: stop, override or
+ *                     keep
  *     --list          doctor: all traps, and how they are known
+ *     --on HOST       letta health: the host to look at
  *     --origin URL    doctor: of the page that a browser shows
  *     --turn AGENT    doctor: let it take one, to see the stream
  *     --ca-file FILE, --connect-to ADDRESS    doctor URL
  *     --discard       reverse: leave what the target has queued since
- *     --dry-run       show what would be done: agent import, worker
- *                     repoint, uninstall
+ *     --dry-run       show what would be done: agent import, letta
+ *                     restore, worker repoint, uninstall
  *     --purge         uninstall: data and packages, too
  *     --renew         edge cert: now, whatever is left
  *     --keep N        letta backup: so many, older ones are removed
@@ -46,6 +48,7 @@ struct opt {
 	const char *name;
 	const char *tools;
 	const char *out;
+	const char *on;
 	const char *origin;
 	const char *turn;
 	const char *ca_file;

@@ -305,8 +305,8 @@ struct conf {
 	struct conf_doc *doc;		/* owns the strings; of conf_free */
 };
 
-#define CONF_SIZE_MAX (256 * 1024)	/* bytes of a job file */
-#define CONF_SECTIONS_MAX 512
+#define CONF_SIZE_MAX (1024 * 1024)	/* bytes of a job file */
+#define CONF_SECTIONS_MAX 4096
 #define CONF_LINE_MAX 196		/* bytes of a line that has a value */
 #define CONF_SECONDS_MAX 86400
 #define CONF_MAX_FREEZE 120		/* seconds, when none is given */

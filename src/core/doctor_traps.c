@@ -391,6 +391,51 @@ const struct doctor_trap doctor_traps[] = {
 	    "upgrade by moving the agents: sanctumctl apply",
 	    "Letta 0.11.3 ignores the order and gives the newest page "
 	    "(run)" },
+	{ "schema-agents", DOCTOR_CRITICAL,
+	    "agents cannot be listed: the database does not answer, or is "
+	    "another version's",
+	    "see Letta's log; go back to the version that the database is "
+	    "of, back up, then upgrade by a job of kind upgrade",
+	    "Letta 0.16.2 with a column of agents away (run)" },
+	{ "schema-runs", DOCTOR_CRITICAL,
+	    "the table runs is another version's: runs.conversation_id is "
+	    "missing",
+	    "go back to the version that the database is of, back up, then "
+	    "upgrade by a job of kind upgrade",
+	    "Letta 0.16.2 and 0.16.8: every request for runs is 500, and no "
+	    "turn ends (run); the column came with 0.16.2 (alembic "
+	    "27de0f58e076, read)" },
+	{ "schema-steps", DOCTOR_CRITICAL,
+	    "the table steps is another version's: steps.request_id is "
+	    "missing",
+	    "go back to the version that the database is of, back up, then "
+	    "upgrade by a job of kind upgrade",
+	    "Letta 0.16.2 and 0.16.8: a step that nobody has is 500 in place "
+	    "of 404 (run); the column came with 0.16.2 (alembic "
+	    "ee2b43eea55e, read)" },
+	{ "schema-messages", DOCTOR_CRITICAL,
+	    "the table messages is another version's",
+	    "go back to the version that the database is of, back up, then "
+	    "upgrade by a job of kind upgrade",
+	    "Letta 0.16.2 without messages.conversation_id: every listing is "
+	    "500 (run)" },
+	{ "schema-conversations", DOCTOR_CRITICAL,
+	    "the table conversations is another version's, or not there",
+	    "go back to the version that the database is of, back up, then "
+	    "upgrade by a job of kind upgrade",
+	    "Letta 0.16.2 without it, 0.16.8 without its last_message_at: "
+	    "500 (run)" },
+	{ "letta-code-server", DOCTOR_WARNING,
+	    "the Letta Code that is installed wants a newer server",
+	    "upgrade by a job of kind upgrade to a pinned version; do not "
+	    "pull letta/letta:latest",
+	    "core/letta_code.c: Letta Code's own source (read)" },
+	{ "client-address", DOCTOR_NOTICE,
+	    "a client's file names the server's address",
+	    "keep port and URL when you upgrade, or name the file in "
+	    "`clients' of the [upgrade]",
+	    "after a container moved to another port, shells and services "
+	    "went on with the old one (seen)" },
 	{ "api-insecure", DOCTOR_CRITICAL,
 	    "the API answers without a password",
 	    "LETTA_SERVER_SECURE=true and LETTA_SERVER_PASSWORD",

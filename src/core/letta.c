@@ -190,8 +190,8 @@ letta_path_agents_by_name(struct buf *out, const char *name)
 void
 letta_path_agents(struct buf *out, const char *after, unsigned int limit)
 {
-	buf_printf(out, "/v1/agents/?order=asc&ascending=true&limit=%u",
-	    limit);
+	buf_printf(out, "/v1/agents/?order=asc&ascending=true&limit=%u"
+	    "&show_hidden_agents=true", limit);
 	if (after && *after) {
 		buf_str(out, "&after=");
 		str_url(out, after);
@@ -249,6 +249,14 @@ void
 letta_path_turn(struct buf *out, const char *agent)
 {
 	path(out, "agents", agent, "/messages");
+}
+
+void
+letta_path_message_newest(struct buf *out, const char *agent, bool backward)
+{
+	path(out, "agents", agent, "/messages?use_assistant_message=false"
+	    "&limit=1");
+	buf_str(out, backward ? "&include_err=true" : "&order=desc");
 }
 
 void

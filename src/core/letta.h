@@ -92,7 +92,8 @@ void letta_path_agents_by_name(struct buf *, const char *name);
 /*
  * A page of agents, oldest first.  Sorted by time on every version, though
  * each has its own word for it (0.11.3, 0.16.2, 0.16.8, seen).  A cursor that
- * the server does not know gives the first page, not an error.
+ * the server does not know gives the first page, not an error.  Hidden ones
+ * are among them.
  */
 void letta_path_agents(struct buf *, const char *after, unsigned int limit);
 /* max_steps, when not 0, is of servers before 0.16: how far it reaches back. */
@@ -116,6 +117,9 @@ void letta_path_active_runs(struct buf *, const char *agent, bool backward);
 void letta_path_messages(struct buf *, const char *agent,
     const char *conversation, bool backward, const char *cursor,
     unsigned int limit);
+/* GET the newest row alone, of whatever conversation. */
+void letta_path_message_newest(struct buf *, const char *agent,
+    bool backward);
 /*
  * The same as a client sees it, replies under assistant_message (the
  * server's default): forwards, of the agent's own history.

@@ -49,8 +49,8 @@ read_line(const char *line, struct listener *out, unsigned int *port,
 	size_t digits;
 
 	if (sscanf(line, " %*u: %32[0-9A-F]:%4X %*[0-9A-F]:%*4X %2X "
-	    "%*[0-9A-F]:%*[0-9A-F] %*[0-9A-F]:%*[0-9A-F] %*[0-9A-F] %u",
-	    address, port, state, &uid) != 4)
+	    "%*[0-9A-F]:%*[0-9A-F] %*[0-9A-F]:%*[0-9A-F] %*[0-9A-F] %u "
+	    "%*u %lu", address, port, state, &uid, &out->inode) != 5)
 		return false;
 	digits = strlen(address);
 	out->uid = (uid_t)uid;

@@ -20,6 +20,7 @@ struct listener {
 	char address[LISTENER_ADDRESS_SIZE];	/* "127.0.0.1", "::" */
 	bool loopback;		/* 127.0.0.0/8 or ::1 */
 	uid_t uid;
+	unsigned long inode;	/* of the socket: /proc/PID/fd names it */
 };
 
 /*

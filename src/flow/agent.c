@@ -113,6 +113,30 @@ agent_state_load(const struct conf_agent *agent, const char *side,
 }
 
 int
+agent_is_one(const struct conf_agent *agent, struct journal *journal,
+    bool *out, struct err *err)
+{
+	char *key = run_key("agent", agent->name, "one"), *text = NULL;
+	int rc = journal_get(journal, key, &text, err);
+
+	*out = text && str_eq(text, "yes");
+	free(text);
+	free(key);
+	return rc;
+}
+
+int
+agent_note_one(const struct conf_agent *agent, struct journal *journal,
+    struct err *err)
+{
+	char *key = run_key("agent", agent->name, "one");
+	int rc = journal_put(journal, key, "yes", err);
+
+	free(key);
+	return rc;
+}
+
+int
 agent_rules(const struct conf_agent *agent, struct journal *journal,
     const struct letta_caps *target, struct af_rules *rules, struct err *err)
 {

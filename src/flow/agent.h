@@ -146,6 +146,15 @@ int agent_compare(const struct conf_agent *, struct journal *, bool live,
     struct verdict *, struct err *) MUST_CHECK;
 
 /*
+ * Whether both sides are one agent, read twice: then nothing of it was
+ * converted on a way between, and rows are compared as they are.
+ */
+int agent_is_one(const struct conf_agent *, struct journal *, bool *out,
+    struct err *) MUST_CHECK;
+int agent_note_one(const struct conf_agent *, struct journal *, struct err *)
+    MUST_CHECK;
+
+/*
  * How the source's rows are converted on their way (core/af_row.h), by what
  * the journal holds of the source's state and by the target's version; NULL:
  * that of the staged state of the target.

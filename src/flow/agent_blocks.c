@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
+#include "core/letta.h"
 #include "core/letta_memory.h"
 #include "core/shown.h"
 #include "core/verdict.h"
@@ -152,20 +153,37 @@ agent_blocks_target_set(const struct conf_agent *agent,
 	return rc;
 }
 
+/* A bundle of a backup is called by the id of its agent. */
+static const char *
+id_at_source(const struct conf_agent *agent)
+{
+	const char *name = agent->bundle ? str_base(agent->bundle) : NULL;
+
+	return name && letta_id_ok(name, "agent-") ? name : agent->from_id;
+}
+
 int
 agent_blocks_note_job(const struct conf *conf, struct journal *journal,
     struct err *err)
 {
 	struct jdoc *ids = jdoc_new_array();
 	struct buf text = BUF_INIT(LETTA_ANSWER_MAX);
+	char *before = NULL;
+	const char *id;
 	int rc;
 
 	for (size_t i = 0; i < conf->n_agents; i++) {
-		if (conf->agents[i].from_id)
-			jdoc_push(ids, jdoc_new_str(conf->agents[i].from_id));
+		id = id_at_source(&conf->agents[i]);
+		if (id)
+			jdoc_push(ids, jdoc_new_str(id));
 	}
 	jdoc_write(ids, &text);
-	rc = journal_put(journal, JOB_AGENTS_KEY, buf_cstr(&text), err);
+	/* Each agent's step comes here, and the list may be a long one. */
+	rc = journal_get(journal, JOB_AGENTS_KEY, &before, err);
+	if (rc == 0 && !(before && str_eq(before, buf_cstr(&text))))
+		rc = journal_put(journal, JOB_AGENTS_KEY, buf_cstr(&text),
+		    err);
+	free(before);
 	buf_clear(&text);
 	jdoc_free(ids);
 	return rc;

@@ -48,7 +48,12 @@ expect_type(const struct conf_agent *agent, struct journal *journal,
 {
 	struct jdoc *state = NULL;
 	struct letta_caps caps;
+	bool one;
 
+	if (agent_is_one(agent, journal, &one, err) != 0)
+		return -1;
+	if (one)
+		return 0;
 	if (agent_state_load(agent, "source", journal, &state, err) != 0)
 		return -1;
 	letta_caps_of(jdoc_get_str(state, "version"), &caps);

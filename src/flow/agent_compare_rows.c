@@ -303,14 +303,17 @@ open_sides(struct walk *walk, const struct conf_agent *agent,
 		.journal = journal, .scope = to, .unparsed = true,
 	};
 	struct af_rules rules;
+	bool one = false;
 	int rc;
 
 	rc = find_type(walk, agent, journal, err);
 	if (rc == 0)
 		rc = agent_context_open(&walk->context, agent, journal, err);
 	if (rc == 0)
+		rc = agent_is_one(agent, journal, &one, err);
+	if (rc == 0 && !one)
 		rc = agent_rules(agent, journal, NULL, &rules, err);
-	source.rules = &rules;
+	source.rules = one ? NULL : &rules;
 	if (rc == 0)
 		rc = agent_feed_open(&source, &walk->sides[SOURCE].feed, err);
 	if (rc == 0)

@@ -147,13 +147,25 @@ read_both(const struct agent_place places[static 2],
 	return 0;
 }
 
+/* What was read goes with its journal, whatever became of it. */
+static int
+close_scratch(char *dir, struct journal *journal, int rc, struct err *err)
+{
+	struct err second = ERR_INIT;
+
+	journal_close(journal);
+	if (dir && fs_remove(dir, rc == 0 ? err : &second) != 0)
+		rc = -1;
+	free(dir);
+	return rc;
+}
+
 int
 agent_diff(const struct agent_place places[static 2], const char *state_dir,
     struct verdict *verdict, struct err *err)
 {
 	struct endpoint ends[2] = { 0 };
 	struct journal *journal = NULL;
-	struct err second = ERR_INIT;
 	char *dir = NULL;
 	int rc = 0;
 
@@ -169,11 +181,31 @@ agent_diff(const struct agent_place places[static 2], const char *state_dir,
 		rc = read_both(places, ends, journal, err);
 	if (rc == 0)
 		rc = agent_compare(&the_agent, journal, false, verdict, err);
-	journal_close(journal);
-	if (dir && fs_remove(dir, rc == 0 ? err : &second) != 0)
-		rc = -1;
-	free(dir);
+	rc = close_scratch(dir, journal, rc, err);
 	endpoint_clear(&ends[0]);
 	endpoint_clear(&ends[1]);
 	return rc;
+}
+
+/* The server's side is read as a source: of that, rows come as stored. */
+int
+agent_diff_own(struct server *server, const char *id, const char *bundle,
+    const char *state_dir, struct verdict *verdict, struct err *err)
+{
+	struct journal *journal = NULL;
+	char *dir = NULL;
+	int rc;
+
+	rc = open_scratch(state_dir, &dir, &journal, err);
+	if (rc == 0)
+		rc = agent_read_side(server, id, &the_agent, sides[0], true,
+		    journal, err);
+	if (rc == 0)
+		rc = bundle_load(bundle, &the_agent, sides[1], true, journal,
+		    err);
+	if (rc == 0)
+		rc = agent_note_one(&the_agent, journal, err);
+	if (rc == 0)
+		rc = agent_compare(&the_agent, journal, false, verdict, err);
+	return close_scratch(dir, journal, rc, err);
 }

@@ -7,6 +7,7 @@
 
 struct bundle_figures;
 struct err;
+struct server;
 struct verdict;
 
 /*
@@ -40,6 +41,13 @@ int agent_places(const char *const *words, int n,
 
 /* Read both and compare them; nothing is changed anywhere. */
 int agent_diff(const struct agent_place places[static 2],
+    const char *state_dir, struct verdict *, struct err *) MUST_CHECK;
+
+/*
+ * The agent of an open server, and a bundle of that very agent: nothing of it
+ * was converted on a way between, so rows are compared as they are stored.
+ */
+int agent_diff_own(struct server *, const char *id, const char *bundle,
     const char *state_dir, struct verdict *, struct err *) MUST_CHECK;
 
 /* An import as it is asked for by hand. */

@@ -235,7 +235,8 @@ doctor_api(const struct doctor_site *site, const char *health, size_t len,
 	    "it is %s", caps.version);
 	doctor_judge(site->d, caps.backward, "api-old", site->url,
 	    "it is %s", caps.version);
-	if (look_at_secure(site, err) != 0)
+	if (look_at_secure(site, err) != 0 ||
+	    doctor_schema(site, &caps, err) != 0)
 		return -1;
 	if (!site->token) {
 		doctor_unknown(site->d, "api-token", site->url, "no token "

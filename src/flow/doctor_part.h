@@ -66,4 +66,8 @@ int doctor_certificates(struct doctor_at *, struct err *) MUST_CHECK;
 int doctor_services(struct doctor_at *, struct err *) MUST_CHECK;
 int doctor_machine(struct doctor_at *, struct err *) MUST_CHECK;
 
+/* Parts of doctor_services, for who looks at one server (letta_health.h). */
+int doctor_sequence(const struct doctor_at *, struct err *) MUST_CHECK;
+int doctor_containers(const struct doctor_at *, struct err *) MUST_CHECK;
+
 #endif /* !FLOW_DOCTOR_PART_H */

@@ -173,8 +173,8 @@ static const char ask_sequence[] =
     "information_schema.columns WHERE table_schema = 'public' AND "
     "table_name = 'messages' AND column_name = 'sequence_id'\"\n";
 
-static int
-look_at_sequence(const struct doctor_at *at, struct err *err)
+int
+doctor_sequence(const struct doctor_at *at, struct err *err)
 {
 	static const char *const argv[] = { "sh", "-c", ask_sequence, NULL };
 	struct buf out = BUF_INIT(4096), said = BUF_INIT(4096);
@@ -260,10 +260,16 @@ look_at_compose(const struct doctor_at *at, struct err *err)
 }
 
 int
+doctor_containers(const struct doctor_at *at, struct err *err)
+{
+	return look_at_docker(at, err) != 0 ? -1 : look_at_compose(at, err);
+}
+
+int
 doctor_services(struct doctor_at *at, struct err *err)
 {
 	if (look_at_listeners(at, err) != 0 || look_at_redis(at, err) != 0 ||
-	    look_at_sequence(at, err) != 0 || look_at_docker(at, err) != 0)
+	    doctor_sequence(at, err) != 0)
 		return -1;
-	return look_at_compose(at, err);
+	return doctor_containers(at, err);
 }

@@ -12,6 +12,7 @@ struct doctor;
 struct err;
 struct http_probe;
 struct http_reply;
+struct letta_caps;
 struct secret;
 
 /*
@@ -84,6 +85,14 @@ int doctor_url_pass(const struct doctor_site *, const char *id, struct err *)
 int doctor_tls(const struct doctor_site *, bool reached, struct err *)
     MUST_CHECK;
 int doctor_api(const struct doctor_site *, const char *health, size_t len,
+    struct err *) MUST_CHECK;
+/*
+ * Whether the tables are those of its version, by requests that read them
+ * (doctor_schema.c).  Which column is lacking no answer tells, and nothing
+ * that reads shows whether messages.sequence_id has its default: doctor_host
+ * asks the database for that.
+ */
+int doctor_schema(const struct doctor_site *, const struct letta_caps *,
     struct err *) MUST_CHECK;
 
 #endif /* !FLOW_DOCTOR_URL_H */

@@ -56,6 +56,33 @@ find_section(const struct conf *conf, const char *name)
 	return NULL;
 }
 
+static void
+take_section(const struct conf_letta *letta, struct endpoint *out)
+{
+	out->name = mem_strdup(letta->name);
+	out->url = run_server_url(letta);
+	out->version = copy(letta->version);
+	out->ca_file = copy(letta->ca_file);
+	out->connect_to = copy(letta->edge ? letta->edge->connect_to : NULL);
+	out->token_ref = copy(letta->token.ref);
+}
+
+int
+run_endpoint(struct run *run, const struct conf_letta *letta,
+    struct endpoint *out, struct err *err)
+{
+	const struct secret *token;
+
+	*out = (struct endpoint){ 0 };
+	if (run_token(run, letta, &token, err) != 0)
+		return -1;
+	take_section(letta, out);
+	if (token)
+		out->token = secret_new(secret_bytes(token),
+		    secret_len(token));
+	return 0;
+}
+
 static int
 find_in_job(const char *path, const char *name, struct endpoint *out,
     struct err *err)
@@ -67,15 +94,9 @@ find_in_job(const char *path, const char *name, struct endpoint *out,
 	if (run_read(path, &conf, err) != 0)
 		return -1;
 	letta = find_section(conf, name);
-	if (letta) {
-		out->name = mem_strdup(letta->name);
-		out->url = run_server_url(letta);
-		out->version = copy(letta->version);
-		out->ca_file = copy(letta->ca_file);
-		out->connect_to = copy(letta->edge ?
-		    letta->edge->connect_to : NULL);
-		out->token_ref = copy(letta->token.ref);
-	} else
+	if (letta)
+		take_section(letta, out);
+	else
 		rc = err_set(err, ERR_USAGE, "%s: there is no section [letta "
 		    "%s]", path, name);
 	conf_free(conf);

@@ -3,7 +3,9 @@
 
 #include "base/attr.h"
 
+struct conf_letta;
 struct err;
+struct run;
 struct secret;
 struct server;
 
@@ -45,6 +47,13 @@ int endpoint_find(const char *word, struct endpoint *, struct err *)
  * go to two servers.
  */
 int endpoint_fetch(struct endpoint *, size_t n, struct err *) MUST_CHECK;
+
+/*
+ * That of a [letta] section of a run, with a copy of its token: what makes a
+ * process or a job of its own is given one.
+ */
+int run_endpoint(struct run *, const struct conf_letta *, struct endpoint *,
+    struct err *) MUST_CHECK;
 
 /* The server, found healthy and letting us in; token is in use until then. */
 int endpoint_open(const struct endpoint *, struct server **, struct err *)

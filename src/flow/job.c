@@ -116,6 +116,8 @@ job_verify(struct run *run, struct verdict *verdict, struct err *err)
 {
 	const struct conf *conf = run->conf;
 
+	if (conf->kind == CONF_UPGRADE)
+		return upgrade_verify(run, &conf->upgrades[0], verdict, err);
 	for (size_t i = 0; i < conf->n_edges; i++) {
 		if (edge_verify(run, &conf->edges[i], verdict, err) != 0)
 			return -1;

@@ -12,6 +12,7 @@
 #include "flow/node_step.h"
 #include "flow/plan.h"
 #include "flow/run.h"
+#include "flow/runtime.h"
 #include "flow/service.h"
 #include "flow/template_file.h"
 #include "io/host.h"
@@ -21,6 +22,7 @@
 #define TEXT_MAX (128 * 1024)
 #define PROGRAM "sanctumctl"	/* by PATH: its prefix there is not known */
 #define BACKUPS "/var/backups/letta"
+#define PORT_SIZE 16
 
 struct files {
 	const struct conf_host *on;
@@ -155,24 +157,43 @@ render_logrotate(struct run *run, struct files *files, struct err *err)
 	return 0;
 }
 
+/* The port of the server that the job brings up on this host. */
+static void
+backup_port(const struct run *run, const struct conf_host *on,
+    char port[static PORT_SIZE])
+{
+	const struct conf_letta *letta;
+
+	(void)snprintf(port, PORT_SIZE, "8283");
+	for (size_t i = 0; i < run->conf->n_lettas; i++) {
+		letta = &run->conf->lettas[i];
+		if (letta->host == on && letta->runtime != CONF_RUNTIME_THERE)
+			(void)snprintf(port, PORT_SIZE, "%u", letta->port);
+	}
+}
+
 static int
 render_backup(struct run *run, struct files *files, struct err *err)
 {
-	static const struct template_value values[] = {
+	char port[PORT_SIZE];
+	const struct template_value values[] = {
 		{ "program", TEMPLATE_TOKEN, PROGRAM },
 		{ "account", TEMPLATE_TOKEN, "root" },
 		{ "directory", TEMPLATE_PATH, BACKUPS },
+		{ "environment", TEMPLATE_PATH, RUNTIME_ENV },
+		{ "port", TEMPLATE_PORT, port },
 	};
 	enum service_manager manager;
 
+	backup_port(run, files->on, port);
 	if (service_manager_find(files->host, &manager, err) != 0)
 		return -1;
 	if (manager != SERVICE_SYSTEMD)
 		return template_file_fill(run->conf, "cron/backup.cron.in",
-		    values, 3, add(files, "backup-line",
+		    values, 5, add(files, "backup-line",
 		    "/etc/cron.d/sanctum-backup"), err);
 	if (template_file_fill(run->conf, "systemd/sanctum-backup.service.in",
-	    values, 3, add(files, "backup-service",
+	    values, 5, add(files, "backup-service",
 	    "/etc/systemd/system/sanctum-backup.service"), err) != 0)
 		return -1;
 	return template_file_fill(run->conf,
@@ -267,7 +288,7 @@ undo(struct run *run, const struct step *step, render *each,
 }
 
 #define ROTATION "logs that are files are rotated"
-#define BACKUP "a backup each night, which is off: its command comes later"
+#define BACKUP "a backup each night, which is off until it is turned on"
 
 static int
 logrotate_probe(struct run *run, const struct step *step,

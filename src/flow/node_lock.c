@@ -158,6 +158,22 @@ try_once(struct run *run, struct host *host, const char *temporary,
 	return rc;
 }
 
+/* NULL: the job changes no node. */
+static const struct conf_host *
+node_of(const struct conf *conf)
+{
+	switch (conf->kind) {
+	case CONF_GREENFIELD:
+		return conf->edges[0].host;
+	case CONF_UPGRADE:
+		return conf->upgrades[0].from->host;
+	case CONF_AGENT:
+	case CONF_WORKERS:
+		break;
+	}
+	return NULL;
+}
+
 int
 node_lock_take(struct node_lock *lock, struct run *run, struct err *err)
 {
@@ -168,9 +184,9 @@ node_lock_take(struct node_lock *lock, struct run *run, struct err *err)
 	int rc;
 
 	*lock = (struct node_lock){ 0 };
-	if (run->conf->kind != CONF_GREENFIELD)
+	if (!node_of(run->conf))
 		return 0;
-	if (run_host(run, run->conf->edges[0].host, &host, err) != 0)
+	if (run_host(run, node_of(run->conf), &host, err) != 0)
 		return -1;
 	temporary = mem_printf("%s-%s", NODE_LOCK_PATH, run->mark);
 	rc = -1;
@@ -194,7 +210,7 @@ drop(struct run *run, struct err *err)
 	bool there;
 	int rc;
 
-	if (run_host(run, run->conf->edges[0].host, &host, err) != 0)
+	if (run_host(run, node_of(run->conf), &host, err) != 0)
 		return -1;
 	rc = read_holder(host, &holder, &there, err);
 	if (rc == 0 && there && str_eq(holder.run, run->nonce))

@@ -143,10 +143,10 @@ act_on(struct run *run, const struct step *step, struct plan_note *note,
 {
 	if (journal_step_begin(run->journal, step->name, err) != 0)
 		return -1;
-	fault_point("plan_begun");
+	fault_point_of("plan_begun", step->name);
 	if (step->kind->act(run, step, note, err) != 0)
 		return -1;
-	fault_point("plan_acted");
+	fault_point_of("plan_acted", step->name);
 	return journal_step_end(run->journal, step->name, JOURNAL_DONE,
 	    buf_cstr(&note->summary), err);
 }

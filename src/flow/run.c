@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "base/str.h"
 #include "core/conf.h"
+#include "flow/endpoint.h"
 #include "flow/run.h"
 #include "flow/runtime.h"
 #include "flow/secrets.h"
@@ -18,7 +19,7 @@
 #include "io/http.h"
 #include "io/journal.h"
 
-#define JOB_FILE_MAX (1024 * 1024)
+#define JOB_FILE_MAX (CONF_SIZE_MAX + 1)
 #define MARK_BYTES 6
 #define SCRATCH ".verify-"	/* and the pid of whoever made it */
 
@@ -35,6 +36,7 @@ struct run_peers {
 	struct secret **passwords;	/* made on hosts; as servers */
 	struct run_secret *secrets;
 	size_t n_secrets;
+	const struct endpoint *given;
 };
 
 char *
@@ -230,6 +232,23 @@ put_server(struct buf *text, const struct conf_letta *letta)
 		    "venv" : "compose");
 }
 
+/* Which server becomes which; its backup belongs to that. */
+static void
+put_upgrade(struct buf *text, const struct conf_upgrade *upgrade)
+{
+	const struct conf_letta *from = upgrade->from, *to = upgrade->to;
+
+	buf_printf(text, "upgrade %s", upgrade->name);
+	put_host(text, from->host);
+	buf_printf(text, " %s %u %s %s %s\n", from->name, from->port,
+	    from->version ? from->version : "any",
+	    from->service ? from->service : "letta",
+	    from->compose ? from->compose : "");
+	buf_printf(text, "to %s %u %s\n", to->name, to->port, to->version);
+	if (upgrade->backup)
+		buf_printf(text, "backup %s\n", upgrade->backup);
+}
+
 /* The words of a job file that say what goes where. */
 static char *
 what_moves(const struct conf *conf)
@@ -246,6 +265,8 @@ what_moves(const struct conf *conf)
 	}
 	for (size_t i = 0; i < conf->n_lettas; i++)
 		put_server(&text, &conf->lettas[i]);
+	for (size_t i = 0; i < conf->n_upgrades; i++)
+		put_upgrade(&text, &conf->upgrades[i]);
 	for (size_t i = 0; i < conf->n_agents; i++) {
 		from = source_url(&conf->agents[i]);
 		to = run_server_url(conf->agents[i].to);
@@ -358,6 +379,38 @@ sweep_scratch(struct run *run)
 	free(dir);
 }
 
+static struct run_peers *
+peers_new(const struct conf *conf)
+{
+	struct run_peers *peers = mem_zero(1, sizeof(*peers));
+
+	peers->hosts = mem_zero(conf->n_hosts, sizeof(struct host *));
+	peers->servers = mem_zero(conf->n_lettas, sizeof(struct server *));
+	peers->passwords = mem_zero(conf->n_lettas,
+	    sizeof(struct secret *));
+	return peers;
+}
+
+int
+run_open_alone(const char *path, struct run **out, struct err *err)
+{
+	struct run *run = mem_zero(1, sizeof(*run));
+	struct conf *conf = NULL;
+	int rc = run_read(path, &conf, err);
+
+	run->conf = conf;
+	if (rc == 0) {
+		run->peers = peers_new(conf);
+		rc = fetch_secrets(run, err);
+	}
+	if (rc != 0) {
+		run_close(run);
+		run = NULL;
+	}
+	*out = run;
+	return rc;
+}
+
 int
 run_open(const char *path, const struct run_options *options,
     struct run **out, struct err *err)
@@ -371,15 +424,12 @@ run_open(const char *path, const struct run_options *options,
 		goto out;
 	run->conf = conf;
 	run->rehearsal = options->rehearsal;
-	run->peers = mem_zero(1, sizeof(*run->peers));
-	run->peers->hosts = mem_zero(conf->n_hosts, sizeof(struct host *));
-	run->peers->servers = mem_zero(conf->n_lettas,
-	    sizeof(struct server *));
-	run->peers->passwords = mem_zero(conf->n_lettas,
-	    sizeof(struct secret *));
+	run->peers = peers_new(conf);
 	file = run_state_path(options->state_dir, conf->name,
 	    options->rehearsal ? "rehearsal.db" : "journal.db");
-	if (options->secrets && fetch_secrets(run, err) != 0)
+	run->peers->given = options->given;
+	if (options->secrets && !options->given &&
+	    fetch_secrets(run, err) != 0)
 		goto out;
 	if (journal_open(file, options->writer, &run->journal, err) != 0) {
 		if (err->kind == ERR_MISSING)
@@ -499,9 +549,13 @@ run_token(struct run *run, const struct conf_letta *letta,
 	struct host *host;
 	bool ready;
 
+	if (run->peers->given) {
+		*out = run->peers->given->token;
+		return 0;
+	}
 	*out = letta->token.ref ? run_secret(run, &letta->token) : *made;
 	if (*out || letta->token.ref ||
-	    letta->runtime == CONF_RUNTIME_THERE)
+	    letta->runtime == CONF_RUNTIME_THERE || !run->journal)
 		return 0;
 	if (runtime_is_ready(run, letta, &ready, err) != 0)
 		return -1;
@@ -528,6 +582,8 @@ run_server(struct run *run, const struct conf_letta *letta,
 	};
 	int rc = 0;
 
+	if (run->peers->given)
+		spec.connect_to = run->peers->given->connect_to;
 	if (!*slot)
 		rc = run_token(run, letta, &spec.token, err);
 	if (!*slot && rc == 0)

@@ -10,6 +10,7 @@ struct conf;
 struct conf_host;
 struct conf_letta;
 struct conf_secret;
+struct endpoint;
 struct err;
 struct host;
 struct journal;
@@ -51,6 +52,12 @@ struct run_options {
 	bool rehearsal;		/* the journal of rehearsals */
 	bool secrets;		/* fetch the tokens; without them no server
 				 * can be asked */
+	/*
+	 * Of a job within another one, which has one server: its token and
+	 * connect_to, in the place of what the job file says.  No secret is
+	 * fetched then.  Borrowed until run_close; NULL.
+	 */
+	const struct endpoint *given;
 };
 
 /*
@@ -65,6 +72,12 @@ struct run_options {
  */
 int run_open(const char *path, const struct run_options *, struct run **out,
     struct err *) MUST_CHECK;
+/*
+ * The job file and its secrets without a journal, which is NULL then: for who
+ * only asks, of a job that may never have been planned.
+ */
+int run_open_alone(const char *path, struct run **out, struct err *)
+    MUST_CHECK;
 void run_close(struct run *);
 
 /* The job file alone: no secret is fetched, nothing else opened. */

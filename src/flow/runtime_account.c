@@ -91,6 +91,9 @@ check_port(const struct runtime *rt, struct err *err)
 		return 0;
 	if (ours)
 		return check_ours(rt, err);
+	/* There the old server is, or nobody: upgrade_look.c has looked. */
+	if (rt->run->conf->kind == CONF_UPGRADE)
+		return 0;
 	if (runtime_version(rt, version, &not_letta) != 0 || !*version)
 		return refuse(rt, "something that is no Letta server "
 		    "listens there", err);

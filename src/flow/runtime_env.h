@@ -38,6 +38,13 @@ int runtime_env_read(struct runtime_env *, const struct runtime *,
     const char *path, struct err *) MUST_CHECK;
 void runtime_env_clear(struct runtime_env *);
 
+/*
+ * Set what every server that we bring up is given, then the lines of its [env]
+ * section.  In runtime_environment.c.
+ */
+int runtime_env_common(const struct runtime *, struct runtime_env *,
+    struct err *) MUST_CHECK;
+
 /* *set: it gives key, and value has it; the caller wipes value. */
 int runtime_env_get(const struct runtime_env *, const char *key,
     struct buf *value, bool *set, struct err *) MUST_CHECK;

@@ -80,6 +80,9 @@ set_redis(const struct runtime *rt, struct runtime_env *env, struct err *err)
 
 	if (given && str_eq(given, "none"))
 		return 0;
+	/* What the node had stays; nobody has made one for this server. */
+	if (!given && rt->run->conf->kind == CONF_UPGRADE)
+		return 0;
 	if (!given)
 		return runtime_env_set(env, "LETTA_REDIS_HOST", compose ?
 		    "redis" : "127.0.0.1", err) != 0 ? -1 :
@@ -116,8 +119,7 @@ set_lines(const struct runtime *rt, struct runtime_env *env, struct err *err)
 }
 
 static int
-fill(const struct runtime *rt, struct runtime_env *env, bool *known,
-    struct err *err)
+set_fixed(struct runtime_env *env, struct err *err)
 {
 	size_t n = sizeof(fixed) / sizeof(*fixed);
 
@@ -125,6 +127,22 @@ fill(const struct runtime *rt, struct runtime_env *env, bool *known,
 		if (runtime_env_set(env, fixed[i][0], fixed[i][1], err) != 0)
 			return -1;
 	}
+	return 0;
+}
+
+int
+runtime_env_common(const struct runtime *rt, struct runtime_env *env,
+    struct err *err)
+{
+	return set_fixed(env, err) != 0 ? -1 : set_lines(rt, env, err);
+}
+
+static int
+fill(const struct runtime *rt, struct runtime_env *env, bool *known,
+    struct err *err)
+{
+	if (set_fixed(env, err) != 0)
+		return -1;
 	if (rt->letta->runtime == CONF_RUNTIME_VENV &&
 	    runtime_env_set(env, "LETTA_DIR", RUNTIME_HOME "/.letta", err)
 	    != 0)

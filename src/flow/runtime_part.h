@@ -15,6 +15,7 @@ struct err;
 struct host;
 struct listener;
 struct run;
+struct service;
 struct step;
 
 /* For runtime_*.c alone: what their steps share. */
@@ -125,5 +126,22 @@ int runtime_listeners(const struct runtime *,
 #define RUNTIME_VERSION_SIZE 32
 int runtime_version(const struct runtime *,
     char out[static RUNTIME_VERSION_SIZE], struct err *) MUST_CHECK;
+
+/*
+ * Wait, ten minutes at most, until the server's version answers there.
+ * ERR_STALE: another one does; ERR_FAILED: its service (NULL: that of compose)
+ * does not stay up, with its last words; ERR_UNREACHABLE.
+ */
+int runtime_await(const struct runtime *, struct service *, struct err *)
+    MUST_CHECK;
+
+/*
+ * Run share/letta/database.py, whose head says what its verbs do, with the
+ * Python of this version on the database of this URI.  asks: it changes
+ * nothing there.
+ */
+int runtime_schema_program(const struct runtime *, const char *verb,
+    const struct buf *uri, bool asks, struct buf *out, struct err *)
+    MUST_CHECK;
 
 #endif /* !FLOW_RUNTIME_PART_H */

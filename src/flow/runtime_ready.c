@@ -168,44 +168,41 @@ ready_probe(struct run *run, const struct step *step,
 
 /* The last of what it said, for an error; the caller frees it. */
 static char *
-last_words(struct runtime_service *s)
+last_words(struct service *service)
 {
-	return s->service ? service_words(s->service) :
+	return service ? service_words(service) :
 	    mem_printf("see `docker compose -f %s logs letta'",
 	    RUNTIME_COMPOSE);
 }
 
 /* Its manager has given up, or starts it again and again. */
 static int
-check_alive(const struct runtime *rt, uint64_t *dead_ms, struct err *err)
+check_alive(const struct runtime *rt, struct service *service,
+    uint64_t *dead_ms, struct err *err)
 {
-	struct runtime_service s = { 0 };
 	bool active = true;
 	char *words;
 	int rc;
 
-	if (rt->letta->runtime == CONF_RUNTIME_COMPOSE)
-		rc = runtime_compose_active(rt, &active, err);
-	else
-		rc = runtime_service_open(rt, &s, false, err);
-	if (rc == 0 && s.service)
-		rc = service_active(s.service, &active, err);
+	rc = service ? service_active(service, &active, err) :
+	    runtime_compose_active(rt, &active, err);
 	if (active)
 		*dead_ms = 0;
 	else if (*dead_ms == 0)
 		*dead_ms = clock_ms() + DEAD_MS;
 	if (rc == 0 && !active && clock_left_ms(*dead_ms) == 0) {
-		words = last_words(&s);
-		rc = err_set(err, ERR_FAILED, "%s: the service letta does not "
-		    "stay up: %s", host_name(rt->host), words);
+		words = last_words(service);
+		rc = err_set(err, ERR_FAILED, "%s: the service %s does not "
+		    "stay up: %s", host_name(rt->host), service ?
+		    service_name(service) : "letta", words);
 		free(words);
 	}
-	runtime_service_close(&s);
 	return rc;
 }
 
-static int
-await(const struct runtime *rt, struct err *err)
+int
+runtime_await(const struct runtime *rt, struct service *service,
+    struct err *err)
 {
 	uint64_t end_ms = clock_ms() + UP_MS, dead_ms = 0;
 	bool up = false;
@@ -226,7 +223,7 @@ await(const struct runtime *rt, struct err *err)
 			    "at its log, then run the same command again",
 			    host_name(rt->host), rt->letta->port,
 			    (int)(UP_MS / 60000));
-		if (check_alive(rt, &dead_ms, err) != 0 ||
+		if (check_alive(rt, service, &dead_ms, err) != 0 ||
 		    stop_check(err) != 0)
 			return -1;
 		clock_sleep_ms(PAUSE_MS);
@@ -237,11 +234,18 @@ static int
 ready_act(struct run *run, const struct step *step, struct plan_note *note,
     struct err *err)
 {
+	struct runtime_service s = { 0 };
 	struct runtime rt;
+	int rc;
 
-	if (runtime_open(&rt, run, step, err) != 0 || await(&rt, err) != 0)
+	if (runtime_open(&rt, run, step, err) != 0)
 		return -1;
-	return prove(&rt, note, err);
+	rc = rt.letta->runtime == CONF_RUNTIME_COMPOSE ? 0 :
+	    runtime_service_open(&rt, &s, false, err);
+	if (rc == 0)
+		rc = runtime_await(&rt, s.service, err);
+	runtime_service_close(&s);
+	return rc != 0 ? -1 : prove(&rt, note, err);
 }
 
 const struct step_kind runtime_ready_kind = {

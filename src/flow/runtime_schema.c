@@ -11,6 +11,7 @@
 #include "flow/runtime_postgres.h"
 #include "flow/runtime_venv.h"
 #include "flow/share_file.h"
+#include "flow/upgrade.h"
 #include "io/host.h"
 
 #define PROGRAM_MAX (64 * 1024)
@@ -25,42 +26,52 @@ struct seen {
 	char vector[16], sequence[16], lacks[WORD_MAX];
 };
 
-/* By Letta's own Python, as the account, with the URI on a pipe. */
-static int
-run_program(const struct runtime *rt, const char *verb, bool asks,
-    struct buf *out, struct err *err)
+int
+runtime_schema_program(const struct runtime *rt, const char *verb,
+    const struct buf *uri, bool asks, struct buf *out, struct err *err)
 {
 	static const char *const env[] = { "HOME=" RUNTIME_HOME,
 	    "LETTA_DIR=" RUNTIME_HOME "/.letta", "LETTA_DISABLE_TRACING=true",
 	    "OTEL_SDK_DISABLED=true", "DD_TRACE_ENABLED=false",
 	    "DD_INSTRUMENTATION_TELEMETRY_ENABLED=false", NULL };
-	struct buf program = BUF_INIT(PROGRAM_MAX), uri;
+	struct buf program = BUF_INIT(PROGRAM_MAX);
 	char *path = NULL, *dir = runtime_venv_dir(rt);
 	char *python = mem_printf("%s/bin/python", dir);
 	const char *argv[] = { python, "-IBc", NULL, verb, NULL };
 	struct runtime_call call = { .what = "look at the database",
 	    .argv = argv, .env = env, .account = RUNTIME_ACCOUNT,
+	    .input = buf_cstr(uri), .input_len = uri->len,
 	    .timeout_ms = CREATE_MS, .asks = asks };
-	bool known = false;
 	int rc;
 
-	buf_init_still(&uri, URI_MAX);
 	rc = share_file_read("letta/database.py", &path, &program, err);
-	if (rc == 0)
-		rc = runtime_database_uri(rt, &uri, &known, err);
-	if (rc == 0 && !known)
-		rc = err_set(err, ERR_FAILED, "%s: no database was made yet",
-		    host_name(rt->host));
 	argv[2] = buf_cstr(&program);
-	call.input = buf_cstr(&uri);
-	call.input_len = uri.len;
 	if (rc == 0)
 		rc = runtime_do(rt->host, &call, out, err);
-	buf_wipe(&uri);
 	buf_clear(&program);
 	free(python);
 	free(dir);
 	free(path);
+	return rc;
+}
+
+/* The same for the server's own database. */
+static int
+run_program(const struct runtime *rt, const char *verb, bool asks,
+    struct buf *out, struct err *err)
+{
+	struct buf uri;
+	bool known = false;
+	int rc;
+
+	buf_init_still(&uri, URI_MAX);
+	rc = runtime_database_uri(rt, &uri, &known, err);
+	if (rc == 0 && !known)
+		rc = err_set(err, ERR_FAILED, "%s: no database was made yet",
+		    host_name(rt->host));
+	if (rc == 0)
+		rc = runtime_schema_program(rt, verb, &uri, asks, out, err);
+	buf_wipe(&uri);
 	return rc;
 }
 
@@ -208,19 +219,25 @@ look_and_judge(const struct runtime *rt, struct seen *seen, struct err *err)
 	    rt->letta->version, err);
 }
 
-/* Neither Python nor database are there before their steps. */
+/*
+ * Neither Python nor database are there before their steps; of an upgrade it
+ * is the old server's until then.
+ */
 static int
 can_look(const struct runtime *rt, bool *out, struct err *err)
 {
 	char *dir = runtime_venv_dir(rt);
 	struct buf uri;
 	struct fs_meta meta;
+	bool rebuilt;
 	int rc;
 
 	buf_init_still(&uri, URI_MAX);
 	*out = false;
-	rc = host_stat(rt->host, dir, &meta, err);
-	if (rc == 0 && meta.type == FS_DIR)
+	rc = upgrade_rebuilt(rt->run, &rebuilt, err);
+	if (rc == 0)
+		rc = host_stat(rt->host, dir, &meta, err);
+	if (rc == 0 && rebuilt && meta.type == FS_DIR)
 		rc = runtime_database_uri(rt, &uri, out, err);
 	buf_wipe(&uri);
 	free(dir);

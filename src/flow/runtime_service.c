@@ -120,27 +120,6 @@ service_probe(struct run *run, const struct step *step,
 	return rc;
 }
 
-/* Not every manager says why what it was to start has ended. */
-static int
-bring_up(struct runtime_service *s, struct run *run, bool *acted,
-    struct err *err)
-{
-	struct err first;
-	char *words;
-
-	if (service_up(s->service, run, acted, err) == 0)
-		return 0;
-	first = *err;
-	if (first.kind == ERR_FAILED) {
-		words = service_words(s->service);
-		if (*words && !strstr(first.text, words))
-			(void)err_set(err, ERR_FAILED, "%s; it said: %s",
-			    first.text, words);
-		free(words);
-	}
-	return -1;
-}
-
 static int
 service_act(struct run *run, const struct step *step, struct plan_note *note,
     struct err *err)
@@ -154,7 +133,7 @@ service_act(struct run *run, const struct step *step, struct plan_note *note,
 		return -1;
 	rc = runtime_service_open(&rt, &s, true, err);
 	if (rc == 0)
-		rc = bring_up(&s, run, &acted, err);
+		rc = service_up(s.service, run, &acted, err);
 	if (rc == 0)
 		plan_say(note, acted ? '+' : '~', "service " NAME ", by %s",
 		    service_manager_word(service_manager_of(s.service)));

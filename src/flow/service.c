@@ -23,7 +23,7 @@
 #define FILES_MAX 2
 #define VALUES_MAX 24
 #define TEXT_MAX (128 * 1024)
-#define WORDS_MAX 1000
+#define WORDS_MAX 450		/* leaves room in an error for who asked */
 #define SETTLE_MS 400		/* for one that ends as soon as it starts */
 
 struct service_file {
@@ -334,6 +334,12 @@ service_manager_of(const struct service *service)
 	return service->manager;
 }
 
+const char *
+service_name(const struct service *service)
+{
+	return service->spec->name;
+}
+
 /* Of all that it must be started again for. */
 static int
 sum_of(const struct service *service, char hex[static 2 * HASH_SIZE + 1],
@@ -489,8 +495,8 @@ start_again(struct service *service, struct err *err)
 	return service->ops->start(&service->unit, err);
 }
 
-int
-service_up(struct service *service, struct run *run, bool *acted,
+static int
+bring_up(struct service *service, struct run *run, bool *acted,
     struct err *err)
 {
 	struct state state;
@@ -515,6 +521,27 @@ service_up(struct service *service, struct run *run, bool *acted,
 			return -1;
 	}
 	return put(run, service, "running", state.sum, err);
+}
+
+/* Not every manager says why what it was to start has ended. */
+int
+service_up(struct service *service, struct run *run, bool *acted,
+    struct err *err)
+{
+	struct err first;
+	char *words;
+
+	if (bring_up(service, run, acted, err) == 0)
+		return 0;
+	first = *err;
+	if (first.kind == ERR_FAILED) {
+		words = service_words(service);
+		if (*words && !strstr(first.text, words))
+			(void)err_set(err, ERR_FAILED, "%s; it said: %s",
+			    first.text, words);
+		free(words);
+	}
+	return -1;
 }
 
 static int
@@ -591,18 +618,12 @@ service_words(struct service *service)
 	struct buf said = BUF_INIT(COMMAND_TEXT_MAX);
 	struct buf shown = BUF_INIT(4 * WORDS_MAX);
 	struct err ignored = ERR_INIT;
-	size_t from;
 	int status;
 
 	service->ops->words(&service->unit, argv);
 	if (argv[0] && command_run(service->unit.host, argv, NULL, 0,
-	    &status, &said, NULL, &ignored) == 0) {
-		while (said.len > 0 && said.data[said.len - 1] == '\n')
-			buf_truncate(&said, said.len - 1);
-		from = said.len > WORDS_MAX ? said.len - WORDS_MAX : 0;
-		str_printable(&shown, buf_cstr(&said) + from,
-		    said.len - from);
-	}
+	    &status, &said, NULL, &ignored) == 0)
+		command_said(&shown, &said, WORDS_MAX);
 	buf_clear(&said);
 	return buf_take(&shown);
 }

@@ -85,6 +85,7 @@ int service_open(struct run *, const struct service_spec *,
 void service_close(struct service *);
 
 enum service_manager service_manager_of(const struct service *);
+const char *service_name(const struct service *);
 
 /*
  * A probe: *ready when every file is as it must be, it starts at boot, it
@@ -98,7 +99,8 @@ int service_look(struct service *, struct run *, struct plan_note *,
  * Make it so: files, daemon-reload, enable, start; restart when it runs with
  * another text or stamp.  *acted is false when nothing had to be done.  That
  * the manager has taken it is not that it answers: the caller waits for that.
- * ERR_FAILED when it has ended at once, with the last lines that it said.
+ * ERR_FAILED when it cannot be started or has ended at once, with the last
+ * lines that it said.
  */
 int service_up(struct service *, struct run *, bool *acted, struct err *)
     MUST_CHECK;

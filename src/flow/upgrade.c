@@ -6,27 +6,67 @@
 #include "core/conf.h"
 #include "flow/plan.h"
 #include "flow/run.h"
+#include "flow/runtime.h"
 #include "flow/upgrade.h"
 #include "flow/upgrade_part.h"
 #include "io/journal.h"
+
+/* A step of the whole, and one of the new server as of a node's. */
+static void
+add(struct plan *plan, const struct conf_upgrade *upgrade,
+    const struct step_kind *kind)
+{
+	plan_add(plan, "upgrade", upgrade->name, kind, upgrade);
+}
+
+static void
+add_new(struct plan *plan, const struct conf_upgrade *upgrade,
+    const struct step_kind *kind)
+{
+	plan_add(plan, "letta", upgrade->to->name, kind, upgrade->to);
+}
+
+/* While the old server works. */
+static void
+add_before(struct plan *plan, const struct conf_upgrade *upgrade)
+{
+	add(plan, upgrade, &upgrade_look_kind);
+	add(plan, upgrade, &upgrade_backup_kind);
+	if (upgrade->to->runtime == CONF_RUNTIME_COMPOSE) {
+		add(plan, upgrade, &upgrade_pull_kind);
+	} else {
+		add_new(plan, upgrade, &runtime_account_kind);
+		add_new(plan, upgrade, &runtime_install_kind);
+	}
+	add(plan, upgrade, &upgrade_rehearse_kind);
+}
+
+/* The new one, in the place of the old. */
+static void
+add_server(struct plan *plan, const struct conf_upgrade *upgrade)
+{
+	if (upgrade->to->runtime == CONF_RUNTIME_COMPOSE) {
+		add(plan, upgrade, &upgrade_compose_kind);
+		return;
+	}
+	add_new(plan, upgrade, &runtime_environment_kind);
+	add_new(plan, upgrade, &runtime_schema_kind);
+	add_new(plan, upgrade, &runtime_service_kind);
+	add_new(plan, upgrade, &runtime_ready_kind);
+}
 
 /* In this order; the header says what each does. */
 void
 upgrade_plan(struct plan *plan, const struct conf_upgrade *upgrade)
 {
-	(void)plan;
-	(void)upgrade;
-	/* look */
-	/* backup */
-	/* account, install (runtime) */
-	/* rehearse */
-	/* stop */
-	/* dump */
-	/* database */
-	/* environment, schema, service, ready (runtime), or compose */
-	/* sequence */
-	/* restore */
-	/* clients */
+	add_before(plan, upgrade);
+	add(plan, upgrade, &upgrade_stop_kind);
+	add(plan, upgrade, &upgrade_dump_kind);
+	add(plan, upgrade, &upgrade_database_kind);
+	add_server(plan, upgrade);
+	add(plan, upgrade, &upgrade_sequence_kind);
+	add(plan, upgrade, &upgrade_restore_kind);
+	add(plan, upgrade, &upgrade_clients_kind);
 }
 
 int

@@ -1,6 +1,8 @@
 #ifndef FLOW_UPGRADE_H
 #define FLOW_UPGRADE_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 
 struct conf_upgrade;
@@ -19,6 +21,8 @@ struct verdict;
  *     backup     every agent into bundles (flow/backup.h)    upgrade_backup.c
  *     account, install   of the new server, while the old one works
  *                                                   flow/runtime.h
+ *     pull       with `runtime = compose' in their place: the image of the
+ *                new version                     upgrade_compose_pull.c
  *     rehearse   all of it restored to a scratch server of the new version
  *                with a database of its own, and compared    upgrade_rehearse.c
  *     stop       the old server; nothing was written to it since the backup,
@@ -51,5 +55,36 @@ int upgrade_verify(struct run *, const struct conf_upgrade *,
  */
 int upgrade_verify_old(struct run *, const struct conf_upgrade *,
     struct verdict *, struct err *) MUST_CHECK;
+
+/*
+ * Where the bundles are, on this machine, and "HOST:PATH" of the dump, or ""
+ * when there is none.  The caller frees each.
+ */
+int upgrade_stays(struct run *, char **backup, char **dump, struct err *)
+    MUST_CHECK;
+
+/* Whether the database of this job is the one that was made anew. */
+int upgrade_rebuilt(struct run *, bool *out, struct err *) MUST_CHECK;
+
+/*
+ * Whether `stop' has told the old service anything and it was not taken back,
+ * so that it may be down, or was replaced; and whether it ever was.
+ */
+int upgrade_has_stopped(struct run *, bool *out, struct err *) MUST_CHECK;
+
+int upgrade_was_stopped(struct run *, bool *out, struct err *) MUST_CHECK;
+
+/*
+ * For an apply that has failed: behind its cause, what leads back and what
+ * goes on.  job is the word of the command line.
+ */
+void upgrade_advise(struct run *, const char *job, struct err *);
+
+/*
+ * Drop what the way back needs: the dump, and the environment file that was
+ * there before.  Bundles stay, and so does what the old server was made of.
+ * ERR_STALE when a step is not done, or was not yet proven.
+ */
+int upgrade_complete(struct run *, struct err *) MUST_CHECK;
 
 #endif /* !FLOW_UPGRADE_H */

@@ -20,6 +20,7 @@ extern const struct step_kind upgrade_rehearse_kind;
 extern const struct step_kind upgrade_stop_kind;
 extern const struct step_kind upgrade_dump_kind;
 extern const struct step_kind upgrade_database_kind;
+extern const struct step_kind upgrade_pull_kind;
 extern const struct step_kind upgrade_compose_kind;
 extern const struct step_kind upgrade_sequence_kind;
 extern const struct step_kind upgrade_restore_kind;
@@ -51,8 +52,23 @@ int upgrade_done(const struct upgrade *, const struct step_kind *, bool *out,
 int upgrade_begun(const struct upgrade *, const struct step_kind *,
     bool *out, struct err *) MUST_CHECK;
 
+/*
+ * Facts that `stop' writes before it tells the old service anything: what the
+ * database held, and how the service was.  The second is forgotten once it is
+ * so again.
+ */
+#define UPGRADE_STOP_CENSUS "stop.census"
+#define UPGRADE_STOP_WAS "stop.was"
+
 /* Where the bundles are, on this machine; the caller frees it. */
 char *upgrade_backup_dir(const struct upgrade *);
+
+/*
+ * With `runtime = compose', what `look' asks before anything is begun: the
+ * service is one that can be upgraded (flow/compose_service.h), its file one
+ * whose image can be replaced, and the port is the one that it has.
+ */
+int upgrade_compose_look(const struct upgrade *, struct err *) MUST_CHECK;
 
 /*
  * ERR_USAGE without `break_glass = yes' in [job]: what the steps from `stop'

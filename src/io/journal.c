@@ -90,7 +90,7 @@ journal_put(struct journal *j, const char *key, const char *value,
 	if (journal_db_write(j, JOURNAL_SQL_META_PUT, texts, 2, err) != 0)
 		return err_ctx(err, "record %s", key);
 	if (!j->in_page)
-		fault_point("journal_meta");
+		fault_point_of("journal_meta", key);
 	return 0;
 }
 
@@ -113,7 +113,7 @@ write_step(struct journal *j, enum journal_sql which,
 		    "a page is open", texts[0], j->path);
 	if (journal_db_write(j, which, texts, n, err) != 0)
 		return err_ctx(err, "record step %s", texts[0]);
-	fault_point("journal_step");
+	fault_point_of("journal_step", texts[0]);
 	return 0;
 }
 

@@ -88,6 +88,8 @@ class OldHome(BareHost):
                 role that may create another
     """
 
+    hba = HBA
+
     def __init__(self, bed, version="0.11.3", *, password=None,
                  superuser=False, name="home", slot=bare.SLOT + 1):
         super().__init__(bed, name, slot)
@@ -213,7 +215,7 @@ class OldHome(BareHost):
     def _start_database(self):
         self.run(["cp", "-a", str(INSIDE_CACHE / f"template-{self.version}"
                                   / "pg"), PG_DATA])
-        self.path(f"{PG_DATA}/pg_hba.conf").write_text(HBA)
+        self.path(f"{PG_DATA}/pg_hba.conf").write_text(self.hba)
         self._db = Postgres(self.space, PG_DATA, PG_PORT,
                             self.state_dir / f"{self.name}-postgres.log")
         self._db.start()

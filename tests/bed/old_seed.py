@@ -12,6 +12,8 @@ from bed.seed import Client
 
 #: A name that only a PATCH gives.
 LEGACY_NAME = "AI/ML Expert"
+#: As a server takes it in a file.
+MAPPED_NAME = "AI-ML Expert"
 
 #: How many requests at once.
 WORKERS = 3

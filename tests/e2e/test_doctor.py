@@ -67,7 +67,11 @@ http-redirect mixed-content raw-port""".split())
 #: What tests of their own show.
 ELSEWHERE = {"api-unreachable", "host-unreachable", "api-human-block",
              "worker-user-block", "worker-user-identity",
-             "nginx-test", "nginx-stopped", "letta-sequence"}
+             "nginx-test", "nginx-stopped", "letta-sequence",
+             # test_health.py
+             "schema-agents", "schema-runs", "schema-steps",
+             "schema-messages", "schema-conversations", "client-address",
+             "letta-code-server"}
 
 #: Nothing that root cannot read is there, and tests are root's.
 NOT_SHOWN = {"worker-env-unreadable"}

@@ -267,13 +267,13 @@ test_long(void **state)
 	while (text.len <= CONF_SIZE_MAX)
 		buf_str(&text, "\n");
 	parse_bad("j", text.data, text.len,
-	    "j:1: larger than 262144 bytes");
+	    "j:1: larger than 1048576 bytes");
 
 	buf_truncate(&text, 0);
 	buf_str(&text, "[job]\n");
 	for (int i = 0; i < CONF_SECTIONS_MAX; i++)
 		buf_printf(&text, "[host h%d]\n", i);
-	parse_bad("j", text.data, text.len, "j:513: more than 512 sections");
+	parse_bad("j", text.data, text.len, "j:4097: more than 4096 sections");
 	buf_clear(&text);
 }
 
@@ -415,12 +415,12 @@ static void
 test_examples(void **state)
 {
 	static const char *const names[] = { "agent", "workers",
-	    "greenfield" };
+	    "greenfield", "upgrade" };
 	char below[64], path[4096];
 	struct conf *conf;
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		struct buf text = BUF_INIT(CONF_SIZE_MAX);
 
 		(void)snprintf(below, sizeof(below), "etc/%s.conf",
@@ -429,9 +429,10 @@ test_examples(void **state)
 		read_file(path, &text);
 		conf = parse_ok(path, text.data, text.len);
 		assert_string_equal(conf_kind_name(conf->kind), names[i]);
-		assert_true(str_eq(names[i], "workers") ||
+		assert_int_equal(conf->n_upgrades, i == 3);
+		assert_true(str_eq(names[i], "workers") || i == 3 ||
 		    conf->n_agents > 0);
-		assert_true(str_eq(names[i], "agent") ||
+		assert_true(str_eq(names[i], "agent") || i == 3 ||
 		    conf->n_workers > 0);
 		conf_free(conf);
 		buf_clear(&text);

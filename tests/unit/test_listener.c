@@ -36,7 +36,8 @@ static int
 note(void *ctx, const struct listener *one, struct err *err)
 {
 	(void)err;
-	buf_printf(ctx, "%s %u%s\n", one->address, (unsigned int)one->uid,
+	buf_printf(ctx, "%s %u %lu%s\n", one->address,
+	    (unsigned int)one->uid, one->inode,
 	    one->loopback ? " loopback" : "");
 	return 0;
 }
@@ -49,11 +50,11 @@ test_who_listens_is_read_from_the_kernels_tables(void **state)
 
 	(void)state;
 	assert_int_equal(listener_each(four, 18283, note, &said, &err), 0);
-	assert_string_equal(buf_cstr(&said), "127.0.0.1 998 loopback\n");
+	assert_string_equal(buf_cstr(&said), "127.0.0.1 998 11 loopback\n");
 	buf_clear(&said);
 	assert_int_equal(listener_each(six, 18283, note, &said, &err), 0);
-	assert_string_equal(buf_cstr(&said), ":: 1000\n10.0.0.7 0\n"
-	    "::1 0 loopback\n");
+	assert_string_equal(buf_cstr(&said), ":: 1000 21\n10.0.0.7 0 22\n"
+	    "::1 0 23 loopback\n");
 	buf_clear(&said);
 	assert_int_equal(listener_each("head\nnothing\n", 1, note, &said,
 	    &err), -1);

@@ -1,0 +1,103 @@
+#include "base/base.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "cli/cmd.h"
+#include "cli/job_cmd.h"
+#include "cli/opt.h"
+#include "cli/show.h"
+#include "core/conf.h"
+#include "core/jdoc.h"
+#include "core/verdict.h"
+#include "flow/job.h"
+#include "flow/plan.h"
+#include "flow/run.h"
+#include "flow/upgrade.h"
+
+static int
+say(const struct job_cmd *cmd, size_t undone, struct err *err)
+{
+	char *backup, *dump;
+	struct jdoc *object;
+
+	if (upgrade_stays(cmd->run, &backup, &dump, err) != 0)
+		return -1;
+	if (cmd->opt->json) {
+		object = show_new("rollback");
+		jdoc_set(object, "undone", jdoc_new_int((int64_t)undone));
+		jdoc_set_str(object, "backup", backup);
+		jdoc_set_str(object, "dump", dump);
+		show_object(object);
+	} else if (undone > 0) {
+		(void)printf("%zu steps taken back; the old server is as it "
+		    "was.  What stays: the backup %s%s%s\n", undone,
+		    backup, *dump ? ", the dump " : "", dump);
+	} else {
+		(void)printf("nothing to take back\n");
+	}
+	free(dump);
+	free(backup);
+	return 0;
+}
+
+/* Nobody has asked the old server yet whether it is as it was. */
+static int
+prove(const struct job_cmd *cmd, struct err *err)
+{
+	struct verdict verdict = { 0 };
+	int rc;
+
+	rc = upgrade_verify_old(cmd->run, cmd->run->conf->upgrades, &verdict,
+	    err);
+	if (rc == 0)
+		rc = show_judged(cmd->opt, &verdict, err);
+	verdict_clear(&verdict);
+	return rc;
+}
+
+static int
+roll_back(const struct job_cmd *cmd, struct err *err)
+{
+	size_t undone;
+
+	if (job_cancel(cmd->run, cmd->plan, cmd->watch, &undone, err) != 0)
+		return err_ctx(err, "the way back is not at its end: run the "
+		    "same command again");
+	return say(cmd, undone, err);
+}
+
+/*
+ * One that has not changed what serves is taken back without a proof: there
+ * was nothing to come back from.  One that was killed behind its last step is
+ * proven all the same.
+ */
+static int
+roll_back_locked(const struct job_cmd *cmd, struct err *err)
+{
+	bool begun, proven;
+
+	if (plan_begun(cmd->run, cmd->plan, &begun, err) != 0 ||
+	    upgrade_was_stopped(cmd->run, &proven, err) != 0)
+		return -1;
+	if (begun && job_cmd_locked(cmd, roll_back, err) != 0)
+		return -1;
+	if (!begun && say(cmd, 0, err) != 0)
+		return -1;
+	return proven ? prove(cmd, err) : 0;
+}
+
+static int
+run(const struct opt *opt, struct err *err)
+{
+	return job_cmd_is_upgrade(opt, err) != 0 ? -1 :
+	    job_cmd_run(opt, roll_back_locked, err);
+}
+
+const struct cmd cmd_letta_rollback = {
+	.name = "letta rollback",
+	.args = "JOB",
+	.about = "bring the old server back as it was, and prove it",
+	.min_words = 1,
+	.max_words = 1,
+	.run = run,
+};

@@ -1,0 +1,267 @@
+#include "base/base.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "flow/backup.h"
+#include "flow/backup_dir.h"
+#include "io/fs.h"
+
+#define DAY 8			/* digits of YYYYMMDD */
+#define REMOVED ".removed-"	/* before the name of one on its way out */
+
+static bool
+is_dated(const char *name)
+{
+	const char *day = name + strlen(BACKUP_PREFIX);
+
+	return str_starts(name, BACKUP_PREFIX) && strlen(day) == DAY &&
+	    strspn(day, "0123456789") == DAY;
+}
+
+char *
+backup_dir_name(void)
+{
+	char now[CLOCK_TEXT_SIZE];
+
+	clock_utc(now);
+	return mem_printf(BACKUP_PREFIX "%.4s%.2s%.2s", now, now + 5,
+	    now + 8);
+}
+
+/* Without slashes at its end. */
+static char *
+trimmed(const char *dir)
+{
+	size_t len = strlen(dir);
+
+	while (len > 1 && dir[len - 1] == '/')
+		len--;
+	return mem_strndup(dir, len);
+}
+
+static char *
+parent_of(const char *dir)
+{
+	char *own = trimmed(dir), *slash = strrchr(own, '/');
+
+	if (!slash) {
+		free(own);
+		return mem_strdup(".");
+	}
+	slash[slash == own ? 1 : 0] = '\0';
+	return own;
+}
+
+int
+backup_dir_open(const char *dir, int *lock, struct err *err)
+{
+	char *agents = mem_printf("%s/" BACKUP_AGENTS, dir);
+	int rc = fs_mkdirs(agents, 0700, err);
+
+	free(agents);
+	*lock = -1;
+	if (rc != 0)
+		return -1;
+	*lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*lock < 0)
+		return fs_fail(err, "open", dir);
+	if (flock(*lock, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno == EWOULDBLOCK)
+		(void)err_set(err, ERR_LOCKED, "%s: another backup is being "
+		    "written there", dir);
+	else
+		(void)fs_fail(err, "lock", dir);
+	(void)close(*lock);
+	*lock = -1;
+	return -1;
+}
+
+int
+backup_dir_write(const char *dir, const char *name,
+    const struct backup_index *index, struct err *err)
+{
+	const struct fs_meta meta = { .mode = 0600, .uid = (uid_t)-1,
+	    .gid = (gid_t)-1 };
+	struct buf text = BUF_INIT(BACKUP_INDEX_MAX);
+	char *path = mem_printf("%s/%s", dir, name);
+	int rc;
+
+	backup_index_write(index, &text);
+	rc = buf_check(&text, path, err);
+	if (rc == 0)
+		rc = fs_replace(path, buf_cstr(&text), text.len, &meta, err);
+	fault_point("backup_index");
+	free(path);
+	buf_clear(&text);
+	return rc;
+}
+
+/* Names of siblings, sorted: oldest first. */
+struct siblings {
+	const char *own;
+	char **names;
+	size_t n;
+};
+
+static void
+take_name(void *ctx, const char *name)
+{
+	struct siblings *s = ctx;
+
+	if (!is_dated(name) || str_eq(name, s->own))
+		return;
+	s->names = mem_grow(s->names, s->n + 1, sizeof(*s->names));
+	s->names[s->n++] = mem_strdup(name);
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void
+siblings_clear(struct siblings *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		free(s->names[i]);
+	free(s->names);
+}
+
+/* Whether path, no symlink, is a finished backup of this server. */
+static bool
+is_ours(const char *path, const char *url)
+{
+	struct backup_index index = { 0 };
+	struct err ignored = ERR_INIT;
+	struct fs_meta meta;
+	bool ours;
+
+	if (fs_stat(path, &meta, &ignored) != 0 || meta.type != FS_DIR ||
+	    backup_index_read(path, &index, &ignored) != 0)
+		return false;
+	ours = index.url && str_eq(index.url, url) && index.ended_at;
+	backup_index_clear(&index);
+	return ours;
+}
+
+static int
+list_siblings(const char *parent, const char *own, struct siblings *s,
+    struct err *err)
+{
+	*s = (struct siblings){ .own = own };
+	if (fs_list(parent, take_name, s, err) != 0)
+		return -1;
+	if (s->n > 0)
+		qsort(s->names, s->n, sizeof(*s->names), by_text);
+	return 0;
+}
+
+int
+backup_dir_newest(const char *dir, const char *url, char **out,
+    struct err *err)
+{
+	char *parent = parent_of(dir), *own = trimmed(dir), *path;
+	struct siblings s;
+	int rc;
+
+	*out = NULL;
+	rc = list_siblings(parent, str_base(own), &s, err);
+	for (size_t i = s.n; i > 0 && rc == 0 && !*out; i--) {
+		path = mem_printf("%s/%s", parent, s.names[i - 1]);
+		if (is_ours(path, url))
+			*out = path;
+		else
+			free(path);
+	}
+	siblings_clear(&s);
+	free(own);
+	free(parent);
+	return rc;
+}
+
+int
+backup_dir_dated(const char *dir, struct err *err)
+{
+	char *own = trimmed(dir);
+	bool dated = is_dated(str_base(own));
+
+	free(own);
+	return dated ? 0 : err_set(err, ERR_USAGE, "%s: backups are counted "
+	    "and removed by the day in their name, " BACKUP_PREFIX
+	    "YYYYMMDD; leave --keep out, or the directory", dir);
+}
+
+/* Under another name first: half of one is never taken for a backup. */
+static int
+remove_one(const char *parent, const char *name, struct err *err)
+{
+	char *from = mem_printf("%s/%s", parent, name);
+	char *to = mem_printf("%s/" REMOVED "%s", parent, name);
+	int rc;
+
+	rc = fs_remove(to, err);
+	if (rc == 0)
+		rc = fs_rename(from, to, 0, err);
+	fault_point("backup_renamed");
+	if (rc == 0)
+		rc = fs_remove(to, err);
+	if (rc == 0)
+		log_info("%s: removed, by its age", from);
+	free(from);
+	free(to);
+	return rc;
+}
+
+/* What a killed call has left half removed. */
+static void
+sweep_one(void *ctx, const char *name)
+{
+	struct err ignored = ERR_INIT;
+	char *path;
+
+	if (!str_starts(name, REMOVED) || !is_dated(name + strlen(REMOVED)))
+		return;
+	path = mem_printf("%s/%s", (const char *)ctx, name);
+	if (fs_remove(path, &ignored) != 0)
+		err_clear(&ignored);
+	free(path);
+}
+
+int
+backup_dir_retain(const char *dir, const char *url, unsigned int keep,
+    uint64_t *removed, struct err *err)
+{
+	char *parent = parent_of(dir), *own = trimmed(dir), *path;
+	size_t stay = 1;
+	struct siblings s;
+	int rc;
+
+	rc = fs_list(parent, sweep_one, parent, err);
+	if (rc == 0)
+		rc = list_siblings(parent, str_base(own), &s, err);
+	else
+		s = (struct siblings){ 0 };
+	for (size_t i = s.n; i > 0 && rc == 0; i--) {
+		path = mem_printf("%s/%s", parent, s.names[i - 1]);
+		if (is_ours(path, url) && stay++ >= keep &&
+		    strcmp(s.names[i - 1], str_base(own)) < 0) {
+			rc = remove_one(parent, s.names[i - 1], err);
+			*removed += rc == 0;
+		}
+		free(path);
+	}
+	siblings_clear(&s);
+	free(own);
+	free(parent);
+	return rc;
+}

@@ -1,0 +1,64 @@
+#ifndef FLOW_BACKUP_LOOK_H
+#define FLOW_BACKUP_LOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "core/backup_index.h"
+#include "core/letta.h"
+
+struct endpoint;
+struct err;
+struct jdoc;
+struct server;
+
+/*
+ * What a server has at one time, by few requests: the pages of its agents, and
+ * two small ones an agent, for the newest message (of whatever conversation)
+ * and the newest passage.
+ */
+struct backup_seen {
+	char id[LETTA_ID_SIZE];
+	char *name;
+	struct backup_print print;
+	uint64_t tools;
+	char **blocks;		/* ids */
+	size_t n_blocks;
+};
+
+struct backup_look {
+	char version[32];
+	struct backup_seen *agents;	/* oldest first */
+	size_t n_agents;
+	struct backup_shared *shared;	/* by id of the block */
+	size_t n_shared;
+	struct jdoc *rest;		/* of struct backup_index, or NULL */
+};
+
+struct backup_look_how {
+	bool rest;		/* what no bundle carries, too (backup_rest.h) */
+	/*
+	 * An earlier look, or NULL: an agent that the pages show as it was
+	 * then is asked for no more, and keeps the marks of then, unless
+	 * `again' says otherwise.
+	 */
+	const struct backup_look *before;
+	bool (*again)(void *ctx, const char *id);
+	void *ctx;
+};
+
+/*
+ * Look.  The connection is closed again: what is forked after has none.  What
+ * the server cannot answer about one agent (a row that it cannot convert) is a
+ * mark, too, which stands for the answer.
+ */
+int backup_look(const struct endpoint *, const struct backup_look_how *,
+    struct backup_look *, struct err *) MUST_CHECK;
+void backup_look_clear(struct backup_look *);
+
+const struct backup_seen *backup_look_find(const struct backup_look *,
+    const char *id);
+
+#endif /* !FLOW_BACKUP_LOOK_H */

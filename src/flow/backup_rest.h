@@ -1,0 +1,26 @@
+#ifndef FLOW_BACKUP_REST_H
+#define FLOW_BACKUP_REST_H
+
+#include "base/attr.h"
+
+struct err;
+struct jdoc;
+struct server;
+
+/*
+ * What a server has beside its agents, as lists for people, and what no bundle
+ * carries (struct backup_index, `rest'):
+ *
+ *     identities    [{"id":"","identifier_key":"","name":"",...}]
+ *     tools         those that are not Letta's own: id, name, tool_type
+ *     mcp_servers   ["name"]; never an address, which may hold a token
+ *     sources       ["name"]; their files are not in an agent
+ *     groups        [{"id":"","manager_type":"","agent_ids":[]}]
+ *     losses        [{"what":"","reason":""}]
+ *
+ * A list that the server does not give is a loss with its reason.  The caller
+ * owns *out.
+ */
+int backup_rest(struct server *, struct jdoc **out, struct err *) MUST_CHECK;
+
+#endif /* !FLOW_BACKUP_REST_H */

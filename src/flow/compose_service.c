@@ -1,0 +1,421 @@
+#include "base/base.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/conf.h"
+#include "core/jdoc.h"
+#include "flow/command.h"
+#include "flow/compose_service.h"
+#include "io/host.h"
+
+#define ASK_MS 60000
+#define ACT_MS (UINT64_C(60) * 60 * 1000)
+#define OUT_MAX (1024 * 1024)
+#define SAID_MAX 400
+#define WORDS_MAX 64
+#define LABEL "com.docker.compose."
+
+/* A line of JSON a container, with nothing secret in it. */
+#define FORMAT "{\"id\":{{json .ID}},\"image\":{{json .Image}}," \
+	"\"state\":{{json .State}}," \
+	"\"project\":{{json (.Label \"" LABEL "project\")}}," \
+	"\"files\":{{json (.Label \"" LABEL "project.config_files\")}}," \
+	"\"directory\":{{json (.Label \"" LABEL "project.working_dir\")}}," \
+	"\"env_files\":{{json (.Label \"" LABEL \
+	"project.environment_file\")}}}"
+
+static int
+fail(const struct compose_service *cs, const char *what,
+    const struct proc_result *result, struct err *err)
+{
+	struct buf said = BUF_INIT(4 * SAID_MAX);
+
+	command_said(&said, result->err_out.len > 0 ? &result->err_out :
+	    &result->out, SAID_MAX);
+	(void)err_set(err, ERR_FAILED, "%s:%s: docker %s: %s (exit code %d)",
+	    host_name(cs->host), cs->file, what, buf_cstr(&said),
+	    result->status);
+	buf_clear(&said);
+	return -1;
+}
+
+/* what: the word that says most of argv. */
+static int
+run(const struct compose_service *cs, const char *const *argv,
+    const char *what, bool asks, struct buf *out, struct err *err)
+{
+	const struct proc_spec spec = { .argv = argv,
+	    .timeout_ms = asks ? ASK_MS : ACT_MS };
+	struct proc_result result;
+	int rc;
+
+	proc_result_init(&result, OUT_MAX);
+	rc = asks ? host_ask(cs->host, &spec, &result, err) :
+	    host_run(cs->host, &spec, &result, err);
+	if (rc != 0)
+		(void)err_ctx(err, "%s:%s: docker %s", host_name(cs->host),
+		    cs->file, what);
+	else if (result.status != 0)
+		rc = fail(cs, what, &result, err);
+	else if (out)
+		buf_add(out, buf_cstr(&result.out), result.out.len);
+	buf_wipe(&result.out);
+	proc_result_clear(&result);
+	return rc;
+}
+
+int
+compose_service_docker(const struct compose_service *cs,
+    const char *const *words, bool asks, struct buf *out, struct err *err)
+{
+	const char *argv[WORDS_MAX] = { "docker" };
+
+	for (size_t n = 1; *words && n < WORDS_MAX - 1; n++)
+		argv[n] = *words++;
+	return run(cs, argv, argv[1], asks, out, err);
+}
+
+/* OPTION PART for each part of a list with commas, which is cut up. */
+static void
+add_each(const char *argv[static WORDS_MAX], size_t *n, const char *option,
+    char *list)
+{
+	char *rest = list, *part;
+
+	while ((part = strsep(&rest, ",")) != NULL) {
+		if (*part == '\0' || *n + 2 >= WORDS_MAX)
+			continue;
+		argv[(*n)++] = option;
+		argv[(*n)++] = part;
+	}
+}
+
+/* docker compose WORDS, of what the container was made with. */
+static int
+compose(const struct compose_service *cs, const char *const *words,
+    bool asks, struct buf *out, struct err *err)
+{
+	const char *argv[WORDS_MAX] = { "docker", "compose" };
+	char *files = mem_strdup(cs->container ? cs->files : cs->file);
+	char *env_files = mem_strdup(cs->container ? cs->env_files : "");
+	char *what = mem_printf("compose %s", words[0]);
+	size_t n = 2;
+	int rc;
+
+	if (cs->container) {
+		argv[n++] = "--project-name";
+		argv[n++] = cs->project;
+		argv[n++] = "--project-directory";
+		argv[n++] = cs->directory;
+		add_each(argv, &n, "--file", files);
+	} else {
+		argv[n++] = "--file";
+		argv[n++] = cs->file;
+	}
+	add_each(argv, &n, "--env-file", env_files);
+	while (*words && n < WORDS_MAX - 1)
+		argv[n++] = *words++;
+	argv[n] = NULL;
+	rc = run(cs, argv, what, asks, out, err);
+	free(what);
+	free(env_files);
+	free(files);
+	return rc;
+}
+
+/* The engine, and its plugin, are there. */
+static int
+check_engine(const struct compose_service *cs, struct err *err)
+{
+	static const char *const words[] = { "compose", "version", NULL };
+
+	if (compose_service_docker(cs, words, true, NULL, err) == 0)
+		return 0;
+	if (err->kind != ERR_MISSING && err->kind != ERR_FAILED)
+		return -1;
+	err->kind = ERR_MISSING;
+	return err_ctx(err, "[letta %s] says that `docker compose' runs it",
+	    cs->letta->name);
+}
+
+static bool
+has_part(const char *list, const char *word)
+{
+	size_t len = strlen(word), part;
+
+	for (; *list; list += part + (list[part] == ',')) {
+		part = strcspn(list, ",");
+		if (part == len && memcmp(list, word, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static char *
+copy(const struct jdoc *doc, const char *key)
+{
+	const char *text = jdoc_get_str(doc, key);
+
+	return mem_strdup(text ? text : "");
+}
+
+/* One line of the engine: it is ours when our file is among its files. */
+static int
+take(struct compose_service *cs, const struct jdoc *doc, struct err *err)
+{
+	const char *files = jdoc_get_str(doc, "files");
+
+	if (!files || !has_part(files, cs->file))
+		return 0;
+	if (cs->container)
+		return err_set(err, ERR_DATA, "%s:%s: there is more than one "
+		    "container of the service %s: which of them is meant?  "
+		    "See `docker ps --all'; nothing was changed",
+		    host_name(cs->host), cs->file, cs->name);
+	cs->container = copy(doc, "id");
+	cs->image = copy(doc, "image");
+	cs->project = copy(doc, "project");
+	cs->directory = copy(doc, "directory");
+	cs->files = copy(doc, "files");
+	cs->env_files = copy(doc, "env_files");
+	cs->running = jdoc_is(doc, "state", "running");
+	return 0;
+}
+
+static void
+forget(struct compose_service *cs)
+{
+	free(cs->container);
+	free(cs->image);
+	free(cs->project);
+	free(cs->directory);
+	free(cs->files);
+	free(cs->env_files);
+	*cs = (struct compose_service){ .host = cs->host, .letta = cs->letta,
+	    .file = cs->file, .name = cs->name };
+}
+
+/* Among all containers of a service with that name, the one of our file. */
+static int
+look(struct compose_service *cs, struct err *err)
+{
+	char *label = mem_printf("label=" LABEL "service=%s", cs->name);
+	const char *const words[] = { "ps", "--all", "--no-trunc", "--filter",
+	    label, "--filter", "label=" LABEL "oneoff=False", "--format",
+	    FORMAT, NULL };
+	struct buf text = BUF_INIT(OUT_MAX);
+	struct jdoc *doc;
+	const char *at;
+	size_t len;
+	int rc;
+
+	forget(cs);
+	rc = compose_service_docker(cs, words, true, &text, err);
+	for (at = buf_cstr(&text); rc == 0 && *at; at += len + (at[len] != 0))
+	{
+		len = strcspn(at, "\n");
+		if (len == 0)
+			continue;
+		doc = jdoc_parse(at, len, err);
+		rc = doc ? take(cs, doc, err) : err_ctx(err,
+		    "%s: docker ps", host_name(cs->host));
+		jdoc_free(doc);
+	}
+	buf_clear(&text);
+	free(label);
+	return rc;
+}
+
+static int
+open_service(struct compose_service *cs, struct host *host,
+    const struct conf_letta *letta, const char *name, struct err *err)
+{
+	*cs = (struct compose_service){ .host = host, .letta = letta,
+	    .file = letta->compose, .name = name };
+	if (!cs->file)
+		return err_set(err, ERR_USAGE, "[letta %s] has no `compose'",
+		    letta->name);
+	if (check_engine(cs, err) != 0)
+		return -1;
+	return look(cs, err);
+}
+
+int
+compose_service_open(struct compose_service *cs, struct host *host,
+    const struct conf_letta *letta, struct err *err)
+{
+	return open_service(cs, host, letta, letta->service ? letta->service :
+	    "letta", err);
+}
+
+int
+compose_service_open_database(struct compose_service *cs, struct host *host,
+    const struct conf_letta *letta, struct err *err)
+{
+	if (open_service(cs, host, letta, letta->compose_database, err) != 0)
+		return -1;
+	return cs->running ? 0 : err_set(err, ERR_UNREACHABLE, "%s:%s: the "
+	    "service %s, `compose_database' of [letta %s], does not run: "
+	    "docker compose -f %s up -d %s", host_name(host), cs->file,
+	    cs->name, letta->name, cs->file, cs->name);
+}
+
+void
+compose_service_close(struct compose_service *cs)
+{
+	forget(cs);
+}
+
+int
+compose_service_active(struct compose_service *cs, bool *out,
+    struct err *err)
+{
+	int rc = look(cs, err);
+
+	*out = rc == 0 && cs->running;
+	return rc;
+}
+
+int
+compose_service_stop(const struct compose_service *cs, struct err *err)
+{
+	const char *const words[] = { "stop", cs->name, NULL };
+
+	return compose(cs, words, false, NULL, err);
+}
+
+int
+compose_service_start(const struct compose_service *cs, struct err *err)
+{
+	const char *const words[] = { "up", "--detach", "--no-deps",
+	    cs->name, NULL };
+
+	return compose(cs, words, false, NULL, err);
+}
+
+int
+compose_service_config(const struct compose_service *cs, struct jdoc **out,
+    const struct jdoc **service, struct err *err)
+{
+	static const char *const words[] = { "config", "--format", "json",
+	    NULL };
+	struct buf text;
+	int rc;
+
+	*out = NULL;
+	*service = NULL;
+	buf_init_still(&text, OUT_MAX);
+	rc = compose(cs, words, true, &text, err);
+	if (rc == 0) {
+		*out = jdoc_parse(buf_cstr(&text), text.len, err);
+		rc = *out ? 0 : err_ctx(err, "%s:%s: docker compose config",
+		    host_name(cs->host), cs->file);
+	}
+	buf_wipe(&text);
+	if (rc == 0)
+		*service = jdoc_get(jdoc_get(*out, "services"), cs->name);
+	if (rc == 0 && jdoc_type(*service) != JDOC_OBJECT)
+		rc = err_set(err, ERR_MISSING, "%s:%s: has no service %s",
+		    host_name(cs->host), cs->file, cs->name);
+	return rc;
+}
+
+static int
+image_of(const struct compose_service *cs, const struct jdoc *service,
+    const char **out, struct err *err)
+{
+	*out = jdoc_get_str(service, "image");
+	return *out && **out ? 0 : err_set(err, ERR_DATA, "%s:%s: the "
+	    "service %s has no `image'; nothing was changed",
+	    host_name(cs->host), cs->file, cs->name);
+}
+
+int
+compose_service_image(const struct compose_service *cs, char **out,
+    struct err *err)
+{
+	const struct jdoc *service;
+	struct jdoc *config;
+	const char *image;
+	int rc;
+
+	*out = NULL;
+	rc = compose_service_config(cs, &config, &service, err);
+	if (rc == 0)
+		rc = image_of(cs, service, &image, err);
+	if (rc == 0)
+		*out = mem_strdup(image);
+	jdoc_free(config);
+	return rc;
+}
+
+/* There is one, and `up' would make the same of it again. */
+static int
+check_container(const struct compose_service *cs, const char *image,
+    struct err *err)
+{
+	if (!cs->container)
+		return err_set(err, ERR_MISSING, "%s:%s: docker knows no "
+		    "container of the service %s that was made with this "
+		    "file: is `compose' in [letta %s] the path that `docker "
+		    "compose ls' shows?  Nothing was changed",
+		    host_name(cs->host), cs->file, cs->name,
+		    cs->letta->name);
+	if (str_eq(cs->image, image))
+		return 0;
+	return err_set(err, ERR_DATA, "%s:%s: the container of the service "
+	    "%s was made of the image %s, and its files say %s now, so that "
+	    "a rollback would start another server than this one.  Give what "
+	    "runs a tag (docker tag %s REPOSITORY:VERSION) and name that in "
+	    "the file; nothing was changed", host_name(cs->host), cs->file,
+	    cs->name, cs->image, image, cs->image);
+}
+
+static int
+check_database(const struct compose_service *cs, const struct jdoc *config,
+    const struct jdoc *service, struct err *err)
+{
+	const char *uri = jdoc_get_str(jdoc_get(service, "environment"),
+	    "LETTA_PG_URI"), *other = cs->letta->compose_database;
+
+	if (!uri || !*uri)
+		return err_set(err, ERR_DATA, "%s:%s: the service %s sets no "
+		    "LETTA_PG_URI, so its image runs a PostgreSQL within the "
+		    "same container, which stops with it and cannot be "
+		    "rebuilt.  Give the database a service of its own "
+		    "(pg_dump from the one, pg_restore into the other), set "
+		    "LETTA_PG_URI, then run this again; nothing was changed",
+		    host_name(cs->host), cs->file, cs->name);
+	if (!other)
+		return 0;
+	if (str_eq(other, cs->name))
+		return err_set(err, ERR_USAGE, "[letta %s]: "
+		    "`compose_database' is the service of Letta itself",
+		    cs->letta->name);
+	if (!jdoc_has(jdoc_get(config, "services"), other))
+		return err_set(err, ERR_MISSING, "%s:%s: has no service %s, "
+		    "which `compose_database' in [letta %s] names",
+		    host_name(cs->host), cs->file, other, cs->letta->name);
+	return 0;
+}
+
+int
+compose_service_check(const struct compose_service *cs, struct err *err)
+{
+	const struct jdoc *service;
+	struct jdoc *config;
+	const char *image;
+	int rc;
+
+	rc = compose_service_config(cs, &config, &service, err);
+	if (rc == 0)
+		rc = image_of(cs, service, &image, err);
+	if (rc == 0)
+		rc = check_container(cs, image, err);
+	if (rc == 0)
+		rc = check_database(cs, config, service, err);
+	jdoc_free(config);
+	return rc;
+}

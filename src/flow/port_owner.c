@@ -1,0 +1,166 @@
+#include "base/base.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "flow/command.h"
+#include "flow/port_owner.h"
+#include "io/host.h"
+
+#define TABLE_MAX (4 * 1024 * 1024)
+#define GENERATIONS 32		/* more than any service has */
+
+struct found {
+	struct port_owner *out;
+	unsigned long inode;
+};
+
+static int
+note_listener(void *ctx, const struct listener *one, struct err *err)
+{
+	struct found *found = ctx;
+
+	(void)err;
+	found->out->listens = true;
+	found->inode = one->inode;
+	if (one->loopback && found->out->open)
+		return 0;
+	found->out->open = !one->loopback;
+	(void)snprintf(found->out->address, sizeof(found->out->address),
+	    "%s", one->address);
+	return 0;
+}
+
+static int
+read_tables(struct host *host, unsigned int port, struct found *found,
+    struct err *err)
+{
+	static const char *const tables[] = { "/proc/net/tcp6",
+	    "/proc/net/tcp" };
+	struct buf text = BUF_INIT(TABLE_MAX);
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < 2; i++) {
+		buf_clear(&text);
+		rc = host_read(host, tables[i], &text, NULL, err);
+		if (rc == 0) {
+			rc = listener_each(buf_cstr(&text), port,
+			    note_listener, found, err);
+		} else if (err->kind == ERR_MISSING) {
+			err_clear(err);		/* no IPv6 there */
+			rc = 0;
+		}
+	}
+	buf_clear(&text);
+	return rc;
+}
+
+/* "/proc/4711/fd/9": of several, whose parent opened it, the least. */
+static pid_t
+least_pid(const char *text)
+{
+	long pid, least = 0;
+
+	for (; *text; text += strcspn(text, "\n") + 1) {
+		if (sscanf(text, "/proc/%ld/fd/", &pid) == 1 && pid > 0 &&
+		    (least == 0 || pid < least))
+			least = pid;
+		if (!strchr(text, '\n'))
+			break;
+	}
+	return (pid_t)least;
+}
+
+static int
+find_holder(struct host *host, struct found *found, struct err *err)
+{
+	char *link = mem_printf("socket:\\[%lu\\]", found->inode);
+	/* It fails for processes that end meanwhile: what is found counts. */
+	const char *const argv[] = { "find", "/proc", "-mindepth", "3",
+	    "-maxdepth", "3", "-path", "/proc/[0-9]*/fd/*", "-lname", link,
+	    NULL };
+	struct buf text = BUF_INIT(COMMAND_TEXT_MAX);
+	int status, rc;
+
+	rc = command_ask(host, argv, &status, &text, err);
+	if (rc == 0)
+		found->out->pid = least_pid(buf_cstr(&text));
+	buf_clear(&text);
+	free(link);
+	return rc;
+}
+
+struct process {
+	pid_t pid, ppid;
+	uint64_t start;
+};
+
+struct processes {
+	struct process *list;
+	size_t n;
+};
+
+static int
+add_process(void *ctx, const struct procs_info *info, struct err *err)
+{
+	struct processes *all = ctx;
+
+	(void)err;
+	all->list = mem_grow(all->list, all->n + 1, sizeof(*all->list));
+	all->list[all->n++] = (struct process){ info->pid, info->ppid,
+	    info->start };
+	return 0;
+}
+
+static const struct process *
+find_process(const struct processes *all, pid_t pid)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		if (all->list[i].pid == pid)
+			return &all->list[i];
+	}
+	return NULL;
+}
+
+int
+port_owner_find(struct host *host, unsigned int port, struct port_owner *out,
+    struct err *err)
+{
+	struct found found = { .out = out };
+	struct processes all = { 0 };
+	const struct process *one;
+	int rc;
+
+	*out = (struct port_owner){ 0 };
+	rc = read_tables(host, port, &found, err);
+	if (rc == 0 && out->listens)
+		rc = find_holder(host, &found, err);
+	if (rc == 0 && out->pid != 0)
+		rc = host_processes(host, NULL, add_process, &all, err);
+	one = find_process(&all, out->pid);
+	out->pid = one ? one->pid : 0;
+	out->start = one ? one->start : 0;
+	free(all.list);
+	return rc;
+}
+
+int
+port_owner_descends(struct host *host, pid_t pid, pid_t ancestor, bool *out,
+    struct err *err)
+{
+	struct processes all = { 0 };
+	const struct process *one;
+	int rc;
+
+	*out = false;
+	rc = host_processes(host, NULL, add_process, &all, err);
+	for (int i = 0; rc == 0 && i < GENERATIONS && !*out; i++) {
+		*out = pid == ancestor;
+		one = find_process(&all, pid);
+		if (!one || one->ppid <= 1)
+			break;
+		pid = one->ppid;
+	}
+	free(all.list);
+	return rc;
+}

@@ -1,0 +1,193 @@
+#include "base/base.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/pg_tally.h"
+#include "flow/postgres_census.h"
+#include "flow/postgres_part.h"
+
+#define SQL_MAX (64 * 1024)
+#define NAMES_MAX (1024 * 1024)
+#define WORDS_SHOWN 6
+
+/* One snapshot, and texts of dates and numbers that no setting changes. */
+#define BEGIN "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" \
+    "SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO';\n" \
+    "SET LOCAL intervalstyle = 'postgres'; SET LOCAL bytea_output = 'hex';\n" \
+    "SET LOCAL extra_float_digits = 1;\n"
+#define END "COMMIT;\n"
+
+/* A digest of all rows, in any order.  No column of Letta's has this name. */
+#define DIGEST "coalesce(sum(hashtextextended(sanctumctl_row::text, 0)), 0)"
+
+#define TABLES "('agents', 'messages', 'block', 'blocks_agents', " \
+    "'archival_passages', 'agent_passages', 'source_passages', " \
+    "'passages', 'tools', 'tools_agents', 'identities', " \
+    "'identities_agents', 'archives', 'archives_agents', 'conversations')"
+
+/* Each row of the SELECT is a SELECT of its own, which \gexec runs. */
+static const char census_sql[] = BEGIN
+    "SELECT format(CASE WHEN EXISTS (SELECT FROM pg_attribute a WHERE "
+    "a.attrelid = c.oid AND a.attname = 'updated_at' AND NOT "
+    "a.attisdropped) THEN 'SELECT %L, count(*), coalesce(max("
+    "updated_at)::text, ''-'') FROM %I.%I' ELSE 'SELECT %L, count(*), "
+    DIGEST " FROM %I.%I sanctumctl_row' END, c.relname, n.nspname, "
+    "c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = "
+    "c.relnamespace WHERE c.relkind IN ('r', 'p') AND "
+    "pg_table_is_visible(c.oid) AND c.relname IN " TABLES
+    " ORDER BY c.relname \\gexec\n"
+    "SELECT format('SELECT %L || coalesce(%I::text, ''-''), count(*), "
+    "coalesce(max(updated_at)::text, ''-'') FROM %I.%I GROUP BY %I "
+    "ORDER BY 1', c.relname || ' ', a.attname, n.nspname, c.relname, "
+    "a.attname) FROM pg_class c JOIN pg_namespace n ON n.oid = "
+    "c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND NOT "
+    "a.attisdropped WHERE c.relkind IN ('r', 'p') AND "
+    "pg_table_is_visible(c.oid) AND c.relname IN ('messages', "
+    "'archival_passages', 'agent_passages', 'passages') AND a.attname IN "
+    "('agent_id', 'archive_id') ORDER BY c.relname, a.attname \\gexec\n"
+    END;
+
+int
+postgres_census(struct postgres *pg, const char *db, struct buf *out,
+    struct err *err)
+{
+	return postgres_sql(pg, db ? db : pg->uri.database, true, true,
+	    census_sql, out, err);
+}
+
+/* What is no system's, and no session's own. */
+#define THEIRS "n.nspname NOT IN ('pg_catalog', 'information_schema') AND " \
+    "n.nspname !~ '^pg_(toast|temp)'"
+#define STRING(x) #x
+#define NUMBER(x) STRING(x)
+
+static const char rows_sql[] =
+    "SELECT CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE') OR NOT "
+    "has_table_privilege(c.oid, 'SELECT') THEN format('SELECT %L, ''?'', "
+    "%L', w.name, 'not readable, ' || pg_relation_size(c.oid) || ' bytes') "
+    "WHEN c.relkind = 'S' THEN format('SELECT %L, last_value, is_called "
+    "FROM %I.%I', w.name, n.nspname, c.relname) "
+    "WHEN pg_table_size(c.oid) > " NUMBER(POSTGRES_SUM_MAX) " THEN "
+    "format('SELECT %L, count(*), %L FROM ONLY %I.%I', w.name, "
+    "pg_relation_size(c.oid) || ' bytes', n.nspname, c.relname) "
+    "ELSE format('SELECT %L, count(*), " DIGEST " FROM ONLY %I.%I "
+    "sanctumctl_row', w.name, n.nspname, c.relname) END "
+    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, "
+    "LATERAL (SELECT current_database() || '.' || translate(n.nspname || "
+    "'.' || c.relname, E'\\t\\n', '  ') AS name) w "
+    "WHERE c.relkind IN ('r', 'm', 'S') AND c.relispopulated AND " THEIRS
+    " ORDER BY w.name \\gexec\n";
+
+static const char definitions_sql[] =
+    "SELECT current_database() || ' (definitions)', count(*), "
+    "coalesce(sum(hashtextextended(x, 0)), 0) FROM ("
+    "SELECT concat_ws(' ', n.nspname, c.relname, c.relkind, c.relowner, "
+    "c.relacl) AS x FROM pg_class c JOIN pg_namespace n ON n.oid = "
+    "c.relnamespace WHERE " THEIRS " UNION ALL "
+    "SELECT concat_ws(' ', a.attrelid, a.attname, a.attnum, a.atttypid, "
+    "a.atttypmod, a.attnotnull) FROM pg_attribute a JOIN pg_class c ON "
+    "c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE " THEIRS " UNION ALL "
+    "SELECT concat_ws(' ', n.nspname, p.proname, p.proowner, p.prosrc) "
+    "FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE "
+    THEIRS " UNION ALL "
+    "SELECT concat_ws(' ', o.conname, o.conrelid, "
+    "pg_get_constraintdef(o.oid)) FROM pg_constraint o JOIN pg_namespace n "
+    "ON n.oid = o.connamespace WHERE " THEIRS ") all_of_it;\n";
+
+/* The others by name; "f": it does not let us in. */
+static int
+list_others(struct postgres *pg, struct buf *out, struct err *err)
+{
+	struct buf sql = BUF_INIT(SQL_MAX);
+	int rc;
+
+	buf_str(&sql, "SELECT has_database_privilege(oid, 'CONNECT') AND "
+	    "datname !~ '[[:cntrl:]]', translate(datname, E'\\t\\n', '  ') "
+	    "FROM pg_database WHERE datallowconn AND NOT datistemplate AND "
+	    "datname !~ '^sanctumctl_[a-z]+_[0-9a-f]{12}$' AND datname <> ");
+	postgres_put_literal(&sql, pg->uri.database);
+	buf_str(&sql, " ORDER BY datname");
+	rc = postgres_admin_ask(pg, NULL, buf_cstr(&sql), out, err);
+	buf_clear(&sql);
+	return rc;
+}
+
+static int
+sum_one(struct postgres *pg, const char *name, struct buf *out,
+    struct err *err)
+{
+	struct buf sql = BUF_INIT(SQL_MAX);
+	int rc;
+
+	buf_printf(&sql, BEGIN "%s%s" END, rows_sql, definitions_sql);
+	rc = postgres_sql(pg, name, true, true, buf_cstr(&sql), out, err);
+	buf_clear(&sql);
+	return rc == 0 ? 0 : err_ctx(err, "look at the database %s", name);
+}
+
+int
+postgres_others(struct postgres *pg, struct buf *out, struct err *err)
+{
+	struct buf names = BUF_INIT(NAMES_MAX);
+	char *rest, *line;
+	int rc;
+
+	rc = list_others(pg, &names, err);
+	rest = names.data;
+	while (rc == 0 && rest && (line = strsep(&rest, "\n")) != NULL) {
+		if (str_starts(line, "t\t"))
+			rc = sum_one(pg, line + 2, out, err);
+		else if (str_starts(line, "f\t"))
+			buf_printf(out, "%s\t?\tnot readable\n", line + 2);
+	}
+	buf_clear(&names);
+	return rc;
+}
+
+/* Words of what moved, a few. */
+struct words {
+	struct buf *out;
+	size_t n;
+};
+
+static void
+add_words(void *ctx, enum pg_tally_moved moved,
+    const struct pg_tally_line *was, const struct pg_tally_line *is)
+{
+	const struct pg_tally_line *line = is ? is : was;
+	struct words *words = ctx;
+	struct buf *out = words->out;
+
+	if (!out || words->n++ >= WORDS_SHOWN) {
+		if (out && words->n == WORDS_SHOWN + 1)
+			buf_str(out, "; and more");
+		return;
+	}
+	if (words->n > 1)
+		buf_str(out, "; ");
+	str_printable(out, line->name, (size_t)line->name_len);
+	if (moved == PG_TALLY_NEW)
+		buf_printf(out, ": new, %.*s rows", is->count_len, is->count);
+	else if (moved == PG_TALLY_GONE)
+		buf_printf(out, ": gone, had %.*s rows", was->count_len,
+		    was->count);
+	else if (was->count_len == is->count_len && memcmp(was->count,
+	    is->count, (size_t)is->count_len) == 0)
+		buf_printf(out, ": other contents in its %.*s rows",
+		    is->count_len, is->count);
+	else
+		buf_printf(out, ": %.*s rows, were %.*s", is->count_len,
+		    is->count, was->count_len, was->count);
+}
+
+size_t
+postgres_census_moved(const char *before, const char *after,
+    struct buf *text)
+{
+	struct words words = { .out = text };
+
+	return pg_tally_compare(before, after, add_words, &words);
+}

@@ -1,0 +1,47 @@
+#ifndef FLOW_POSTGRES_CENSUS_H
+#define FLOW_POSTGRES_CENSUS_H
+
+#include <stddef.h>
+
+#include "base/attr.h"
+
+struct buf;
+struct err;
+struct postgres;
+
+/*
+ * What a database holds, as text: lines of core/pg_tally.h, "NAME, tab, COUNT,
+ * tab, MARK", which can be kept in the journal and compared.  Read-only
+ * SELECTs of one snapshot.
+ */
+
+/*
+ * Of Letta's tables that are there (agents, messages, block, ...): the rows
+ * and max(updated_at) of each; and of messages and passages per agent, by the
+ * name "messages agent-...".  db NULL: the URI's; there are none in a database
+ * without such tables.  A row that was changed in place without its
+ * updated_at is not seen.
+ */
+int postgres_census(struct postgres *, const char *db, struct buf *out,
+    struct err *) MUST_CHECK;
+
+/*
+ * Of every other database that takes connections and is no template: each
+ * table's rows and the sum of hashtextextended() over them, and of its
+ * definitions; a table above POSTGRES_SUM_MAX bytes its rows and size alone.
+ * What may not be read has the mark "not readable", and the same for a
+ * database that we may not connect to.  Large objects are not looked at, nor
+ * databases named sanctumctl_WORD_MARK, which are ours.  As database_admin.
+ */
+#define POSTGRES_SUM_MAX 536870912
+int postgres_others(struct postgres *, struct buf *out, struct err *)
+    MUST_CHECK;
+
+/*
+ * How many lines of the two differ; text, which may be NULL, gets words of
+ * the first few: "messages agent-1: 12 rows, were 10".
+ */
+size_t postgres_census_moved(const char *before, const char *after,
+    struct buf *text);
+
+#endif /* !FLOW_POSTGRES_CENSUS_H */

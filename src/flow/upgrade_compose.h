@@ -1,0 +1,28 @@
+#ifndef FLOW_UPGRADE_COMPOSE_H
+#define FLOW_UPGRADE_COMPOSE_H
+
+#include "base/attr.h"
+
+struct compose_service;
+struct err;
+struct step;
+struct run;
+struct upgrade;
+
+/*
+ * The upgrade of a server that is a service of docker compose: what its two
+ * steps, `pull' and `compose', share.
+ */
+
+/* Both; the service is the caller's to close in any case. */
+int upgrade_compose_open(struct upgrade *, struct compose_service *,
+    struct run *, const struct step *, struct err *) MUST_CHECK;
+
+/*
+ * The image of the new server: [letta NEW] image, else the repository of the
+ * old one with NEW's version for its tag.  The caller frees it.
+ */
+int upgrade_compose_image(const struct upgrade *,
+    const struct compose_service *, char **out, struct err *) MUST_CHECK;
+
+#endif /* !FLOW_UPGRADE_COMPOSE_H */

@@ -1,0 +1,441 @@
+#include "base/base.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/conf.h"
+#include "flow/plan.h"
+#include "flow/postgres.h"
+#include "flow/postgres_census.h"
+#include "flow/run.h"
+#include "flow/upgrade_database.h"
+#include "flow/upgrade_part.h"
+#include "io/host.h"
+
+#define TEXT_MAX (16 * 1024 * 1024)
+#define WORDS_MAX 2048
+#define NEW "new"
+#define RESTORED "restore"
+
+/*
+ * The new database is made whole beside the old one and takes its name only
+ * then: what can fail (a right, the extension, a locale) has not, once the old
+ * one is dropped.  The rollback goes the same way, so a pg_restore that fails
+ * leaves what is there as it is.  Each is told by its oid, since both have the
+ * name at some time.
+ */
+struct rebuild {
+	struct upgrade up;
+	struct postgres *pg;
+	uint64_t was, made, back;	/* facts; 0: none */
+	uint64_t now;			/* what has the name; 0: nothing */
+};
+
+static void
+close_it(struct rebuild *r)
+{
+	postgres_close(r->pg);
+}
+
+/* close it in any case. */
+static int
+open_it(struct rebuild *r, struct run *run, const struct step *step,
+    struct err *err)
+{
+	*r = (struct rebuild){ 0 };
+	if (upgrade_open(&r->up, run, step, err) != 0 ||
+	    postgres_open(&r->pg, run, r->up.conf->from, err) != 0 ||
+	    upgrade_oid(&r->up, "database.was", &r->was, err) != 0 ||
+	    upgrade_oid(&r->up, "database.made", &r->made, err) != 0 ||
+	    upgrade_oid(&r->up, "database.back", &r->back, err) != 0)
+		return -1;
+	return postgres_oid(r->pg, NULL, &r->now, err);
+}
+
+static int
+properties(const struct rebuild *r, char **out, struct err *err)
+{
+	struct buf sql = BUF_INIT(TEXT_MAX);
+	int rc;
+
+	if (upgrade_get(&r->up, "database.properties", out, err) != 0)
+		return -1;
+	if (*out)
+		return 0;
+	rc = postgres_properties(r->pg, &sql, err);
+	if (rc == 0)
+		*out = buf_take(&sql);
+	buf_clear(&sql);
+	return rc;
+}
+
+/* Indented, as a note's diff is. */
+static void
+put_lines(struct buf *out, const char *text)
+{
+	size_t len;
+
+	for (; *text; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		buf_str(out, "    ");
+		str_printable(out, text, len);
+		buf_char(out, '\n');
+	}
+}
+
+static int
+say_statements(const struct rebuild *r, struct plan_note *note,
+    struct err *err)
+{
+	char *sql = NULL, *name = upgrade_aside(&r->up, NEW);
+	struct buf text = BUF_INIT(TEXT_MAX);
+	int rc = properties(r, &sql, err);
+
+	if (rc == 0) {
+		postgres_make_text(sql, name, true, &text);
+		postgres_swap_text(name, postgres_database(r->pg), &text);
+		put_lines(&note->diff, buf_cstr(&text));
+		buf_str(&note->diff, "    -- every other database: its sums "
+		    "before and after\n");
+		if (!r->up.run->conf->break_glass)
+			buf_str(&note->diff, "    -- not without `break_glass "
+			    "= yes' in [job]\n");
+	}
+	buf_clear(&text);
+	free(name);
+	free(sql);
+	return rc;
+}
+
+static int
+database_probe(struct run *run, const struct step *step,
+    struct plan_note *note, enum plan_found *found, struct err *err)
+{
+	char *proven = NULL;
+	struct rebuild r;
+	int rc;
+
+	*found = PLAN_TODO;
+	rc = open_it(&r, run, step, err);
+	if (rc == 0)
+		rc = upgrade_get(&r.up, "database.proven", &proven, err);
+	if (rc == 0 && proven && r.made != 0 && r.now == r.made) {
+		*found = PLAN_DONE;
+		plan_say(note, '~', "%s is the new one", postgres_where(r.pg));
+	} else if (rc == 0) {
+		plan_say(note, '~', "%s is dropped and made anew, with the "
+		    "extension vector", postgres_where(r.pg));
+		rc = say_statements(&r, note, err);
+	}
+	free(proven);
+	close_it(&r);
+	return rc;
+}
+
+/* Nobody has written to it since: a rollback could not bring that back. */
+static int
+check_unchanged(const struct rebuild *r, struct err *err)
+{
+	struct buf now = BUF_INIT(TEXT_MAX), moved = BUF_INIT(WORDS_MAX);
+	char *before = NULL;
+	int rc;
+
+	rc = upgrade_get(&r->up, "dump.census", &before, err);
+	if (rc == 0)
+		rc = postgres_census(r->pg, NULL, &now, err);
+	if (rc == 0 && postgres_census_moved(before ? before : "",
+	    buf_cstr(&now), &moved) > 0)
+		rc = err_set(err, ERR_STALE, "%s: has changed since its "
+		    "safety copy was made: %s; nothing was dropped.  Stop "
+		    "whoever writes to it, remove the copy, then run the "
+		    "same command again", postgres_where(r->pg),
+		    buf_cstr(&moved));
+	free(before);
+	buf_clear(&moved);
+	buf_clear(&now);
+	return rc;
+}
+
+static int
+keep_others(const struct rebuild *r, const char *word, struct err *err)
+{
+	struct buf sums = BUF_INIT(TEXT_MAX);
+	int rc = postgres_others(r->pg, &sums, err);
+
+	/* A fact that is "" is none: an end that every text has. */
+	buf_char(&sums, '\n');
+	if (rc == 0)
+		rc = buf_check(&sums, "sums of the other databases", err);
+	if (rc == 0)
+		rc = upgrade_put(&r->up, word, buf_cstr(&sums), err);
+	buf_clear(&sums);
+	return rc;
+}
+
+/*
+ * Whoever else writes to them does so meanwhile, too, and only a person can
+ * tell: the first run that sees it stops, and the next one compares with what
+ * was seen then.
+ */
+static int
+compare_others(const struct rebuild *r, const char *word, struct err *err)
+{
+	struct buf now = BUF_INIT(TEXT_MAX), moved = BUF_INIT(WORDS_MAX);
+	char *before = NULL;
+	int rc;
+
+	rc = upgrade_get(&r->up, word, &before, err);
+	if (rc == 0 && before)
+		rc = postgres_others(r->pg, &now, err);
+	buf_char(&now, '\n');
+	if (rc == 0 && before && postgres_census_moved(before,
+	    buf_cstr(&now), &moved) > 0 &&
+	    upgrade_put(&r->up, word, buf_cstr(&now), err) == 0)
+		rc = err_set(err, ERR_VERDICT, "%s: another database of its "
+		    "server is not as it was before the rebuild: %s.  Nothing "
+		    "but the statements that `plan' shows was run.  Look who "
+		    "writes there; if that is its own client, run the same "
+		    "command again", postgres_where(r->pg), buf_cstr(&moved));
+	free(before);
+	buf_clear(&moved);
+	buf_clear(&now);
+	return rc;
+}
+
+/* What is asked before anything is made or dropped. */
+static int
+prepare(struct rebuild *r, struct err *err)
+{
+	char *sql = NULL;
+	int rc;
+
+	rc = postgres_check_rights(r->pg, err);
+	if (rc == 0)
+		rc = check_unchanged(r, err);
+	if (rc == 0)
+		rc = keep_others(r, "database.others", err);
+	if (rc == 0)
+		rc = properties(r, &sql, err);
+	if (rc == 0)
+		rc = upgrade_put(&r->up, "database.properties", sql, err);
+	if (rc == 0 && r->was == 0)
+		rc = upgrade_put_oid(&r->up, "database.was", r->now, err);
+	free(sql);
+	return rc;
+}
+
+/* Make it beside, whole, and note its oid as `word'. */
+static int
+make_aside(const struct rebuild *r, const char *name, const char *word,
+    uint64_t *oid, struct err *err)
+{
+	bool fresh = str_eq(word, "database.made");
+	char *sql = NULL, *path = NULL;
+	int rc;
+
+	rc = upgrade_get(&r->up, "database.properties", &sql, err);
+	if (rc == 0 && !sql)
+		rc = err_set(err, ERR_DATA, "the journal does not know how "
+		    "%s was made", postgres_where(r->pg));
+	if (rc == 0)
+		rc = postgres_make(r->pg, sql, name, fresh, err);
+	path = upgrade_dump_path(&r->up);
+	if (rc == 0 && !fresh)
+		rc = postgres_restore(r->pg, path, name, POSTGRES_ALL, err);
+	if (rc == 0)
+		rc = postgres_oid(r->pg, name, oid, err);
+	if (rc == 0)
+		rc = upgrade_put_oid(&r->up, word, *oid, err);
+	free(path);
+	free(sql);
+	return rc;
+}
+
+static int
+refuse_stranger(const struct rebuild *r, struct err *err)
+{
+	return err_set(err, ERR_STALE, "%s: is a database that this job has "
+	    "neither found nor made; it was left as it is.  Rename it, then "
+	    "run the same command again", postgres_where(r->pg));
+}
+
+/* Whatever was done before a kill, go on from there. */
+static int
+rebuild(struct rebuild *r, struct err *err)
+{
+	char *name = upgrade_aside(&r->up, NEW);
+	uint64_t aside = 0;
+	int rc = 0;
+
+	if (r->now != 0 && r->was != 0 && r->now != r->was) {
+		rc = refuse_stranger(r, err);
+	} else if (r->now != 0) {
+		rc = upgrade_dump_is_whole(&r->up, r->pg, err);
+		if (rc == 0)
+			rc = prepare(r, err);
+	} else if (r->was == 0) {
+		rc = err_set(err, ERR_MISSING, "%s: is not there",
+		    postgres_where(r->pg));
+	}
+	if (rc == 0)
+		rc = postgres_oid(r->pg, name, &aside, err);
+	if (rc == 0 && (aside == 0 || aside != r->made))
+		rc = make_aside(r, name, "database.made", &r->made, err);
+	if (rc == 0)
+		rc = postgres_swap(r->pg, name, postgres_database(r->pg),
+		    err);
+	free(name);
+	return rc;
+}
+
+static int
+database_act(struct run *run, const struct step *step,
+    struct plan_note *note, struct err *err)
+{
+	struct rebuild r;
+	bool dumped = false;
+	int rc;
+
+	rc = open_it(&r, run, step, err);
+	if (rc == 0)
+		rc = upgrade_break_glass(&r.up, err);
+	if (rc == 0)
+		rc = upgrade_done(&r.up, &upgrade_dump_kind, &dumped, err);
+	if (rc == 0 && !dumped)
+		rc = err_set(err, ERR_STALE, "%s: there is no safety copy of "
+		    "it; nothing was dropped", postgres_where(r.pg));
+	if (rc == 0 && (r.made == 0 || r.now != r.made))
+		rc = rebuild(&r, err);
+	if (rc == 0)
+		rc = compare_others(&r, "database.others", err);
+	if (rc == 0)
+		rc = upgrade_put(&r.up, "database.proven", "yes", err);
+	if (rc == 0)
+		plan_say(note, '~', "%s was dropped and made anew; the other "
+		    "databases are as they were", postgres_where(r.pg));
+	close_it(&r);
+	return rc;
+}
+
+/* What came back is what was dumped. */
+static int
+prove_restored(const struct rebuild *r, const char *name, struct err *err)
+{
+	struct buf now = BUF_INIT(TEXT_MAX), moved = BUF_INIT(WORDS_MAX);
+	char *before = NULL;
+	int rc;
+
+	rc = upgrade_get(&r->up, "dump.census", &before, err);
+	if (rc == 0)
+		rc = postgres_census(r->pg, name, &now, err);
+	if (rc == 0 && postgres_census_moved(before ? before : "",
+	    buf_cstr(&now), &moved) > 0)
+		rc = err_set(err, ERR_VERDICT, "%s: what was restored is not "
+		    "what was dumped: %s; %s is as it was",
+		    postgres_where(r->pg), buf_cstr(&moved),
+		    postgres_database(r->pg));
+	free(before);
+	buf_clear(&moved);
+	buf_clear(&now);
+	return rc;
+}
+
+/* The old database out of its copy, beside what has its name now. */
+static int
+restore(struct rebuild *r, const char *name, struct err *err)
+{
+	struct err ignored = ERR_INIT;
+	uint64_t aside = 0;
+	int rc;
+
+	rc = postgres_oid(r->pg, name, &aside, err);
+	if (rc == 0 && aside != 0 && aside == r->back)
+		return 0;
+	if (rc == 0)
+		rc = upgrade_dump_is_whole(&r->up, r->pg, err);
+	if (rc == 0)
+		rc = make_aside(r, name, "database.back", &aside, err);
+	if (rc == 0)
+		rc = prove_restored(r, name, err);
+	if (rc == 0)
+		return 0;
+	/* Half of it takes room, and is of no use. */
+	if (upgrade_put(&r->up, "database.back", "", &ignored) != 0 ||
+	    postgres_scratch_drop(r->pg, name, &ignored) != 0)
+		err_clear(&ignored);
+	return err_ctx(err, "the rollback stands where it was, `rollback' "
+	    "goes on with it");
+}
+
+static int
+bring_back(struct rebuild *r, struct err *err)
+{
+	char *name = upgrade_aside(&r->up, RESTORED);
+	int rc;
+
+	if (r->now != 0 && r->now != r->made) {
+		free(name);
+		return refuse_stranger(r, err);
+	}
+	rc = restore(r, name, err);
+	if (rc == 0)
+		rc = keep_others(r, "database.others", err);
+	if (rc == 0)
+		rc = postgres_swap(r->pg, name, postgres_database(r->pg),
+		    err);
+	free(name);
+	return rc;
+}
+
+/* Halves of a kill, and every fact: a later apply begins anew. */
+static int
+forget(const struct rebuild *r, struct err *err)
+{
+	static const char *const asides[] = { NEW, RESTORED };
+	static const char *const words[] = { "database.proven",
+	    "database.others", "database.properties", "database.made",
+	    "database.was", "database.back" };
+	char *name;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < 2; i++) {
+		name = upgrade_aside(&r->up, asides[i]);
+		rc = postgres_scratch_drop(r->pg, name, err);
+		free(name);
+	}
+	for (size_t i = 0; rc == 0 && i < sizeof(words) / sizeof(*words);
+	    i++)
+		rc = upgrade_put(&r->up, words[i], "", err);
+	return rc;
+}
+
+static int
+database_undo(struct run *run, const struct step *step,
+    struct plan_note *note, struct err *err)
+{
+	struct rebuild r;
+	bool touched;
+	int rc;
+
+	rc = open_it(&r, run, step, err);
+	touched = rc == 0 && r.was != 0 && r.now != r.was;
+	if (touched && (r.back == 0 || r.now != r.back))
+		rc = bring_back(&r, err);
+	if (rc == 0 && touched)
+		rc = compare_others(&r, "database.others", err);
+	if (rc == 0)
+		rc = forget(&r, err);
+	if (rc == 0)
+		plan_say(note, '-', touched ? "%s, out of its safety copy" :
+		    "%s was not dropped yet", postgres_where(r.pg));
+	close_it(&r);
+	return rc;
+}
+
+const struct step_kind upgrade_database_kind = {
+	.word = "database",
+	.probe = database_probe,
+	.act = database_act,
+	.undo = database_undo,
+};

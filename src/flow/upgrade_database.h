@@ -1,0 +1,45 @@
+#ifndef FLOW_UPGRADE_DATABASE_H
+#define FLOW_UPGRADE_DATABASE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+
+struct err;
+struct postgres;
+struct upgrade;
+
+/*
+ * What the steps `dump' and `database' know of each other, as facts of the
+ * journal.
+ *
+ *     dump.path, .size, .sha256   the safety copy on the host
+ *     dump.census                 what the database held then
+ *     database.was                the oid of the old database, once its
+ *                                 rebuild has begun
+ *     database.properties         the SQL that makes one like it
+ *     database.others             sums of the other databases before
+ *     database.made               the oid of the new one, once it is whole
+ *     database.proven             the others were as before
+ *     database.back               the oid of the restored one, once it is
+ *                                 whole
+ */
+
+/* The host's /var/lib/sanctumctl/JOB/NAME.dump; the caller frees it. */
+char *upgrade_dump_path(const struct upgrade *);
+
+/* ERR_STALE unless the copy is there as it was made, by its SHA-256. */
+int upgrade_dump_is_whole(const struct upgrade *, struct postgres *,
+    struct err *) MUST_CHECK;
+
+/* An oid that is kept; 0: none. */
+int upgrade_oid(const struct upgrade *, const char *word, uint64_t *out,
+    struct err *) MUST_CHECK;
+int upgrade_put_oid(const struct upgrade *, const char *word, uint64_t oid,
+    struct err *) MUST_CHECK;
+
+/* "sanctumctl_new_MARK": a database of this job beside the real one. */
+char *upgrade_aside(const struct upgrade *, const char *what);
+
+#endif /* !FLOW_UPGRADE_DATABASE_H */

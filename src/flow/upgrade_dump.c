@@ -1,0 +1,370 @@
+#include "base/base.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/conf.h"
+#include "flow/plan.h"
+#include "flow/postgres.h"
+#include "flow/postgres_census.h"
+#include "flow/run.h"
+#include "flow/upgrade_database.h"
+#include "flow/upgrade_part.h"
+#include "io/host.h"
+
+#define HOST_DIR "/var/lib/sanctumctl"
+#define PART ".partial"
+#define CENSUS_MAX (16 * 1024 * 1024)
+#define WORDS_MAX 2048
+#define SPARE_BYTES (UINT64_C(64) * 1024 * 1024)
+
+char *
+upgrade_dump_path(const struct upgrade *up)
+{
+	return mem_printf(HOST_DIR "/%s/%s.dump", up->run->conf->name,
+	    up->conf->name);
+}
+
+int
+upgrade_oid(const struct upgrade *up, const char *word, uint64_t *out,
+    struct err *err)
+{
+	char *value = NULL;
+	int rc = upgrade_get(up, word, &value, err);
+
+	if (!value || !str_u64(value, UINT64_MAX, out))
+		*out = 0;
+	free(value);
+	return rc;
+}
+
+int
+upgrade_put_oid(const struct upgrade *up, const char *word, uint64_t oid,
+    struct err *err)
+{
+	char value[24];
+
+	(void)snprintf(value, sizeof(value), "%" PRIu64, oid);
+	return upgrade_put(up, word, value, err);
+}
+
+char *
+upgrade_aside(const struct upgrade *up, const char *what)
+{
+	return mem_printf("sanctumctl_%s_%s", what, up->run->mark);
+}
+
+/* Whether a copy is noted and there, by its size. */
+static int
+is_there(const struct upgrade *up, bool *noted, bool *there, char **path,
+    struct err *err)
+{
+	struct fs_meta meta = { 0 };
+	char *size = NULL;
+	uint64_t bytes = 0;
+	int rc;
+
+	rc = upgrade_get(up, "dump.size", &size, err);
+	*noted = size != NULL;
+	*there = false;
+	*path = upgrade_dump_path(up);
+	if (rc == 0 && *noted)
+		rc = host_stat(up->host, *path, &meta, err);
+	if (rc == 0 && *noted && str_u64(size, UINT64_MAX, &bytes))
+		*there = meta.type == FS_FILE && meta.size_bytes == bytes;
+	free(size);
+	return rc;
+}
+
+/* Another database has the name already: there is nothing to copy any more. */
+static int
+is_rebuilt(const struct upgrade *up, struct postgres *pg, bool *out,
+    struct err *err)
+{
+	uint64_t was, now;
+
+	*out = false;
+	if (upgrade_oid(up, "database.was", &was, err) != 0 ||
+	    (was != 0 && postgres_oid(pg, NULL, &now, err) != 0))
+		return -1;
+	*out = was != 0 && now != was;
+	return 0;
+}
+
+static int
+probe_missing(struct upgrade *up, bool noted, const char *path,
+    struct plan_note *note, enum plan_found *found, struct err *err)
+{
+	struct postgres *pg;
+	bool rebuilt = false;
+	uint64_t size = 0;
+	int rc;
+
+	if (postgres_open(&pg, up->run, up->conf->from, err) != 0)
+		return -1;
+	rc = noted ? is_rebuilt(up, pg, &rebuilt, err) : 0;
+	if (rc == 0 && !rebuilt)
+		rc = postgres_size(pg, &size, err);
+	*found = rebuilt ? PLAN_DONE : PLAN_TODO;
+	if (rc == 0 && rebuilt)
+		plan_say(note, '~', "the safety copy %s:%s is not there any "
+		    "more: a rollback has the bundles alone",
+		    host_name(up->host), path);
+	else if (rc == 0)
+		plan_say(note, '+', "pg_dump -Fc of %s (%" PRIu64 " MB) to "
+		    "%s:%s, checked", postgres_where(pg), size / 1000000,
+		    host_name(up->host), path);
+	postgres_close(pg);
+	return rc;
+}
+
+static int
+dump_probe(struct run *run, const struct step *step, struct plan_note *note,
+    enum plan_found *found, struct err *err)
+{
+	struct upgrade up;
+	char *path = NULL;
+	bool noted, there;
+	int rc;
+
+	rc = upgrade_open(&up, run, step, err);
+	if (rc == 0)
+		rc = is_there(&up, &noted, &there, &path, err);
+	if (rc == 0 && there) {
+		*found = PLAN_DONE;
+		plan_say(note, '+', "safety copy of the database: %s:%s",
+		    host_name(up.host), path);
+	} else if (rc == 0) {
+		rc = probe_missing(&up, noted, path, note, found, err);
+	}
+	free(path);
+	return rc;
+}
+
+/* It is smaller in most cases; vectors are larger as text. */
+static int
+check_room(const struct upgrade *up, struct postgres *pg, struct err *err)
+{
+	char *dir = mem_printf(HOST_DIR "/%s", up->run->conf->name);
+	uint64_t need, room;
+	int rc;
+
+	rc = host_mkdirs(up->host, dir, 0700, err);
+	if (rc == 0)
+		rc = postgres_size(pg, &need, err);
+	if (rc == 0)
+		rc = host_free_bytes(up->host, dir, &room, err);
+	if (rc == 0 && room < need + SPARE_BYTES)
+		rc = err_set(err, ERR_FAILED, "%s:%s: the safety copy may "
+		    "need %" PRIu64 " bytes and the filesystem has %" PRIu64
+		    " free; make room there, then run the same command "
+		    "again, or `rollback', which starts the old server",
+		    host_name(up->host), dir, need + SPARE_BYTES, room);
+	free(dir);
+	return rc;
+}
+
+/* While it was read, nobody wrote: else it is not the last state. */
+static int
+dump_quietly(struct postgres *pg, const char *part, struct buf *census,
+    struct err *err)
+{
+	struct buf after = BUF_INIT(CENSUS_MAX), moved = BUF_INIT(WORDS_MAX);
+	int rc;
+
+	rc = postgres_census(pg, NULL, census, err);
+	if (rc == 0)
+		rc = postgres_dump(pg, part, err);
+	if (rc == 0)
+		rc = postgres_census(pg, NULL, &after, err);
+	if (rc == 0 && postgres_census_moved(buf_cstr(census),
+	    buf_cstr(&after), &moved) > 0)
+		rc = err_set(err, ERR_STALE, "%s: somebody wrote to it while "
+		    "it was dumped: %s; stop whoever that is, then run the "
+		    "same command again", postgres_where(pg),
+		    buf_cstr(&moved));
+	buf_clear(&moved);
+	buf_clear(&after);
+	return rc;
+}
+
+/*
+ * A rollback must not be the first who learns that this server does not take
+ * the definitions: a role or an extension that is lacking.
+ */
+static int
+try_definitions(const struct upgrade *up, struct postgres *pg,
+    const char *part, struct err *err)
+{
+	struct buf sql = BUF_INIT(CENSUS_MAX);
+	char *name = upgrade_aside(up, "trial");
+	struct err ignored = ERR_INIT;
+	int rc;
+
+	rc = postgres_properties(pg, &sql, err);
+	if (rc == 0)
+		rc = postgres_make(pg, buf_cstr(&sql), name, false, err);
+	if (rc == 0)
+		rc = postgres_restore(pg, part, name, POSTGRES_DEFINITIONS,
+		    err);
+	if (postgres_scratch_drop(pg, name, rc == 0 ? err : &ignored) != 0)
+		rc = -1;
+	free(name);
+	buf_clear(&sql);
+	return rc;
+}
+
+/* The facts before the name, so that what has the name is known. */
+static int
+keep(const struct upgrade *up, struct postgres *pg, const char *part,
+    const char *path, const struct buf *census, uint64_t *size,
+    struct err *err)
+{
+	char sum[POSTGRES_SUM_SIZE];
+
+	if (postgres_dump_sum(pg, part, sum, size, err) != 0 ||
+	    host_remove(up->host, path, err) != 0 ||
+	    upgrade_put(up, "dump.path", path, err) != 0 ||
+	    upgrade_put(up, "dump.sha256", sum, err) != 0 ||
+	    upgrade_put(up, "dump.census", buf_cstr(census), err) != 0 ||
+	    upgrade_put_oid(up, "dump.size", *size, err) != 0)
+		return -1;
+	return host_rename(up->host, part, path, 0, err);
+}
+
+static int
+make_copy(const struct upgrade *up, struct postgres *pg,
+    struct plan_note *note, struct err *err)
+{
+	struct buf census = BUF_INIT(CENSUS_MAX);
+	char *path = upgrade_dump_path(up);
+	char *part = mem_printf("%s" PART, path);
+	uint64_t tables = 0, size = 0;
+	int rc;
+
+	rc = check_room(up, pg, err);
+	if (rc == 0)
+		rc = dump_quietly(pg, part, &census, err);
+	if (rc == 0)
+		rc = postgres_dump_check(pg, part, &tables, err);
+	if (rc == 0)
+		rc = try_definitions(up, pg, part, err);
+	if (rc == 0)
+		rc = keep(up, pg, part, path, &census, &size, err);
+	if (rc == 0)
+		plan_say(note, '+', "safety copy of the database: %s:%s, %"
+		    PRIu64 " tables, %" PRIu64 " bytes, read by pg_restore",
+		    host_name(up->host), path, tables, size);
+	free(part);
+	free(path);
+	buf_clear(&census);
+	return rc;
+}
+
+static int
+dump_act(struct run *run, const struct step *step, struct plan_note *note,
+    struct err *err)
+{
+	struct postgres *pg = NULL;
+	bool rebuilt = false;
+	struct upgrade up;
+	int rc;
+
+	if (upgrade_open(&up, run, step, err) != 0 ||
+	    upgrade_break_glass(&up, err) != 0 ||
+	    postgres_open(&pg, run, up.conf->from, err) != 0)
+		return -1;
+	rc = is_rebuilt(&up, pg, &rebuilt, err);
+	if (rc == 0 && rebuilt)
+		rc = err_set(err, ERR_STALE, "%s: is another database than "
+		    "the one whose rebuild has begun; nothing was dumped",
+		    postgres_where(pg));
+	if (rc == 0)
+		rc = postgres_check_rights(pg, err);
+	if (rc == 0)
+		rc = make_copy(&up, pg, note, err);
+	postgres_close(pg);
+	return rc;
+}
+
+/* What a kill has left; a server that is away does not stop a rollback. */
+static void
+sweep_trial(const struct upgrade *up)
+{
+	char *name = upgrade_aside(up, "trial");
+	struct err ignored = ERR_INIT;
+	struct postgres *pg;
+
+	if (postgres_open(&pg, up->run, up->conf->from, &ignored) == 0) {
+		if (postgres_scratch_drop(pg, name, &ignored) != 0)
+			err_clear(&ignored);
+		postgres_close(pg);
+	}
+	free(name);
+}
+
+/* The copy stays, after a rollback too: it is removed by hand or --purge. */
+static int
+dump_undo(struct run *run, const struct step *step, struct plan_note *note,
+    struct err *err)
+{
+	struct upgrade up;
+	char *path = NULL, *part = NULL;
+	int rc;
+
+	rc = upgrade_open(&up, run, step, err);
+	if (rc == 0) {
+		path = upgrade_dump_path(&up);
+		part = mem_printf("%s" PART, path);
+		rc = host_remove(up.host, part, err);
+	}
+	if (rc == 0)
+		sweep_trial(&up);
+	if (rc == 0 && run->purge)
+		rc = host_remove(up.host, path, err);
+	if (rc == 0)
+		rc = upgrade_put(&up, "dump.size", "", err);
+	if (rc == 0)
+		plan_say(note, '-', run->purge ? "the safety copy %s:%s" :
+		    "nothing: the safety copy %s:%s stays until you remove "
+		    "it", host_name(up.host), path);
+	free(part);
+	free(path);
+	return rc;
+}
+
+int
+upgrade_dump_is_whole(const struct upgrade *up, struct postgres *pg,
+    struct err *err)
+{
+	char *path = NULL, *kept = NULL, sum[POSTGRES_SUM_SIZE];
+	bool noted, there;
+	uint64_t size;
+	int rc;
+
+	rc = is_there(up, &noted, &there, &path, err);
+	if (rc == 0)
+		rc = upgrade_get(up, "dump.sha256", &kept, err);
+	if (rc == 0 && (!there || !kept))
+		rc = err_set(err, ERR_STALE, "%s:%s: the safety copy is not "
+		    "there as it was made; nothing was dropped",
+		    host_name(up->host), path);
+	if (rc == 0)
+		rc = postgres_dump_sum(pg, path, sum, &size, err);
+	if (rc == 0 && !str_eq(sum, kept))
+		rc = err_set(err, ERR_STALE, "%s:%s: the safety copy has "
+		    "another SHA-256 than when it was made: %s, was %s; "
+		    "nothing was dropped", host_name(up->host), path, sum,
+		    kept);
+	free(kept);
+	free(path);
+	return rc;
+}
+
+const struct step_kind upgrade_dump_kind = {
+	.word = "dump",
+	.probe = dump_probe,
+	.act = dump_act,
+	.undo = dump_undo,
+};

@@ -1,0 +1,130 @@
+#include "base/base.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "flow/command.h"
+#include "flow/run.h"
+#include "flow/upgrade_part.h"
+#include "flow/upgrade_service.h"
+#include "io/host.h"
+
+#define DEFAULT_NAME "letta"
+#define WORDS_MAX 600
+
+/* A server of compose is that of its file, whatever else has its name. */
+static const struct upgrade_service_ops *const managers[] = {
+	&upgrade_service_systemd, &upgrade_service_supervisord,
+	&upgrade_service_cron
+};
+static const struct upgrade_service_ops *const compose[] = {
+	&upgrade_service_compose
+};
+
+#define N_MANAGERS (sizeof(managers) / sizeof(*managers))
+
+/* A name that is there twice is the manager's that runs it. */
+static int
+look_for(struct upgrade_service *service,
+    const struct upgrade_service_ops *const *kinds, size_t n,
+    struct err *err)
+{
+	struct upgrade_service one;
+	bool there;
+
+	for (size_t i = 0; i < n; i++) {
+		one = *service;
+		one.ops = kinds[i];
+		one.where = NULL;
+		if (one.ops->look(&one, &there, err) != 0) {
+			free(one.where);
+			return -1;
+		}
+		if (there && (!service->ops ||
+		    (one.active && !service->active))) {
+			free(service->where);
+			*service = one;
+		} else {
+			free(one.where);
+		}
+	}
+	return 0;
+}
+
+int
+upgrade_service_find(struct upgrade_service *service,
+    const struct upgrade *up, struct err *err)
+{
+	const struct conf_letta *from = up->conf->from;
+
+	*service = (struct upgrade_service){ .letta = from,
+	    .host = up->host, .mark = up->run->mark,
+	    .name = from->service ? from->service : DEFAULT_NAME };
+	if (from->compose) {
+		if (look_for(service, compose, 1, err) != 0)
+			return -1;
+		return service->ops ? 0 : err_set(err, ERR_MISSING, "%s:%s: "
+		    "there is no container of the service %s; start it",
+		    host_name(up->host), from->compose, service->name);
+	}
+	if (look_for(service, managers, N_MANAGERS, err) != 0)
+		return -1;
+	if (service->ops)
+		return 0;
+	return err_set(err, ERR_MISSING, "%s: there is no unit %s.service of "
+	    "systemd, no program %s of supervisord and no "
+	    "/etc/cron.d/sanctumctl-%s; give the name of what runs it as "
+	    "`service' in [letta %s]", host_name(up->host), service->name,
+	    service->name, service->name, from->name);
+}
+
+void
+upgrade_service_clear(struct upgrade_service *service)
+{
+	free(service->where);
+	service->where = NULL;
+}
+
+const char *
+upgrade_service_word(const struct upgrade_service *service)
+{
+	return service->ops->word;
+}
+
+int
+upgrade_service_owns(const struct upgrade_service *service, pid_t pid,
+    bool *out, struct err *err)
+{
+	return service->ops->owns(service, pid, out, err);
+}
+
+int
+upgrade_service_off(struct upgrade_service *service, struct err *err)
+{
+	return service->ops->off(service, err);
+}
+
+int
+upgrade_service_on(struct upgrade_service *service, bool enabled,
+    struct err *err)
+{
+	return service->ops->on(service, enabled, err);
+}
+
+char *
+upgrade_service_words(const struct upgrade_service *service)
+{
+	const char *argv[9] = { NULL };
+	struct buf said = BUF_INIT(COMMAND_TEXT_MAX);
+	struct buf shown = BUF_INIT(8 * WORDS_MAX);
+	struct err ignored = ERR_INIT;
+	int status;
+
+	service->ops->words(service, argv);
+	if (argv[0] && command_ask(service->host, argv, &status, &said,
+	    &ignored) == 0)
+		command_said(&shown, &said, WORDS_MAX);
+	buf_clear(&said);
+	return buf_take(&shown);
+}

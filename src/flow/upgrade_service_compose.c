@@ -1,0 +1,81 @@
+#include "base/base.h"
+
+#include "base/mem.h"
+#include "flow/compose_service.h"
+#include "flow/upgrade_service.h"
+
+/* The container is looked for anew each time: `up' makes another one. */
+static int
+compose_look(struct upgrade_service *s, bool *there, struct err *err)
+{
+	struct compose_service cs;
+	int rc;
+
+	rc = compose_service_open(&cs, s->host, s->letta, err);
+	*there = rc == 0 && cs.container;
+	if (*there) {
+		s->where = mem_strdup(s->letta->compose);
+		s->active = cs.running;
+		/* One that was stopped stays so (restart: unless-stopped). */
+		s->enabled = true;
+	}
+	compose_service_close(&cs);
+	return rc;
+}
+
+/* Its port is held by the engine; compose_service_check has compared it. */
+static int
+compose_owns(const struct upgrade_service *s, pid_t pid, bool *out,
+    struct err *err)
+{
+	(void)s;
+	(void)pid;
+	(void)err;
+	*out = true;
+	return 0;
+}
+
+static int
+tell(struct upgrade_service *s,
+    int (*what)(const struct compose_service *, struct err *),
+    struct err *err)
+{
+	struct compose_service cs;
+	int rc;
+
+	rc = compose_service_open(&cs, s->host, s->letta, err);
+	if (rc == 0)
+		rc = what(&cs, err);
+	compose_service_close(&cs);
+	return rc;
+}
+
+static int
+compose_off(struct upgrade_service *s, struct err *err)
+{
+	return tell(s, compose_service_stop, err);
+}
+
+static int
+compose_on(struct upgrade_service *s, bool enabled, struct err *err)
+{
+	(void)enabled;
+	return s->active ? 0 : tell(s, compose_service_start, err);
+}
+
+/* Its log is not shown: older images print their database's URI. */
+static void
+compose_words(const struct upgrade_service *s, const char *argv[8])
+{
+	(void)s;
+	argv[0] = NULL;
+}
+
+const struct upgrade_service_ops upgrade_service_compose = {
+	.word = "compose",
+	.look = compose_look,
+	.owns = compose_owns,
+	.off = compose_off,
+	.on = compose_on,
+	.words = compose_words,
+};

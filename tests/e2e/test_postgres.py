@@ -1,0 +1,317 @@
+"""The database of an upgrade: copied, made anew, brought back.
+
+PostgreSQL and its programs are real; the tables are made by hand and no
+Letta is there (bed/old_database.py).  So tests/unit/drive_upgrade runs these
+steps of the job alone.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bed import jobs
+from bed.old_database import (ADMIN, ADMIN_URI, LETTA, OldDatabase, PORT,
+                              PROGRAMS, URI)
+from bed.paths import TOP
+
+WRONG = "hunter9-is-wrong"
+
+
+@pytest.fixture(scope="module")
+def server(src):
+    up = OldDatabase(src)
+    try:
+        yield up.start()
+    finally:
+        up.stop()
+
+
+@pytest.fixture
+def old(server):
+    yield server
+    server.reset()
+
+
+def driver(beside):
+    path = Path(beside).resolve().parent / "tests/unit/drive_upgrade"
+    if not path.is_file():
+        pytest.fail(f"{path} is not built: make {path.name} there")
+    return path
+
+
+@pytest.fixture
+def faults():
+    return driver(os.environ.get("SANCTUMCTL_FAULTS")
+                  or TOP / "build/faults/sanctumctl")
+
+
+@pytest.fixture
+def drive(sanctumctl, program_path):
+    """Function as sanctumctl(), of the steps of the database alone."""
+    def run(verb, job, program=driver(program_path), **more):
+        return sanctumctl(verb, job, program=program, **more)
+
+    run.state = sanctumctl.state
+    return run
+
+
+@pytest.fixture
+def write_job(src, tmp_path):
+    """Function that writes the job; keys are those of the old server."""
+    def write(uri=URI, admin=ADMIN_URI, glass="yes", **keys):
+        for name, text in (("uri", uri), ("admin", admin or "")):
+            path = tmp_path / name
+            path.write_text(text)
+            path.chmod(0o600)
+        there = {"host": "node1", "url": "http://127.0.0.1:9"}
+        return jobs.write(tmp_path / "up.conf", [
+            jobs.job("upgrade", "up", break_glass=glass),
+            jobs.host("node1", src),
+            ("letta old", {
+                **there, "token": f"env:{jobs.SOURCE_TOKEN}",
+                "database": f"file:{tmp_path}/uri",
+                "database_admin": f"file:{tmp_path}/admin" if admin
+                                  else None, **keys}),
+            ("letta new", {
+                **there, "version": "0.16.2", "redis": "none",
+                "runtime": "compose" if "compose" in keys else "venv"}),
+            ("upgrade home", {"from": "old", "to": "new"})])
+    return write
+
+
+def no_secret(run, *said):
+    kept = b"".join(p.read_bytes() for p in run.state.rglob("*")
+                    if p.is_file())
+    for secret in (LETTA, ADMIN, WRONG, "hunter3%2Fof"):
+        assert secret.encode() not in kept
+        assert all(secret not in one.out + one.err for one in said)
+
+
+DUMP = "/var/lib/sanctumctl/up/home.dump"
+
+
+def asides(server):
+    return server.sql("SELECT count(*) FROM pg_database WHERE datname ~ "
+                      "'^sanctumctl'")
+
+
+def test_made_anew_and_brought_back(old, write_job, drive):
+    before = (old.contents(), old.properties(), old.contents("shop"))
+    planned = drive("plan", write_job(glass=None))
+    assert 'DROP DATABASE IF EXISTS "letta" WITH (FORCE);' in planned.out
+    assert "not without `break_glass = yes'" in planned.out
+    refused = drive("apply", write_job(glass=None))
+    assert refused.rc == 2 and "break_glass = yes" in refused.err
+    assert (old.contents(), old.properties()) == before[:2]
+
+    job, oid = write_job(), old.oid()
+    done = drive("apply", job)
+    assert done.rc == 0, done.err
+    meta = old.host.path(DUMP).stat()
+    assert meta.st_mode & 0o777 == 0o600 and meta.st_uid == 0
+    assert old.oid() != oid and old.properties() == before[1]
+    assert old.sql("SELECT extname FROM pg_extension ORDER BY 1",
+                   "letta") == "plpgsql\nvector"
+    assert old.contents("shop") == before[2] and asides(old) == "0"
+    again = drive("apply", job)
+    assert again.rc == 0 and "\n0 steps" in again.out
+
+    restore_dies(old, drive, job, before)
+    back = drive("cancel", job)
+    assert back.rc == 0, back.err
+    assert (old.contents(), old.properties(), old.contents("shop")) == before
+    assert asides(old) == "0" and old.host.path(DUMP).exists()
+    no_secret(drive, planned, refused, done, again, back)
+
+
+def restore_dies(old, drive, job, before):
+    """Neither a spoiled copy nor half a restore costs what is there."""
+    new = old.oid()
+    copy = old.host.path(DUMP)
+    data = copy.read_bytes()
+    copy.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    spoiled = drive("cancel", job)
+    assert spoiled.rc == 15 and "SHA-256" in spoiled.err
+    copy.write_bytes(data)
+    old.stand_in("pg_restore", 'head -c 9000 | "$real" "$@"\nkill -9 $$')
+    try:
+        died = drive("cancel", job)
+    finally:
+        old.put_back("pg_restore")
+    assert died.rc == 1 and "`rollback' goes on" in died.err, died.err
+    assert old.oid() == new and asides(old) == "0"
+
+
+def test_the_default_of_sequence_id(old, write_job, drive):
+    job = write_job()
+    assert drive("apply", job).rc == 0
+    old.sql("SET ROLE letta; CREATE TABLE messages (id text, sequence_id "
+            "bigint NOT NULL); INSERT INTO messages VALUES ('a', 41)",
+            "letta")
+    planned = drive("plan", job)
+    assert "ALTER COLUMN sequence_id SET DEFAULT" in planned.out
+    refused = drive("apply", write_job(glass=None))
+    assert refused.rc == 2, refused.err
+    assert drive("apply", write_job()).rc == 0
+    old.sql("INSERT INTO messages VALUES ('b')", "letta")
+    assert old.sql("SELECT max(sequence_id) FROM messages", "letta") == "42"
+    assert "\n0 steps" in drive("apply", job).out
+
+
+@pytest.fixture
+def killed(drive, faults, tmp_path):
+    """Function that runs a verb until its n-th point; returns its name."""
+    def kill(verb, job, n):
+        names = tmp_path / f"{verb}-points"
+        names.unlink(missing_ok=True)
+        r = drive(verb, job, program=faults,
+                       env={"SANCTUMCTL_FAULT_STOP": str(n),
+                            "SANCTUMCTL_FAULT_COUNT": str(names)})
+        assert r.rc == 99, (verb, n, r)
+        return names.read_text().split()[-1]
+    return kill
+
+
+def test_killed_on_the_way_and_back(old, write_job, drive, killed):
+    before = (old.contents(), old.properties(), old.contents("shop"))
+    job = write_job()
+    # Each goes on from where the one before was killed: until the copy has
+    # its name, until the new database is whole, and then point by point.
+    way = [(killed("apply", job, n), old.oid() != "") for n in
+           (9, 15, 16, 6, 7, 5, 3, 4, 3)]
+    assert way[-4:] == [
+        ("host_run", False), ("host_run", False),  # the drop, and in vain
+        ("host_run", True), ("journal_meta", True)]
+    assert all(there for _, there in way[:-4])
+    done = drive("apply", job)
+    assert done.rc == 0, done.err
+    assert old.properties() == before[1] and asides(old) == "0"
+    assert old.sql("SELECT count(*) FROM pg_class WHERE relname = 'agents'",
+                   "letta") == "0"
+    way = [(killed("cancel", job, n), old.oid() != "")
+           for n in (2, 3, 2, 3, 5)]
+    assert [there for _, there in way] == [True, True, False, True, True]
+    back = drive("cancel", job)
+    assert back.rc == 0, back.err
+    assert asides(old) == "0"
+    assert (old.contents(), old.properties(), old.contents("shop")) == before
+
+
+def test_no_room_for_the_copy(old, write_job, drive):
+    job, oid = write_job(), old.oid()
+    old.host.run(["mkdir", "-p", "/var/lib/sanctumctl"])
+    mount = ["mount", "-t", "tmpfs", "-o"]
+    old.host.run([*mount, "size=8m", "small", "/var/lib/sanctumctl"])
+    old.stand_in("pg_dump", "case $1 in --version) exec $real $1; esac\n"
+                 "dd if=/dev/zero of=/var/lib/sanctumctl/full bs=64k "
+                 '2>/dev/null\nexec "$real" "$@"')
+    try:
+        small = drive("apply", job)
+        old.host.run([*mount, "remount,size=120m", "/var/lib/sanctumctl"])
+        full = drive("apply", job)
+        left = sorted(p.name for p in old.host.path(DUMP).parent.iterdir())
+    finally:
+        old.put_back("pg_dump")
+        old.host.run(["umount", "/var/lib/sanctumctl"])
+    assert small.rc == 1 and "make room there" in small.err, small.err
+    assert full.rc == 1 and "No space left" in full.err, full.err
+    assert left == [] and old.oid() == oid
+    back = drive("cancel", job)
+    assert back.rc == 0 and old.oid() == oid and asides(old) == "0"
+
+
+def test_others_who_write(old, write_job, drive, killed):
+    job, oid = write_job(), old.oid()
+    killed("apply", job, 22)
+    old.sql("UPDATE messages SET updated_at = '2031-01-01' WHERE id = "
+            "'message-3'", "letta")
+    moved = drive("apply", job)
+    assert moved.rc == 15 and "messages agent-1" in moved.err, moved.err
+    assert old.oid() == oid
+    old.host.path(DUMP).unlink()
+    # Dropped, and its successor has no name yet.
+    killed("apply", job, 27)
+    assert old.oid() == ""
+    old.sql("UPDATE sold SET what = 'nothing' WHERE n = 7", "shop")
+    seen = drive("apply", job)
+    assert seen.rc == 14 and "shop.public.sold" in seen.err, seen.err
+    assert "other contents in its 300 rows" in seen.err
+    assert drive("apply", job).rc == 0
+
+
+@pytest.mark.parametrize("uri, admin, rc, says", [
+    (URI.replace(LETTA, WRONG), None, 12, "authentication failed"),
+    (URI, ADMIN_URI.replace("hunter3", WRONG), 12, "authentication failed"),
+    (URI, None, 1, "ALTER ROLE letta CREATEDB"),
+    (URI.replace("15999", "15998"), None, 10, "Connection refused"),
+    (URI[:-1] + "e", None, 1, "does not exist"),
+    (URI.replace(":15999", f":{WRONG}"), None, 2, "a port that is no"),
+], ids=["password", "admin", "createdb", "port", "name", "uri"])
+def test_refused_before_anything_is_made(old, write_job, drive, uri,
+                                         admin, rc, says):
+    oid = old.oid()
+    r = drive("apply", write_job(uri, admin))
+    assert r.rc == rc and says in r.err, r
+    assert old.oid() == oid and asides(old) == "0"
+    assert WRONG not in r.out + r.err
+    no_secret(drive, r)
+
+
+def test_programs_that_are_too_old(old, write_job, drive):
+    """What this machine has in its PATH, if any, is of another version."""
+    old.stand_in("pg_dump", "echo 'pg_dump (PostgreSQL) 12.1'")
+    try:
+        r = drive("plan", write_job())
+    finally:
+        old.put_back("pg_dump")
+    assert r.rc == 1 and "install postgresql-client-16" in r.err, r.err
+
+
+#: One container, which has the programs and a server where its own socket
+#: would be; test_upgrade_compose.py has one that can do more.
+DOCKER = f"""#!/bin/sh
+# a stand-in for docker
+echo "$*" >>/opt/letta/docker.log
+case $1 in
+compose) exit 0 ;;
+ps) echo '{{"id":"c1","image":"i","state":"running","project":"up",\
+"directory":"/srv","files":"/srv/up.yaml","env_files":""}}' ;;
+exec) [ "$2 $3 $4" = "--interactive c1 sh" ] || exit 9; shift 3
+    PATH={PROGRAMS}:/usr/bin:/bin PGHOST=127.0.0.1 PGPORT={PORT} exec "$@" ;;
+*) exit 9 ;;
+esac
+"""
+
+
+@pytest.fixture
+def docker(old):
+    """The stand-in where root's shell on the host finds it."""
+    made = old.host.path("/opt/letta/bin/docker")
+    made.parent.mkdir()
+    made.write_text(DOCKER)
+    made.chmod(0o755)
+    shell = old.host.path("/root/.bashrc")
+    shell.write_text("PATH=/opt/letta/bin:$PATH\n")
+    yield old.host.path("/opt/letta/docker.log")
+    shell.unlink()
+    old.host.run(["rm", "-r", "/opt/letta/bin", "/opt/letta/docker.log"])
+
+
+def test_in_a_container(old, docker, write_job, drive):
+    before = (old.contents(), old.properties(), old.contents("shop"))
+    # As Letta's own container sees it: nothing listens there.
+    job = write_job(URI.replace("127.0.0.1:15999", "db:5432"),
+                    ADMIN_URI.replace("127.0.0.1:15999", "db:5432"),
+                    compose="/srv/up.yaml", compose_database="db")
+    done = drive("apply", job)
+    assert done.rc == 0, done.err
+    assert old.host.path(DUMP).stat().st_mode & 0o777 == 0o600
+    assert old.properties() == before[1]
+    back = drive("cancel", job)
+    assert back.rc == 0, back.err
+    assert (old.contents(), old.properties(), old.contents("shop")) == before
+    said = docker.read_text()
+    assert "pg_restore" in said
+    assert LETTA not in said and ADMIN not in said
+    no_secret(drive, done, back)

@@ -1,0 +1,136 @@
+"""An upgrade of a Letta server that is a service of docker compose.
+
+The engine is a stand-in (bed/runtime/engine.py); PostgreSQL and the Letta
+servers of both versions are real, on a host of the test's own.
+"""
+
+import os
+from contextlib import contextmanager
+
+import pytest
+
+from bed import old_seed, proof
+from bed.compose_home import FILE, SECRET, TOKEN, ComposeHome
+from bed.http import HttpError
+from bed.old_home import PASSWORD
+
+OLD, NEW = b"'letta/letta:0.16.2'", b"'letta/letta:0.16.8'"
+
+
+@pytest.fixture(scope="module")
+def home(bed):
+    with ComposeHome(bed, "0.16.2") as up:
+        up.seed(2, 12, 2)
+        yield up
+
+
+def changes(home, since=0):
+    """What the engine was asked to change, of all it was asked for."""
+    return [one for one in home.asked()[since:] if any(
+        f" {word} " in f" {one} " for word in ("up", "stop", "pull", "rm"))]
+
+
+@contextmanager
+def written(home, was, now):
+    """The compose file with something else in it, for a while."""
+    at, before = home.path(FILE), home.text()
+    assert was in before
+    at.write_bytes(before.replace(was, now))
+    yield
+    at.write_bytes(before)
+
+
+REFUSED = {
+    "another tag than runs": (
+        b":0.16.2'", b":0.16.1'",
+        "was made of the image letta/letta:0.16.2"),
+    "no database outside": (
+        b"LETTA_PG_URI:", b"LETTA_OTHER:", "sets no LETTA_PG_URI"),
+    "extended by another": (
+        b"\n  db:", b"\n  two: { extends: letta, image: x }\n  db:",
+        "compose.yaml:5: this service extends"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_refused(home, what):
+    was, now, why = REFUSED[what]
+    job, asked = home.job(), len(home.asked())
+    with written(home, was, now):
+        planned = home.sanctumctl("plan", job)
+    assert planned.rc == 1 and why in planned.err, planned
+    assert changes(home, asked) == []
+    assert home.answers() == "0.16.2"
+
+
+def test_no_such_image(home):
+    """Noticed while the old server still works."""
+    job, asked = home.job(to="0.16.9"), len(home.asked())
+    done = home.sanctumctl("apply", job)
+    assert done.rc == 1, done
+    assert "letta/letta:0.16.9 is not to be had" in done.err, done.err
+    assert "manifest unknown" in done.err, done.err
+    assert [one.split()[0] for one in changes(home, asked)] == ["pull"]
+    assert home.sanctumctl("cancel", job).rc == 0
+    assert home.answers() == "0.16.2"
+
+
+def kept(client):
+    """{name as an upgrade maps it: all of the agent}, read now."""
+    return {a["name"].replace("/", "-"): proof.Kept(client, a["id"])
+            for a in client("GET", "/v1/agents/?limit=100")}
+
+
+def arrived(client, before):
+    """What is not the same of the agents, by a reader of the bed's own."""
+    found = {a["name"]: a["id"]
+             for a in client("GET", "/v1/agents/?limit=100")}
+    assert sorted(found) == sorted(before)
+    return [f"{name}: {line}" for name, side in before.items()
+            for line in proof.differences(side, proof.Side(client,
+                                                           found[name]))]
+
+
+def no_secret(home, *said):
+    state = home.path("/root/state")
+    files = b"".join(p.read_bytes() for p in state.rglob("*") if p.is_file())
+    asked = "\n".join(home.asked())
+    for secret in (PASSWORD, SECRET, TOKEN):
+        assert secret.encode() not in files
+        assert secret not in asked + "".join(said)
+
+
+def test_there_and_back(home):
+    job, client, text = home.job(), home.client(TOKEN), home.text()
+    before, books = old_seed.everything(client), home.dump()
+    agents, asked = kept(client), len(home.asked())
+    planned = home.sanctumctl("plan", job)
+    assert planned.rc == 4, planned.err
+    assert f"-{OLD.decode()}" not in planned.out
+    assert f"+      image:   {NEW.decode()}\n" in planned.out, planned.out
+    assert changes(home, asked) == [] and home.text() == text
+
+    # Killed when the file is written and the container is the old one.
+    killed = home.sanctumctl(
+        "apply", job, program=os.environ["SANCTUMCTL_FAULTS"],
+        env={"SANCTUMCTL_FAULT_STOP": "upgrade_compose_written"})
+    done = home.sanctumctl("letta", "upgrade", job)
+    assert done.rc == 0, done.err + done.out
+    assert killed.rc == 99, killed
+    assert home.answers() == "0.16.8"
+    assert home.text() == text.replace(OLD, NEW)
+    assert home.path(FILE).stat().st_mode & 0o777 == 0o640
+    assert arrived(client, agents) == []
+    with pytest.raises(HttpError, match="401"):
+        home.client()("GET", "/v1/agents/?limit=1")
+    assert home.dump() == books
+    again = home.sanctumctl("apply", job)
+    assert again.rc == 0 and "nothing to do" in again.out, again
+
+    back = home.sanctumctl("letta", "rollback", job)
+    assert back.rc == 0, back.err + back.out
+    assert home.answers() == "0.16.2"
+    assert home.text() == text
+    assert old_seed.everything(client) == before
+    assert home.dump() == books
+    no_secret(home, planned.out, done.out, done.err, back.out, back.err)

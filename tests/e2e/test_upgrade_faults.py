@@ -1,0 +1,251 @@
+"""What goes wrong in an upgrade, and what is as it was then.
+
+One small home for all of them.  Each test leaves the old server as it has
+found it, but for the last, which leaves the machine behind.
+"""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from bed import jobs, old_home, old_seed
+from bed.old_home import OldHome
+from bed.wait import wait_for
+
+OLD_PASSWORD = "old-server-password"
+
+#: What an upgrade or its rehearsal makes there.
+PLACES = ("/root/state", "/opt/letta", "/etc/letta", "/var/lib/letta",
+          "/var/lib/letta-rehearsal")
+
+#: More than the new version's embedding takes; the old one has it already.
+TOO_LONG = "word " * 9000
+
+#: Ends half-way, as when the disk is full.
+HALF = """\
+#!/bin/sh
+# A stand-in of the test bed: pg_restore that writes a part and fails.
+for word; do
+	case $word in --list|-l|--version|-V) exec {real} "$@" ;; esac
+done
+echo 'pg_restore: error: stand-in of the test bed, half-way' >&2
+exit 1
+"""
+
+
+@pytest.fixture(scope="module")
+def machine(bed):
+    with OldHome(bed, "0.11.3", password=OLD_PASSWORD) as up:
+        up.seeded = up.seed(2, 20, 2)
+        up.before = old_seed.everything(up.client(OLD_PASSWORD))
+        up.books = up.dump()
+        up.had = up.databases()
+        yield up
+
+
+@pytest.fixture
+def home(machine):
+    """The machine, on which no job has done anything."""
+    yield machine
+    machine.run(["rm", "-rf", "/root/state"])
+
+
+def as_before(home):
+    """The old server answers as before, and nothing stands beside it."""
+    assert home.answers() == "0.11.3"
+    after = old_seed.everything(home.client(OLD_PASSWORD))
+    assert sorted(after) == sorted(home.before)
+    assert [k for k in after if after[k] != home.before[k]] == []
+    assert home.databases() == home.had and home.dump() == home.books
+    assert not home.path("/var/lib/letta-rehearsal").exists()
+    assert "rehearsal" not in home.run(["supervisorctl", "status"],
+                                       check=False).stdout
+
+
+def other_agents(home, result):
+    """Ids of the seeded agents that a run does not name."""
+    return [one for one in home.seeded.ids if one not in result.err]
+
+
+class Broken:
+    """A row of one agent as no version would write it."""
+
+    def __init__(self, home, agent_id):
+        self.home, self.agent_id = home, agent_id
+
+    def __enter__(self):
+        self.home.psql(
+            "UPDATE messages SET role = 'nobody' WHERE role = 'user' AND "
+            f"agent_id = '{self.agent_id}' AND sequence_id = (SELECT "
+            f"max(sequence_id) FROM messages WHERE role = 'user' AND "
+            f"agent_id = '{self.agent_id}')")
+
+    def __exit__(self, *_):
+        self.home.psql("UPDATE messages SET role = 'user' "
+                       "WHERE role = 'nobody'")
+
+
+class Swollen:
+    """A passage of one agent that the new version does not take."""
+
+    def __init__(self, home, agent_id):
+        self.home = home
+        self.where = (
+            "WHERE id = (SELECT min(p.id) FROM archival_passages p JOIN "
+            "archives_agents a ON a.archive_id = p.archive_id WHERE "
+            f"a.agent_id = '{agent_id}')")
+
+    def __enter__(self):
+        self.text = self.home.psql(
+            f"SELECT text FROM archival_passages {self.where}")
+        self.set(TOO_LONG)
+
+    def __exit__(self, *_):
+        self.set(self.text)
+
+    def set(self, text):
+        self.home.psql(f"UPDATE archival_passages SET text = $bed${text}$bed$"
+                       f" {self.where}")
+
+
+class Writer:
+    """Somebody who changes a block of an agent again and again."""
+
+    def __init__(self, home, agent_id):
+        self._home, self._client = home, home.client(OLD_PASSWORD)
+        self._block = self._client(
+            "GET", f"/v1/agents/{agent_id}/core-memory/blocks")[0]
+        self._end, self.written = threading.Event(), 0
+        self._thread = threading.Thread(target=self._write, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        wait_for("the first word of the writer", lambda: self.written)
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self._thread.join()
+        self._put(self._block["value"])
+        # It says when it was written to last.
+        self._home.before = old_seed.everything(self._client)
+
+    def _put(self, value):
+        self._client("PATCH", f"/v1/blocks/{self._block['id']}",
+                     {"value": value})
+
+    def _write(self):
+        while not self._end.wait(0.05):
+            self.written += 1
+            self._put(f"{self._block['value']} {self.written}")
+
+
+def test_a_wrong_password_changes_nothing(home):
+    wrong = home.uri(password="not-the-password")
+    home.path("/root/wrong.uri").write_text(f"{wrong}\n")
+    home.path("/root/wrong.uri").chmod(0o600)
+    at_server = home.sanctumctl("apply", home.job(),
+                                env={old_home.OLD_TOKEN: "not-the-token"})
+    assert at_server.rc == 12, at_server.err
+    for key in ("database", "database_admin"):
+        at_database = home.sanctumctl("apply", home.job(old={
+            key: "file:/root/wrong.uri"}))
+        assert at_database.rc == 12, at_database.err
+        assert "not-the-password" not in at_database.err
+    as_before(home)
+    assert not any(home.path(p).exists() for p in PLACES[1:])
+
+
+def test_the_disk_of_the_backup_is_full(home):
+    home.run(["mkdir", "-p", "/mnt/small"])
+    home.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs",
+              "/mnt/small"])
+    try:
+        job = home.job(upgrade={"backup": "/mnt/small/backup"},
+                       break_glass=None)
+        full = home.sanctumctl("apply", job)
+        assert full.rc == 1, full.err
+        assert "no space left on the filesystem /mnt/small" in full.err
+        home.run(["mount", "-o", "remount,size=64m", "/mnt/small"])
+        # The same command goes on, and comes to what it has no leave for.
+        again = home.sanctumctl("apply", job)
+        assert again.rc == 2 and "break_glass" in again.err, again.err
+        checked = home.sanctumctl("letta", "check", "/mnt/small/backup")
+        assert checked.rc == 0, checked.err
+    finally:
+        home.run(["umount", "/mnt/small"])
+    as_before(home)
+
+
+def test_an_agent_that_cannot_be_exported_may_be_left(home):
+    good, bad = home.seeded.ids
+    with Broken(home, bad):
+        stopped = home.sanctumctl("apply", home.job())
+        assert stopped.rc == 3 and bad in stopped.err, stopped.err
+        assert "leave" in stopped.err, stopped.err
+        assert home.answers() == "0.11.3"
+        left = home.sanctumctl("apply", home.job(
+            upgrade={"leave": bad}, break_glass=None))
+        assert left.rc == 2 and "break_glass" in left.err, left.err
+    as_before(home)
+
+
+def test_who_writes_during_a_backup_is_named(home):
+    writer = home.seeded.ids[1]
+    job = home.job()
+    with Writer(home, writer):
+        backup = home.sanctumctl(
+            "letta", "backup", f"{job}#old", "/root/backup")
+        assert backup.rc == 3, backup.err
+        assert other_agents(home, backup) == home.seeded.ids[:1], backup.err
+        # Nothing is taken from somebody who is at work.
+        tried = home.sanctumctl("apply", job)
+        assert tried.rc == 75 and writer in tried.err, tried.err
+        assert home.answers() == "0.11.3"
+    home.run(["rm", "-rf", "/root/backup"])
+    as_before(home)
+
+
+def test_an_agent_that_is_refused_stops_at_the_rehearsal(home):
+    refused = home.seeded.ids[1]
+    with Swollen(home, refused):
+        tried = home.sanctumctl("apply", home.job(
+            upgrade={"rehearse": "yes"}))
+        assert tried.rc == 3, tried.err
+        assert "rehearse" in tried.err, tried.err
+        assert home.answers() == "0.11.3"
+    as_before(home)
+
+
+def test_a_new_server_that_does_not_start_and_a_rollback_that_fails(home):
+    job = home.job(env={"LETTA_PG_POOL_SIZE": "many"})
+    broken = home.sanctumctl("letta", "upgrade", job)
+    assert broken.rc not in (0, 99), broken.out
+    assert f"letta rollback {job}" in broken.err, broken.err
+    assert home.answers() is None
+
+    real = home.run(["readlink", f"{old_home.BIN}/pg_restore"]).stdout.strip()
+    home.run(["rm", f"{old_home.BIN}/pg_restore"])
+    half = home.path(f"{old_home.BIN}/pg_restore")
+    half.write_text(HALF.format(real=real))
+    half.chmod(0o755)
+    failed = home.sanctumctl("letta", "rollback", job)
+    assert failed.rc == 1 and "half-way" in failed.err, failed.err
+    half.unlink()
+    half.symlink_to(Path(real))
+    back = home.sanctumctl("letta", "rollback", job)
+    assert back.rc == 0, back.err
+    as_before(home)
+
+
+def test_one_agent_is_refused_and_the_other_arrives(home):
+    good, refused = home.seeded.ids
+    with Swollen(home, refused):
+        done = home.sanctumctl("letta", "upgrade", home.job())
+    assert done.rc == 3, done.err
+    assert home.answers() == "0.16.2"
+    new = home.client(old_home.NEW_PASSWORD)
+    names = [a["name"] for a in new("GET", "/v1/agents/?limit=100")]
+    assert old_seed.MAPPED_NAME in names, names
+    assert "letta rollback" in done.err, done.err

@@ -1,0 +1,151 @@
+"""What an upgrade looks at, and how it stops the old server and starts it.
+
+A real server 0.16.2 with two agents, a program of the real supervisord.
+"""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from bed import old_home, old_seed, seed
+from bed.old_home import ENV_FILE, FOREIGN, OldHome, SUPERVISOR
+from bed.paths import TOP
+
+OLD, NEW = "0.16.2", "0.16.8"
+STOP = "upgrade.home.stop"
+
+
+@pytest.fixture(scope="module")
+def home(bed):
+    with OldHome(bed, OLD, superuser=True) as up:
+        up.seeded = up.seed(2, 6, 1)
+        yield up
+
+
+def faults():
+    path = Path(os.environ.get("SANCTUMCTL_FAULTS")
+                or TOP / "build/faults/sanctumctl")
+    if not path.is_file():
+        pytest.fail(f"{path} is not built; SANCTUMCTL_FAULTS may name another")
+    return path
+
+
+def files(home):
+    """What must be as it was: {path: bytes}."""
+    return {path: home.path(path).read_bytes()
+            for path in (SUPERVISOR, ENV_FILE)}
+
+
+def kill_at(home, point, *words):
+    """Run it up to a fault point; returns what it has said."""
+    done = home.sanctumctl(*words, program=faults(),
+                           env={"SANCTUMCTL_FAULT_STOP": point})
+    assert done.rc == 99, f"{point}: {done.out}{done.err}"
+    return done
+
+
+def other_uri(home):
+    home.path("/root/other.uri").write_text(home.uri(database=FOREIGN) + "\n")
+    home.path("/root/other.uri").chmod(0o600)
+    return "file:/root/other.uri"
+
+
+def test_what_is_not_as_the_job_says_is_named(home):
+    home.supervisord.set("idler", "[program:idler]\n"
+                         "command=/bin/sleep 1000\n")
+    cases = {
+        "service": ({"service": "lette"}, {}, 1,
+                    "no program lette of supervisord"),
+        "wrong": ({"service": "idler"}, {}, 15,
+                  "supervisord idler has not started"),
+        "port": ({"port": 8284}, {}, 10, "nobody answers"),
+        "version": ({"version": "0.11.3"}, {}, 15, f"Letta {OLD} answers"),
+        "database": ({"database": other_uri(home)}, {}, 15,
+                     f"`database' of [letta old] is {FOREIGN}"),
+        "older": ({}, {"to": OLD}, 2, "goes to a newer version"),
+    }
+    before = files(home)
+    for name, (old, keys, code, words) in cases.items():
+        job = home.job(f"/root/{name}.conf", **{"to": NEW, **keys}, old=old,
+                       name=name)
+        done = home.sanctumctl("plan", job)
+        assert (done.rc, words in done.err) == (code, True), (
+            f"{name}: {done.rc} {done.err}")
+        assert old_home.PASSWORD not in done.out + done.err
+    assert home.answers() == OLD and files(home) == before
+    home.path("/etc/supervisor/conf.d/idler.conf").unlink()
+    home.supervisord.ctl("update")
+
+
+def test_without_break_glass_nothing_is_stopped(home):
+    job = home.job(to=NEW, break_glass=None, env={"OPENAI_BASE_URL": None})
+    planned = home.sanctumctl("plan", job)
+    assert "the old server has OPENAI_BASE_URL, which" in planned.out
+    assert "apply will refuse at `stop'" in planned.out, planned.out
+    done = home.sanctumctl("letta", "upgrade", job)
+    assert done.rc == 2 and "break_glass = yes" in done.err, done.err
+    assert "letta rollback" not in done.err
+    assert home.answers() == OLD
+    home.sanctumctl("letta", "rollback", job)
+
+
+def test_a_writer_is_named(home):
+    """It writes all the time; the third backup is not the last, either."""
+    job = home.job("/root/busy.conf", to=NEW, name="busy")
+    client, ended = home.client(), threading.Event()
+    agent = home.seeded.ids[1]
+
+    def write():
+        for i in range(1000):
+            if ended.is_set():
+                return
+            try:
+                client("PATCH", f"/v1/agents/{agent}",
+                       {"description": f"round {i}"})
+            except OSError:
+                pass    # stopped meanwhile
+            ended.wait(0.2)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        done = home.sanctumctl("apply", job)
+    finally:
+        ended.set()
+        writer.join()
+    assert done.rc == 75, done.err
+    assert agent in done.err and "Stop these clients" in done.err, done.err
+    assert home.answers() == OLD
+
+
+def test_stop_survives_a_kill_at_each_of_its_changes(home):
+    """So does its way back; what was written before is in the backup."""
+    job = home.job(to=NEW)
+    before = files(home)
+    done = home.sanctumctl("apply", home.job(to=NEW, break_glass=None))
+    assert done.rc == 2, done.err
+    home.client()("POST", f"/v1/agents/{home.seeded.ids[0]}/archival-memory",
+                  seed.passages(1)[0])
+    home.job(to=NEW)
+    everything = old_seed.everything(home.client())
+
+    said = kill_at(home, f"journal_meta {STOP}.was", "apply", job)
+    assert "made again" in said.err, said.err
+    kill_at(home, "supervisord", "apply", job)
+    kill_at(home, "service_supervisorctl", "apply", job)
+    kill_at(home, f"plan_acted {STOP}", "apply", job)
+    assert not home.listens(old_home.PORT)
+    assert home.supervisord.ctl("status") == ""
+    planned = home.sanctumctl("plan", job)
+    assert planned.rc == 4, planned.err
+
+    for point in ("journal_meta upgrade.home.down", "supervisord",
+                  f"journal_meta {STOP}.was"):
+        kill_at(home, point, "letta", "rollback", job)
+    back = home.sanctumctl("letta", "rollback", job)
+    assert back.rc == 0, back.err + back.out
+    assert home.answers() == OLD and files(home) == before
+    after = old_seed.everything(home.client())
+    assert [k for k in everything if after.get(k) != everything[k]] == []

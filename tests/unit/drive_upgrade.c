@@ -1,0 +1,72 @@
+#include "base/base.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "core/conf.h"
+#include "flow/plan.h"
+#include "flow/run.h"
+#include "flow/upgrade_part.h"
+
+/*
+ * For tests/e2e/test_postgres.py: of an upgrade the steps of its database
+ * alone, which need no Letta.
+ *
+ *     drive_upgrade --state DIR plan|apply|cancel JOB
+ *
+ * Words and exit codes are near those of sanctumctl, whose commands run all
+ * steps.
+ */
+
+static void
+show(void *ctx, const struct plan_event *event)
+{
+	(void)ctx;
+	if (event->type != PLAN_EVENT_BEGIN)
+		(void)printf("%s: %s\n%s", event->step,
+		    buf_cstr(&event->note->summary),
+		    buf_cstr(&event->note->diff));
+}
+
+static int
+drive(struct run *run, const char *verb, struct err *err)
+{
+	const struct plan_watch watch = { .event = show };
+	const struct conf_upgrade *upgrade = &run->conf->upgrades[0];
+	struct plan plan = { 0 };
+	size_t n = 0;
+	int rc;
+
+	plan_add(&plan, "upgrade", upgrade->name, &upgrade_dump_kind, upgrade);
+	plan_add(&plan, "upgrade", upgrade->name, &upgrade_database_kind,
+	    upgrade);
+	plan_add(&plan, "upgrade", upgrade->name, &upgrade_sequence_kind,
+	    upgrade);
+	rc = str_eq(verb, "plan") ? plan_look(run, &plan, &watch, &n, err) :
+	    str_eq(verb, "apply") ? plan_apply(run, &plan, &watch, &n, err) :
+	    plan_cancel(run, &plan, &watch, &n, err);
+	if (rc == 0)
+		(void)printf("%zu steps\n", n);
+	plan_clear(&plan);
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct run_options options = { .writer = true, .secrets = true };
+	struct err err = ERR_INIT;
+	struct run *run = NULL;
+	int rc;
+
+	if (argc != 5)
+		return 2;
+	options.state_dir = argv[2];
+	rc = run_open(argv[4], &options, &run, &err);
+	if (rc == 0)
+		rc = drive(run, argv[3], &err);
+	if (rc != 0)
+		(void)fprintf(stderr, "%s\n", err.text);
+	run_close(run);
+	return rc == 0 ? 0 : err_exit(&err);
+}

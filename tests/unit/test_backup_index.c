@@ -1,0 +1,230 @@
+#include "base/base.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/backup_index.h"
+#include "core/backup_print.h"
+#include "core/jdoc.h"
+
+#define SAGE "agent-10418b8d-37a5-4923-8f70-69ccc58d66ff"
+#define FROG "agent-20418b8d-37a5-4923-8f70-69ccc58d66ff"
+
+static struct jdoc *
+parse(const char *text)
+{
+	struct err err = ERR_INIT;
+	struct jdoc *doc = jdoc_parse(text, strlen(text), &err);
+
+	assert_non_null(doc);
+	return doc;
+}
+
+static void
+fill(struct backup_index *index)
+{
+	struct backup_entry *entry;
+
+	*index = (struct backup_index){
+		.program = mem_strdup("sanctumctl 0"),
+		.begun_at = mem_strdup("2026-01-02T03:04:05Z"),
+		.ended_at = mem_strdup("2026-01-02T03:05:05Z"),
+		.url = mem_strdup("http://127.0.0.1:8283"),
+		.letta = mem_strdup("0.16.2"),
+		.rest = parse("{\"tools\":[{\"name\":\"roll\"}],"
+		    "\"agents\":[\"not ours\"]}"),
+	};
+	entry = backup_index_add(index, SAGE);
+	entry->name = mem_strdup("AI/ML \"Expert\"");
+	entry->path = mem_strdup("agents/" SAGE);
+	entry->digest = mem_strdup("00ff");
+	entry->messages = 1000;
+	entry->passages = 300;
+	entry->print.marks[BACKUP_MARK_STATE] = mem_strdup("s");
+	entry->print.marks[BACKUP_MARK_PASSAGE] = mem_strdup("");
+	entry = backup_index_add(index, FROG);
+	entry->failed = mem_strdup("the server says 500");
+	entry->gone = true;
+}
+
+static void
+test_written_and_read(void **state)
+{
+	struct buf first = BUF_INIT(BACKUP_INDEX_MAX);
+	struct buf second = BUF_INIT(BACKUP_INDEX_MAX);
+	struct backup_index index, again;
+	const struct backup_entry *entry;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	fill(&index);
+	backup_index_write(&index, &first);
+	assert_int_equal(backup_index_parse(buf_cstr(&first), first.len,
+	    &again, &err), 0);
+	entry = backup_index_find(&again, SAGE);
+	assert_non_null(entry);
+	assert_string_equal(entry->name, "AI/ML \"Expert\"");
+	assert_int_equal(entry->messages, 1000);
+	assert_string_equal(entry->print.marks[BACKUP_MARK_STATE], "s");
+	assert_string_equal(entry->print.marks[BACKUP_MARK_PASSAGE], "");
+	assert_null(entry->print.marks[BACKUP_MARK_BLOCKS]);
+	entry = backup_index_find(&again, FROG);
+	assert_true(entry->gone && entry->failed && !entry->path);
+	backup_index_write(&again, &second);
+	assert_string_equal(buf_cstr(&first), buf_cstr(&second));
+	backup_index_clear(&index);
+	backup_index_clear(&again);
+	buf_clear(&first);
+	buf_clear(&second);
+}
+
+static void
+test_one_agent_once(void **state)
+{
+	struct backup_index index;
+	struct backup_entry *entry;
+
+	(void)state;
+	fill(&index);
+	entry = backup_index_add(&index, SAGE);
+	assert_int_equal(index.n_entries, 2);
+	assert_string_equal(entry->id, SAGE);
+	assert_null(entry->name);
+	assert_int_equal(entry->messages, 0);
+	backup_index_clear(&index);
+}
+
+static void
+expect_refused(const char *text, const char *part)
+{
+	struct err err = ERR_INIT;
+	struct backup_index index;
+
+	assert_int_equal(backup_index_parse(text, strlen(text), &index, &err),
+	    -1);
+	assert_int_equal(err.kind, ERR_DATA);
+	if (!strstr(err.text, part))
+		fail_msg("`%s' has no `%s'", err.text, part);
+}
+
+static void
+test_what_is_no_index(void **state)
+{
+	(void)state;
+	expect_refused("[]", "no index");
+	expect_refused("{\"agents\":[]}", "no index");
+	expect_refused("{\"format\":2,\"agents\":[]}", "format 2");
+	expect_refused("{\"format\":1,\"agents\":[{\"id\":\"../etc\"}]}",
+	    "/agents/0: `../etc' is not the id");
+	expect_refused("{\"format\":1,\"agents\":[{\"id\":\"" SAGE "\"},"
+	    "{\"id\":\"" SAGE "\"}]}", "twice");
+	expect_refused("{\"format\":1,\"agents\":[{\"id\":\"" SAGE "\","
+	    "\"path\":\"agents/../../etc\"}]}", "not agents/" SAGE);
+	expect_refused("{\"format\":1,\"agents\":[{\"id\":\"" SAGE "\","
+	    "\"messages\":-1}]}", "messages is no count");
+}
+
+/* The texts of all marks of a state. */
+static char *
+marks_of(const char *text)
+{
+	struct jdoc *state = parse(text);
+	struct buf out = BUF_INIT(65536);
+
+	for (size_t i = 0; i < BACKUP_MARKS; i++) {
+		backup_print_text(state, (enum backup_mark)i, &out);
+		buf_char(&out, '|');
+	}
+	jdoc_free(state);
+	return buf_take(&out);
+}
+
+static void
+expect_marks(const char *one, const char *other, bool same)
+{
+	char *a = marks_of(one), *b = marks_of(other);
+
+	if (str_eq(a, b) != same)
+		fail_msg("%s\n%s", a, b);
+	free(a);
+	free(b);
+}
+
+static void
+test_what_a_print_sees(void **state)
+{
+	static const char base[] = "{\"id\":\"a\",\"system\":\"s\","
+	    "\"updated_at\":\"1\",\"tags\":[\"x\",\"y\"],\"blocks\":["
+	    "{\"id\":\"b1\",\"value\":\"v\",\"tags\":[\"t\"]},"
+	    "{\"id\":\"b2\",\"value\":\"w\"}],\"message_ids\":[\"m\"],"
+	    "\"secrets\":[{\"key\":\"K\",\"value\":\"sesame\"}]}";
+	char *text = marks_of(base);
+
+	(void)state;
+	assert_null(strstr(text, "sesame"));
+	free(text);
+	/* Other order, other times, another value of a secret. */
+	expect_marks(base, "{\"id\":\"a\",\"blocks\":["
+	    "{\"value\":\"w\",\"id\":\"b2\",\"updated_at\":\"7\"},"
+	    "{\"id\":\"b1\",\"value\":\"v\",\"tags\":[\"t\"]}],"
+	    "\"system\":\"s\",\"updated_at\":\"2\",\"tags\":[\"y\",\"x\"],"
+	    "\"message_ids\":[\"m\"],\"last_run_completion\":\"3\","
+	    "\"secrets\":[{\"key\":\"K\",\"value\":\"other\"}]}", true);
+	expect_marks("{\"system\":\"s\"}", "{\"system\":\"t\"}", false);
+	expect_marks("{\"tags\":[\"x\"]}", "{\"tags\":[\"y\"]}", false);
+	expect_marks("{\"message_ids\":[\"a\",\"b\"]}",
+	    "{\"message_ids\":[\"b\",\"a\"]}", false);
+	expect_marks("{\"blocks\":[{\"id\":\"b\",\"tags\":[\"x\"]}]}",
+	    "{\"blocks\":[{\"id\":\"b\",\"tags\":[\"y\"]}]}", false);
+	expect_marks("{\"memory\":{\"blocks\":[{\"value\":\"x\"}]}}",
+	    "{\"memory\":{\"blocks\":[{\"value\":\"y\"}]}}", false);
+	expect_marks("{\"tools\":[{\"source_code\":\"x\"}]}",
+	    "{\"tools\":[{\"source_code\":\"y\"}]}", false);
+	expect_marks("{\"secrets\":[{\"key\":\"x\"}]}",
+	    "{\"secrets\":[{\"key\":\"y\"}]}", false);
+}
+
+static void
+test_differences(void **state)
+{
+	struct backup_print a = { 0 }, b = { 0 };
+	struct buf what = BUF_INIT(1024);
+
+	(void)state;
+	for (size_t i = 0; i < BACKUP_MARKS; i++)
+		a.marks[i] = mem_strdup("");
+	backup_print_copy(&a, &b);
+	backup_print_differences(&a, &b, &what);
+	assert_int_equal(what.len, 0);
+	free(b.marks[BACKUP_MARK_MESSAGE]);
+	b.marks[BACKUP_MARK_MESSAGE] = mem_strdup("message-1");
+	/* What could not be asked is like nothing. */
+	free(b.marks[BACKUP_MARK_BLOCKS]);
+	b.marks[BACKUP_MARK_BLOCKS] = NULL;
+	backup_print_differences(&a, &b, &what);
+	assert_string_equal(buf_cstr(&what), "blocks, messages");
+	backup_print_clear(&a);
+	backup_print_clear(&b);
+	buf_clear(&what);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_written_and_read),
+		cmocka_unit_test(test_one_agent_once),
+		cmocka_unit_test(test_what_is_no_index),
+		cmocka_unit_test(test_what_a_print_sees),
+		cmocka_unit_test(test_differences),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
