@@ -47,8 +47,11 @@ def faults():
 
 
 @pytest.fixture
-def drive(sanctumctl, program_path):
+def drive(sanctumctl, program_path, monkeypatch):
     """Function as sanctumctl(), of the steps of the database alone."""
+    monkeypatch.setenv("SANCTUMCTL_REMOTE",
+                       str(program_path.parent / "sanctumctl-remote"))
+
     def run(verb, job, program=driver(program_path), **more):
         return sanctumctl(verb, job, program=program, **more)
 
