@@ -408,7 +408,8 @@ restore(struct rebuild *r, const char *name, struct err *err)
 	    postgres_scratch_drop(r->pg, name, &ignored) != 0)
 		err_clear(&ignored);
 	return err_ctx(err, "the rollback stands where it was, `rollback' "
-	    "goes on with it");
+	    "goes on with it; if there is no room for both databases, drop "
+	    "%s first", postgres_database(r->pg));
 }
 
 static int
