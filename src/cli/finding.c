@@ -25,7 +25,8 @@ finding_json(const struct doctor_finding *finding)
 }
 
 static void
-finding_text(struct finding_telling *telling, const struct doctor_finding *finding)
+finding_text(struct finding_telling *telling,
+    const struct doctor_finding *finding)
 {
 	const struct doctor_trap *trap = finding->trap;
 

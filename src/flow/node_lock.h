@@ -35,8 +35,8 @@ struct node_lock {
 
 /*
  * Of a job of kind greenfield, the host of its edge; of an upgrade, that of
- * its servers; others have no node, and nothing is done.  ERR_LOCKED: another job has it; says which, who runs it,
- * since when, and what to do.
+ * its servers; others have no node, and nothing is done.  ERR_LOCKED: another
+ * job has it; says which, who runs it, since when, and what to do.
  */
 int node_lock_take(struct node_lock *, struct run *, struct err *)
     MUST_CHECK;

@@ -14,6 +14,7 @@
 #include "flow/runtime_part.h"
 #include "flow/upgrade.h"
 #include "flow/upgrade_database_of.h"
+#include "flow/upgrade_models.h"
 #include "flow/upgrade_part.h"
 #include "flow/upgrade_service.h"
 #include "io/fs.h"
@@ -252,11 +253,31 @@ tell_service(const struct look *look, struct plan_note *note)
 		    look->owner.address, look->up.conf->to->port);
 }
 
+/* Containers keep what they are given, in their file. */
+static int
+tell_models(const struct look *look, struct plan_note *note, struct err *err)
+{
+	struct buf lacks = BUF_INIT(4096);
+	int rc = 0;
+
+	if (!look->up.conf->from->compose)
+		rc = upgrade_models_lacking(&look->up, &look->owner, &lacks,
+		    err);
+	if (rc == 0 && lacks.len > 0)
+		tell(note, "warning: the old server has %s, which [env %s] "
+		    "does not give: without its models no agent of theirs "
+		    "is restored", buf_cstr(&lacks),
+		    look->up.conf->to->name);
+	buf_clear(&lacks);
+	return rc;
+}
+
 static int
 tell_all(const struct look *look, struct plan_note *note, struct err *err)
 {
 	tell_service(look, note);
-	if (tell_room(look, note, err) != 0)
+	if (tell_room(look, note, err) != 0 ||
+	    tell_models(look, note, err) != 0)
 		return -1;
 	if (!look->up.run->conf->break_glass)
 		tell(note, "without `break_glass = yes' in [job] apply will "

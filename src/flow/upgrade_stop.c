@@ -26,6 +26,7 @@
 #define UP_MS (UINT64_C(4) * 60 * 1000)
 #define DEAD_MS 20000
 #define PAUSE_MS 300
+#define LOOK_EACH 10		/* pauses between two questions to a manager */
 #define CENSUS_MAX (8 * 1024 * 1024)
 #define WHO_MAX 600
 
@@ -218,7 +219,7 @@ await_old(struct stop *stop, const char *version, struct err *err)
 	uint64_t dead_ms = 0;
 	char now[RUNTIME_VERSION_SIZE];
 
-	for (;;) {
+	for (unsigned int i = 0;; i++) {
 		/* While it starts it may answer anything. */
 		if (runtime_version(&rt, now, err) != 0) {
 			if (err->kind != ERR_DATA)
@@ -227,7 +228,9 @@ await_old(struct stop *stop, const char *version, struct err *err)
 		}
 		if (*now && str_eq(now, version))
 			return 0;
-		if (look_again(stop, err) != 0 || stop_check(err) != 0)
+		/* Managers are programs that take their time, too. */
+		if (stop_check(err) != 0 ||
+		    (i % LOOK_EACH == 0 && look_again(stop, err) != 0))
 			return -1;
 		if (stop->service.active)
 			dead_ms = 0;
@@ -283,8 +286,8 @@ try_round(struct stop *stop, bool *quiet, struct err *err)
 	if (rc == 0)
 		rc = holds_backup(stop, quiet, err);
 	if (rc == 0 && *quiet) {
-		rc = upgrade_put(&stop->up, UPGRADE_STOP_CENSUS, buf_cstr(&before),
-		    err);
+		rc = upgrade_put(&stop->up, UPGRADE_STOP_CENSUS,
+		    buf_cstr(&before), err);
 		if (rc == 0)
 			rc = note_was(stop, err);
 		if (rc == 0)

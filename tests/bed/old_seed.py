@@ -12,6 +12,8 @@ from bed.seed import Client
 
 #: A name that only a PATCH gives.
 LEGACY_NAME = "AI/ML Expert"
+#: As a server takes it in a file.
+MAPPED_NAME = "AI-ML Expert"
 
 #: How many requests at once.
 WORKERS = 3
@@ -60,17 +62,6 @@ def share(client, ids):
     return block
 
 
-def in_order(answer):
-    """The same, with what an agent has in an order of its own: the server's
-    is that of its tables' rows, which a restored dump has otherwise."""
-    for agent in answer if isinstance(answer, list) else []:
-        for having in (agent, agent.get("memory") or {}):
-            for one in ("blocks", "tools", "sources", "tags"):
-                if isinstance(having.get(one), list):
-                    having[one].sort(key=str)
-    return answer
-
-
 def everything(client):
     """{route: what it answers}, of all that a server lists, as text.
 
@@ -79,18 +70,30 @@ def everything(client):
     found = {}
 
     def ask(route):
-        answer = in_order(client("GET", route))
-        found[route] = json.dumps(answer, sort_keys=True, indent=1,
-                                  ensure_ascii=False)
+        answer = client("GET", route)
+        found[route] = written(answer)
         return answer
 
     for what in ("blocks", "tools", "sources"):
         ask(f"/v1/{what}/?limit=1000")
     for agent in ask("/v1/agents/?limit=1000"):
         own = f"/v1/agents/{agent['id']}"
-        found[f"{own}/messages"] = json.dumps(
-            client.listing(agent["id"], page=1000), sort_keys=True, indent=1,
-            ensure_ascii=False)
+        found[f"{own}/messages"] = written(client.listing(agent["id"],
+                                                          page=1000))
         ask(f"{own}/archival-memory?limit=10000")
         ask(f"{own}/core-memory/blocks")
     return found
+
+
+def written(answer):
+    """An answer as text.
+
+    What an agent has of others comes in the order of a table's rows, which a
+    restored dump has otherwise; tags, a set, in another one at each start.
+    """
+    for one in answer:
+        for having in (one, one.get("memory")):
+            for key in ("blocks", "tools", "sources", "tags"):
+                if having and isinstance(having.get(key), list):
+                    having[key].sort(key=str)
+    return json.dumps(answer, sort_keys=True, indent=1, ensure_ascii=False)

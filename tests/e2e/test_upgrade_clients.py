@@ -64,7 +64,7 @@ class Clients:
         names = " ".join(p if p.startswith("/") else f"/root/clients/{p}"
                          for p in paths.split())
         return jobs.write(self.folder / "up.conf", [
-            jobs.job("upgrade", "clients", break_glass="yes"),
+            jobs.job("upgrade", f"clients{new_port}", break_glass="yes"),
             jobs.host("here", self.host),
             ("letta old", {"host": "here", "port": 28284,
                            "url": f"http://{OLD}", "version": "0.11.3",

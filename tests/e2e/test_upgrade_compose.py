@@ -76,8 +76,8 @@ def test_no_such_image(home):
 
 
 def kept(client):
-    """{name: all of the agent}, read now."""
-    return {a["name"]: proof.Kept(client, a["id"])
+    """{name as an upgrade maps it: all of the agent}, read now."""
+    return {a["name"].replace("/", "-"): proof.Kept(client, a["id"])
             for a in client("GET", "/v1/agents/?limit=100")}
 
 

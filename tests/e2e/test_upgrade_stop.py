@@ -80,8 +80,9 @@ def test_what_is_not_as_the_job_says_is_named(home):
 
 
 def test_without_break_glass_nothing_is_stopped(home):
-    job = home.job(to=NEW, break_glass=None)
+    job = home.job(to=NEW, break_glass=None, env={"OPENAI_BASE_URL": None})
     planned = home.sanctumctl("plan", job)
+    assert "the old server has OPENAI_BASE_URL, which" in planned.out
     assert "apply will refuse at `stop'" in planned.out, planned.out
     done = home.sanctumctl("letta", "upgrade", job)
     assert done.rc == 2 and "break_glass = yes" in done.err, done.err
