@@ -374,6 +374,40 @@ pg_uri_write(const struct pg_uri *uri, const char *database, struct buf *out)
 	buf_str(out, text + uri->end);
 }
 
+bool
+pg_uri_plain(const char *text, struct buf *out)
+{
+	const char *at = behind_scheme(text);
+
+	if (!at)
+		return false;
+	buf_str(out, "postgresql://");
+	buf_str(out, at);
+	return true;
+}
+
+/* The file name of a socket has the port's number in it. */
+static const char *
+host_of(const struct pg_uri *uri)
+{
+	static const char *const own[] = { "localhost", "127.0.0.1", "::1" };
+
+	if (uri->is_socket)
+		return own[0];
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
+		if (str_eq(uri->host, own[i]))
+			return own[0];
+	}
+	return uri->host;
+}
+
+bool
+pg_uri_is_same(const struct pg_uri *a, const struct pg_uri *b)
+{
+	return a->port == b->port && str_eq(a->database, b->database) &&
+	    str_eq(host_of(a), host_of(b));
+}
+
 void
 pg_uri_place(const struct pg_uri *uri, struct buf *out)
 {

@@ -63,6 +63,18 @@ void pg_uri_conninfo(const struct pg_uri *, const char *database, bool inside,
 void pg_uri_write(const struct pg_uri *, const char *database,
     struct buf *out);
 
+/*
+ * Append it without its driver, which is of whoever connects; false, with
+ * nothing appended, when it has another scheme.
+ */
+bool pg_uri_plain(const char *text, struct buf *out) MUST_CHECK;
+
+/*
+ * Whether both name one database, as seen from one machine: every name of the
+ * loopback is one host, and so is its socket.
+ */
+bool pg_uri_is_same(const struct pg_uri *, const struct pg_uri *);
+
 /* "127.0.0.1:5432", "[::1]:5432" or "/run/postgresql:5432", for messages. */
 void pg_uri_place(const struct pg_uri *, struct buf *out);
 

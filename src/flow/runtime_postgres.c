@@ -5,6 +5,7 @@
 #include "base/secret.h"
 #include "base/str.h"
 #include "core/dotenv.h"
+#include "core/pg_uri.h"
 #include "flow/command.h"
 #include "flow/run.h"
 #include "flow/runtime_env.h"
@@ -445,12 +446,11 @@ runtime_database_uri(const struct runtime *rt, struct buf *out, bool *known,
 	if (!given)
 		return err_set(err, ERR_USAGE, "`database' of [letta %s] was "
 		    "not fetched", rt->letta->name);
-	if (!str_starts(secret_bytes(given), "postgresql://") &&
-	    !str_starts(secret_bytes(given), "postgres://"))
+	/* Letta puts the driver there itself. */
+	if (!pg_uri_plain(secret_bytes(given), out))
 		return err_set(err, ERR_USAGE, "`database' of [letta %s] is "
 		    "no postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
 		    rt->letta->name);
-	buf_str(out, secret_bytes(given));
 	*known = true;
 	return 0;
 }

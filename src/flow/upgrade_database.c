@@ -3,8 +3,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "base/str.h"
 #include "core/conf.h"
+#include "core/pg_uri.h"
 #include "flow/plan.h"
 #include "flow/postgres.h"
 #include "flow/postgres_census.h"
@@ -70,6 +72,45 @@ properties(const struct rebuild *r, char **out, struct err *err)
 	return rc;
 }
 
+static int
+parse(const struct rebuild *r, const struct conf_letta *letta,
+    struct pg_uri *out, struct err *err)
+{
+	const struct secret *given = run_secret(r->up.run, &letta->database);
+
+	if (!given)
+		return err_set(err, ERR_USAGE, "`database' of [letta %s] was "
+		    "not fetched", letta->name);
+	if (pg_uri_parse(secret_bytes(given), secret_len(given), out, err) ==
+	    0)
+		return 0;
+	return err_ctx(err, "`database' of [letta %s]", letta->name);
+}
+
+/* What is rebuilt is what the new server uses, whatever each section says. */
+static int
+check_meant(const struct rebuild *r, struct err *err)
+{
+	const struct conf_letta *from = r->up.conf->from;
+	const struct conf_letta *to = r->up.conf->to;
+	struct pg_uri a = { 0 }, b = { 0 };
+	int rc;
+
+	if (!from->database.ref || !to->database.ref)
+		return 0;
+	rc = parse(r, from, &a, err);
+	if (rc == 0)
+		rc = parse(r, to, &b, err);
+	if (rc == 0 && !pg_uri_is_same(&a, &b))
+		rc = err_set(err, ERR_USAGE, "`database' of [letta %s] is "
+		    "another one than that of [letta %s], which would be "
+		    "rebuilt and not used; leave it out; nothing was changed",
+		    to->name, from->name);
+	pg_uri_clear(&b);
+	pg_uri_clear(&a);
+	return rc;
+}
+
 /* Indented, as a note's diff is. */
 static void
 put_lines(struct buf *out, const char *text)
@@ -118,6 +159,8 @@ database_probe(struct run *run, const struct step *step,
 
 	*found = PLAN_TODO;
 	rc = open_it(&r, run, step, err);
+	if (rc == 0)
+		rc = check_meant(&r, err);
 	if (rc == 0)
 		rc = upgrade_get(&r.up, "database.proven", &proven, err);
 	if (rc == 0 && proven && r.made != 0 && r.now == r.made) {
@@ -365,7 +408,8 @@ restore(struct rebuild *r, const char *name, struct err *err)
 	    postgres_scratch_drop(r->pg, name, &ignored) != 0)
 		err_clear(&ignored);
 	return err_ctx(err, "the rollback stands where it was, `rollback' "
-	    "goes on with it");
+	    "goes on with it; if there is no room for both databases, drop "
+	    "%s first", postgres_database(r->pg));
 }
 
 static int

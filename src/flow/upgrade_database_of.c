@@ -15,28 +15,6 @@
 /* Names and values, of which a URI has a password. */
 #define VALUES_MAX (64 * 1024)
 
-/* Of one machine, a socket's file name has the port's number in it. */
-static const char *
-host_of(const struct pg_uri *uri)
-{
-	static const char *const own[] = { "localhost", "127.0.0.1", "::1" };
-
-	if (uri->is_socket)
-		return own[0];
-	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
-		if (str_eq(uri->host, own[i]))
-			return own[0];
-	}
-	return uri->host;
-}
-
-static bool
-is_same(const struct pg_uri *a, const struct pg_uri *b)
-{
-	return a->port == b->port && str_eq(a->database, b->database) &&
-	    str_eq(host_of(a), host_of(b));
-}
-
 /* The value of "NAME=value", NUL after each; NULL: not set, or empty. */
 static const char *
 value_of(const struct buf *values, const char *name)
@@ -137,7 +115,7 @@ upgrade_database_same(const struct upgrade *up,
 		return err_ctx(err, "`database' of [letta %s]",
 		    up->conf->from->name);
 	rc = ask_process(up, owner, &used, err);
-	if (rc == 0 && !is_same(&meant, &used))
+	if (rc == 0 && !pg_uri_is_same(&meant, &used))
 		rc = refuse(up, &meant, &used, err);
 	pg_uri_clear(&used);
 	pg_uri_clear(&meant);

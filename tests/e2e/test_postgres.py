@@ -62,8 +62,9 @@ def drive(sanctumctl, program_path, monkeypatch):
 @pytest.fixture
 def write_job(src, tmp_path):
     """Function that writes the job; keys are those of the old server."""
-    def write(uri=URI, admin=ADMIN_URI, glass="yes", **keys):
-        for name, text in (("uri", uri), ("admin", admin or "")):
+    def write(uri=URI, admin=ADMIN_URI, glass="yes", other=None, **keys):
+        for name, text in (("uri", uri), ("admin", admin or ""),
+                           ("other", other or "")):
             path = tmp_path / name
             path.write_text(text)
             path.chmod(0o600)
@@ -78,6 +79,7 @@ def write_job(src, tmp_path):
                                   else None, **keys}),
             ("letta new", {
                 **there, "version": "0.16.2", "redis": "none",
+                "database": f"file:{tmp_path}/other" if other else None,
                 "runtime": "compose" if "compose" in keys else "venv"}),
             ("upgrade home", {"from": "old", "to": "new"})])
     return write
@@ -259,6 +261,11 @@ def test_refused_before_anything_is_made(old, write_job, drive, uri,
     assert old.oid() == oid and asides(old) == "0"
     assert WRONG not in r.out + r.err
     no_secret(drive, r)
+
+
+def test_two_databases_that_are_meant(old, write_job, drive):
+    r = drive("plan", write_job(other=URI[:-5] + "shop"))
+    assert r.rc == 2 and "rebuilt and not used" in r.err, r
 
 
 def test_programs_that_are_too_old(old, write_job, drive):

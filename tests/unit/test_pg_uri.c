@@ -169,6 +169,43 @@ test_inside_and_other_database(void **state)
 	pg_uri_clear(&uri);
 }
 
+static bool
+is_same(const char *a, const char *b)
+{
+	struct err err = ERR_INIT;
+	struct pg_uri x, y;
+	bool same;
+
+	assert_int_equal(pg_uri_parse(a, strlen(a), &x, &err), 0);
+	assert_int_equal(pg_uri_parse(b, strlen(b), &y, &err), 0);
+	same = pg_uri_is_same(&x, &y);
+	pg_uri_clear(&y);
+	pg_uri_clear(&x);
+	return same;
+}
+
+static void
+test_same_and_plain(void **state)
+{
+	static const char one[] = "postgresql+pg8000://a:b@localhost/letta";
+	struct buf out = BUF_INIT(1024);
+
+	(void)state;
+	assert_true(is_same(one, "postgres://c@127.0.0.1:5432/letta?ssl=x"));
+	assert_true(is_same(one, "postgres://c@[::1]/letta"));
+	assert_true(is_same(one, "postgres://c@/letta?host=/run/pg"));
+	assert_false(is_same(one, "postgres://c@localhost:5433/letta"));
+	assert_false(is_same(one, "postgres://c@localhost/other"));
+	assert_false(is_same(one, "postgres://c@db/letta"));
+	assert_true(pg_uri_plain(one, &out));
+	assert_string_equal(buf_cstr(&out),
+	    "postgresql://a:b@localhost/letta");
+	assert_false(pg_uri_plain("mysql://a@b/c", &out));
+	assert_string_equal(buf_cstr(&out),
+	    "postgresql://a:b@localhost/letta");
+	buf_clear(&out);
+}
+
 static void
 add_moved(void *ctx, enum pg_tally_moved moved,
     const struct pg_tally_line *was, const struct pg_tally_line *is)
@@ -206,6 +243,7 @@ main(void)
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_nul_and_length),
 		cmocka_unit_test(test_inside_and_other_database),
+		cmocka_unit_test(test_same_and_plain),
 		cmocka_unit_test(test_tally),
 	};
 
