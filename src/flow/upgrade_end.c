@@ -28,20 +28,23 @@ int
 upgrade_stays(struct run *run, char **backup, char **dump, struct err *err)
 {
 	struct upgrade up;
-	char *size = NULL, *path;
+	struct fs_meta meta;
+	char *path;
 
 	*backup = *dump = NULL;
 	if (!of_run(run, &up))
 		return err_set(err, ERR_USAGE, "job %s upgrades nothing",
 		    run->conf->name);
-	if (upgrade_get(&up, "dump.size", &size, err) != 0)
-		return -1;
 	path = upgrade_dump_path(&up);
+	if (run_host(run, up.conf->from->host, &up.host, err) != 0 ||
+	    host_stat(up.host, path, &meta, err) != 0) {
+		free(path);
+		return -1;
+	}
 	*backup = upgrade_backup_dir(&up);
-	*dump = size ? mem_printf("%s:%s", up.conf->from->host->name, path) :
-	    mem_strdup("");
+	*dump = meta.type == FS_FILE ? mem_printf("%s:%s",
+	    host_name(up.host), path) : mem_strdup("");
 	free(path);
-	free(size);
 	return 0;
 }
 
