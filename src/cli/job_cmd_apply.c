@@ -39,6 +39,9 @@ conclude(const struct job_cmd *cmd, size_t acted)
 	else
 		(void)printf("nothing to do: all %zu steps are done; "
 		    "journal %s\n", n_steps, path);
+	if (!cmd->opt->json && cmd->run->conf->kind == CONF_UPGRADE)
+		(void)printf("to go back: sanctumctl letta rollback %s\n",
+		    cmd->opt->job);
 }
 
 /* Passages that the target refused, and the job accepts to leave behind. */
