@@ -32,6 +32,7 @@ HALF = """\
 for word; do
 	case $word in --list|-l|--version|-V) exec {real} "$@" ;; esac
 done
+{real} --section=pre-data "$@"
 echo 'pg_restore: error: stand-in of the test bed, half-way' >&2
 exit 1
 """
