@@ -1,15 +1,15 @@
 """What goes wrong in an upgrade, and what is as it was then.
 
 One small home for all of them.  Each test leaves the old server as it has
-found it, but for the last, which leaves the machine behind.
+found it.
 """
 
+import signal
 import threading
-from pathlib import Path
 
 import pytest
 
-from bed import jobs, old_home, old_seed
+from bed import old_home, old_seed
 from bed.old_home import OldHome
 from bed.wait import wait_for
 
@@ -18,6 +18,9 @@ OLD_PASSWORD = "old-server-password"
 #: What an upgrade or its rehearsal makes there.
 PLACES = ("/root/state", "/opt/letta", "/etc/letta", "/var/lib/letta",
           "/var/lib/letta-rehearsal")
+
+#: There from the moment on that a rehearsal has a database and a port.
+REHEARSAL = "/var/lib/letta-rehearsal/environment"
 
 #: More than the new version's embedding takes; the old one has it already.
 TOO_LONG = "word " * 9000
@@ -29,6 +32,7 @@ HALF = """\
 for word; do
 	case $word in --list|-l|--version|-V) exec {real} "$@" ;; esac
 done
+{real} --section=pre-data "$@"
 echo 'pg_restore: error: stand-in of the test bed, half-way' >&2
 exit 1
 """
@@ -178,17 +182,37 @@ def test_the_disk_of_the_backup_is_full(home):
     as_before(home)
 
 
-def test_an_agent_that_cannot_be_exported_may_be_left(home):
+def test_an_agent_that_cannot_be_exported_is_left_and_the_rest_rehearsed(home):
     good, bad = home.seeded.ids
     with Broken(home, bad):
         stopped = home.sanctumctl("apply", home.job())
         assert stopped.rc == 3 and bad in stopped.err, stopped.err
         assert "leave" in stopped.err, stopped.err
         assert home.answers() == "0.11.3"
-        left = home.sanctumctl("apply", home.job(
-            upgrade={"leave": bad}, break_glass=None))
-        assert left.rc == 2 and "break_glass" in left.err, left.err
+        left = home.job(upgrade={"leave": bad, "rehearse": "yes"},
+                        break_glass=None)
+        killed = home.spawn_sanctumctl("apply", left)
+        wait_for("a rehearsal", home.path(REHEARSAL).exists)
+        killed.stop(signal.SIGKILL)
+        assert any("rehearsal" in one for one in home.databases())
+        # Taken away, made anew, and then there is no leave for what follows.
+        again = home.sanctumctl("apply", left)
+        assert again.rc == 2 and "break_glass" in again.err, again.err
+        assert "1 of 1 agents the same" in again.out, again.out
     as_before(home)
+
+
+def test_what_lacks_for_a_rehearsal_is_said(home):
+    home.path("/root/meminfo").write_text("MemAvailable:  900000 kB\n")
+    home.run(["mount", "--bind", "/root/meminfo", "/proc/meminfo"])
+    try:
+        for word, code in (("auto", 4), ("yes", 1)):
+            said = home.sanctumctl("plan", home.job(
+                upgrade={"rehearse": word}))
+            assert said.rc == code, said.err
+            assert "878 MiB of memory are" in said.out + said.err, said.out
+    finally:
+        home.run(["umount", "/proc/meminfo"])
 
 
 def test_who_writes_during_a_backup_is_named(home):
@@ -218,34 +242,45 @@ def test_an_agent_that_is_refused_stops_at_the_rehearsal(home):
     as_before(home)
 
 
-def test_a_new_server_that_does_not_start_and_a_rollback_that_fails(home):
-    job = home.job(env={"LETTA_PG_POOL_SIZE": "many"})
-    broken = home.sanctumctl("letta", "upgrade", job)
-    assert broken.rc not in (0, 99), broken.out
-    assert f"letta rollback {job}" in broken.err, broken.err
-    assert home.answers() is None
+class HalfRestore:
+    """The machine's pg_restore, until it is put back, is HALF."""
 
-    real = home.run(["readlink", f"{old_home.BIN}/pg_restore"]).stdout.strip()
-    home.run(["rm", f"{old_home.BIN}/pg_restore"])
-    half = home.path(f"{old_home.BIN}/pg_restore")
-    half.write_text(HALF.format(real=real))
-    half.chmod(0o755)
-    failed = home.sanctumctl("letta", "rollback", job)
-    assert failed.rc == 1 and "half-way" in failed.err, failed.err
-    half.unlink()
-    half.symlink_to(Path(real))
-    back = home.sanctumctl("letta", "rollback", job)
-    assert back.rc == 0, back.err
-    as_before(home)
+    def __init__(self, home):
+        self._path = home.path(f"{old_home.BIN}/pg_restore")
+
+    def __enter__(self):
+        self._real = self._path.readlink()
+        self._path.unlink()
+        self._path.write_text(HALF.format(real=self._real))
+        self._path.chmod(0o755)
+
+    def __exit__(self, *_):
+        self._path.unlink()
+        self._path.symlink_to(self._real)
 
 
-def test_one_agent_is_refused_and_the_other_arrives(home):
-    good, refused = home.seeded.ids
+def test_a_broken_version_a_refused_agent_and_a_rollback_that_fails(home):
+    refused = home.seeded.ids[1]
     with Swollen(home, refused):
+        # As it would be with `rehearse = yes' before anything stops.
+        job = home.job(env={"LETTA_PG_POOL_SIZE": "many"})
+        broken = home.sanctumctl("letta", "upgrade", job)
+        assert broken.rc == 1 and "pg_pool_size" in broken.err, broken.err
+        assert f"letta rollback {job}" in broken.err, broken.err
+        assert home.answers() is None
+
         done = home.sanctumctl("letta", "upgrade", home.job())
-    assert done.rc == 3, done.err
-    assert home.answers() == "0.16.2"
-    new = home.client(old_home.NEW_PASSWORD)
-    names = [a["name"] for a in new("GET", "/v1/agents/?limit=100")]
-    assert old_seed.MAPPED_NAME in names, names
-    assert "letta rollback" in done.err, done.err
+        assert done.rc == 3 and "letta rollback" in done.err, done.err
+        assert home.answers() == "0.16.2"
+        new = home.client(old_home.NEW_PASSWORD)
+        names = [a["name"] for a in new("GET", "/v1/agents/?limit=100")]
+        assert old_seed.MAPPED_NAME in names, names
+        assert "sage 01" not in names, names
+
+        with HalfRestore(home):
+            failed = home.sanctumctl("letta", "rollback", job)
+            assert failed.rc == 1 and "half-way" in failed.err, failed.err
+            assert home.answers() is None
+        back = home.sanctumctl("letta", "rollback", job)
+        assert back.rc == 0, back.err
+    as_before(home)
