@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bed import old_home, old_seed, seed
+from bed import old_home, old_seed
 from bed.old_home import ENV_FILE, FOREIGN, OldHome, SUPERVISOR
 from bed.paths import TOP
 
@@ -125,7 +125,7 @@ def test_stop_survives_a_kill_at_each_of_its_changes(home):
     done = home.sanctumctl("apply", home.job(to=NEW, break_glass=None))
     assert done.rc == 2, done.err
     home.client()("POST", f"/v1/agents/{home.seeded.ids[0]}/archival-memory",
-                  next(iter(seed.passages(1))))
+                  {"text": "written behind the backup"})
     job = home.job(to=NEW)
     everything = old_seed.everything(home.client())
 
