@@ -269,7 +269,9 @@ def test_a_broken_version_a_refused_agent_and_a_rollback_that_fails(home):
         assert f"letta rollback {job}" in broken.err, broken.err
         assert home.answers() is None
 
-        done = home.sanctumctl("letta", "upgrade", home.job())
+        # A line that is taken out of the job stays in the file, so another.
+        done = home.sanctumctl("letta", "upgrade", home.job(
+            env={"LETTA_PG_POOL_SIZE": "20"}))
         assert done.rc == 3 and "letta rollback" in done.err, done.err
         assert home.answers() == "0.16.2"
         new = home.client(old_home.NEW_PASSWORD)
