@@ -38,7 +38,7 @@ struct backup_look {
 };
 
 struct backup_look_how {
-	bool rest;		/* what no bundle carries, too (backup_rest.h) */
+	bool rest;		/* backup_rest.h: what no bundle carries */
 	/*
 	 * An earlier look, or NULL: an agent that the pages show as it was
 	 * then is asked for no more, and keeps the marks of then, unless
