@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/str.h"
@@ -12,6 +13,7 @@
 #include "flow/postgres_census.h"
 #include "flow/run.h"
 #include "flow/upgrade_database.h"
+#include "flow/upgrade_others.h"
 #include "flow/upgrade_part.h"
 #include "io/host.h"
 
@@ -200,52 +202,6 @@ check_unchanged(const struct rebuild *r, struct err *err)
 	return rc;
 }
 
-static int
-keep_others(const struct rebuild *r, const char *word, struct err *err)
-{
-	struct buf sums = BUF_INIT(TEXT_MAX);
-	int rc = postgres_others(r->pg, &sums, err);
-
-	/* A fact that is "" is none: an end that every text has. */
-	buf_char(&sums, '\n');
-	if (rc == 0)
-		rc = buf_check(&sums, "sums of the other databases", err);
-	if (rc == 0)
-		rc = upgrade_put(&r->up, word, buf_cstr(&sums), err);
-	buf_clear(&sums);
-	return rc;
-}
-
-/*
- * Whoever else writes to them does so meanwhile, too, and only a person can
- * tell: the first run that sees it stops, and the next one compares with what
- * was seen then.
- */
-static int
-compare_others(const struct rebuild *r, const char *word, struct err *err)
-{
-	struct buf now = BUF_INIT(TEXT_MAX), moved = BUF_INIT(WORDS_MAX);
-	char *before = NULL;
-	int rc;
-
-	rc = upgrade_get(&r->up, word, &before, err);
-	if (rc == 0 && before)
-		rc = postgres_others(r->pg, &now, err);
-	buf_char(&now, '\n');
-	if (rc == 0 && before && postgres_census_moved(before,
-	    buf_cstr(&now), &moved) > 0 &&
-	    upgrade_put(&r->up, word, buf_cstr(&now), err) == 0)
-		rc = err_set(err, ERR_VERDICT, "%s: another database of its "
-		    "server is not as it was before the rebuild: %s.  Nothing "
-		    "but the statements that `plan' shows was run.  Look who "
-		    "writes there; if that is its own client, run the same "
-		    "command again", postgres_where(r->pg), buf_cstr(&moved));
-	free(before);
-	buf_clear(&moved);
-	buf_clear(&now);
-	return rc;
-}
-
 /* What is asked before anything is made or dropped. */
 static int
 prepare(struct rebuild *r, struct err *err)
@@ -257,7 +213,7 @@ prepare(struct rebuild *r, struct err *err)
 	if (rc == 0)
 		rc = check_unchanged(r, err);
 	if (rc == 0)
-		rc = keep_others(r, "database.others", err);
+		rc = upgrade_others_keep(&r->up, r->pg, err);
 	if (rc == 0)
 		rc = properties(r, &sql, err);
 	if (rc == 0)
@@ -336,6 +292,7 @@ static int
 database_act(struct run *run, const struct step *step,
     struct plan_note *note, struct err *err)
 {
+	struct buf words = BUF_INIT(TEXT_MAX);
 	struct rebuild r;
 	bool dumped = false;
 	int rc;
@@ -351,12 +308,13 @@ database_act(struct run *run, const struct step *step,
 	if (rc == 0 && (r.made == 0 || r.now != r.made))
 		rc = rebuild(&r, err);
 	if (rc == 0)
-		rc = compare_others(&r, "database.others", err);
+		rc = upgrade_others_compare(&r.up, r.pg, &words, err);
 	if (rc == 0)
 		rc = upgrade_put(&r.up, "database.proven", "yes", err);
 	if (rc == 0)
-		plan_say(note, '~', "%s was dropped and made anew; the other "
-		    "databases are as they were", postgres_where(r.pg));
+		plan_say(note, '~', "%s was dropped and made anew; %s",
+		    postgres_where(r.pg), buf_cstr(&words));
+	buf_clear(&words);
 	close_it(&r);
 	return rc;
 }
@@ -390,19 +348,24 @@ restore(struct rebuild *r, const char *name, struct err *err)
 {
 	struct err ignored = ERR_INIT;
 	uint64_t aside = 0;
+	bool whole;
 	int rc;
 
 	rc = postgres_oid(r->pg, name, &aside, err);
-	if (rc == 0 && aside != 0 && aside == r->back)
-		return 0;
-	if (rc == 0)
+	if (rc != 0)
+		return -1;
+	/* Killed behind that: it is whole, but was perhaps not proven. */
+	whole = aside != 0 && aside == r->back;
+	if (!whole)
 		rc = upgrade_dump_is_whole(&r->up, r->pg, err);
-	if (rc == 0)
+	if (rc == 0 && !whole)
 		rc = make_aside(r, name, "database.back", &aside, err);
 	if (rc == 0)
 		rc = prove_restored(r, name, err);
 	if (rc == 0)
 		return 0;
+	if (whole && err->kind != ERR_VERDICT)
+		return -1;
 	/* Half of it takes room, and is of no use. */
 	if (upgrade_put(&r->up, "database.back", "", &ignored) != 0 ||
 	    postgres_scratch_drop(r->pg, name, &ignored) != 0)
@@ -410,6 +373,19 @@ restore(struct rebuild *r, const char *name, struct err *err)
 	return err_ctx(err, "the rollback stands where it was, `rollback' "
 	    "goes on with it; if there is no room for both databases, drop "
 	    "%s first", postgres_database(r->pg));
+}
+
+/* A neighbour whom we cannot look at does not keep the old server down. */
+static int
+keep_for_back(const struct rebuild *r, struct err *err)
+{
+	struct err why = ERR_INIT;
+
+	if (upgrade_others_keep(&r->up, r->pg, &why) == 0)
+		return 0;
+	log_warn("%s: the other databases of its server are not compared: %s",
+	    postgres_where(r->pg), why.text);
+	return upgrade_put(&r->up, "database.others", "", err);
 }
 
 static int
@@ -424,7 +400,7 @@ bring_back(struct rebuild *r, struct err *err)
 	}
 	rc = restore(r, name, err);
 	if (rc == 0)
-		rc = keep_others(r, "database.others", err);
+		rc = keep_for_back(r, err);
 	if (rc == 0)
 		rc = postgres_swap(r->pg, name, postgres_database(r->pg),
 		    err);
@@ -438,7 +414,8 @@ forget(const struct rebuild *r, struct err *err)
 {
 	static const char *const asides[] = { NEW, RESTORED };
 	static const char *const words[] = { "database.proven",
-	    "database.others", "database.properties", "database.made",
+	    "database.others", "database.acknowledged",
+	    "database.properties", "database.made",
 	    "database.was", "database.back" };
 	char *name;
 	int rc = 0;
@@ -467,7 +444,7 @@ database_undo(struct run *run, const struct step *step,
 	if (touched && (r.back == 0 || r.now != r.back))
 		rc = bring_back(&r, err);
 	if (rc == 0 && touched)
-		rc = compare_others(&r, "database.others", err);
+		upgrade_others_tell(&r.up, r.pg);
 	if (rc == 0)
 		rc = forget(&r, err);
 	if (rc == 0)

@@ -19,9 +19,9 @@ struct upgrade;
  *     database.was                the oid of the old database, once its
  *                                 rebuild has begun
  *     database.properties         the SQL that makes one like it
- *     database.others             sums of the other databases before
  *     database.made               the oid of the new one, once it is whole
- *     database.proven             the others were as before
+ *     database.proven             the others were as before, or were reported
+ *                                 (flow/upgrade_others.h, which has its own)
  *     database.back               the oid of the restored one, once it is
  *                                 whole
  */

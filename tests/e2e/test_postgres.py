@@ -242,7 +242,34 @@ def test_others_who_write(old, write_job, drive, killed):
     seen = drive("apply", job)
     assert seen.rc == 14 and "shop.public.sold" in seen.err, seen.err
     assert "other contents in its 300 rows" in seen.err
-    assert drive("apply", job).rc == 0
+    # It goes on writing: that was reported, and stops nobody any more.
+    old.sql("UPDATE sold SET what = 'less' WHERE n = 7", "shop")
+    done = drive("apply", job)
+    assert done.rc == 0, done.err
+    assert "but for what was reported of shop" in done.out
+    # Brought back, but for its name; what others write is a warning.
+    for n in (2, 3):
+        killed("cancel", job, n)
+    old.sql("UPDATE sold SET what = 'more' WHERE n = 7", "shop")
+    while old.oid() in ("", oid):
+        killed("cancel", job, 2)
+    back = drive("cancel", job)
+    assert back.rc == 0, back.err
+
+
+def test_a_database_that_lets_nobody_in(old, write_job, drive):
+    """By pg_hba.conf: the same as without the right to connect."""
+    rules = old.host.path("/srv/old-database/pg_hba.conf")
+    text = rules.read_text()
+    rules.write_text("host shop boss 127.0.0.1/32 reject\n" + text)
+    old.sql("SELECT pg_reload_conf()")
+    try:
+        done = drive("apply", write_job())
+    finally:
+        rules.write_text(text)
+        old.sql("SELECT pg_reload_conf()")
+    assert done.rc == 0, done.err
+    assert "1 not readable and not compared" in done.out
 
 
 @pytest.mark.parametrize("uri, admin, rc, says", [
