@@ -20,14 +20,16 @@
 #define TEXT_MAX (16 * 1024 * 1024)
 #define WORDS_MAX 2048
 #define NEW "new"
+#define OLD "old"
 #define RESTORED "restore"
 
 /*
- * The new database is made whole beside the old one and takes its name only
- * then: what can fail (a right, the extension, a locale) has not, once the old
- * one is dropped.  The rollback goes the same way, so a pg_restore that fails
- * leaves what is there as it is.  Each is told by its oid, since both have the
- * name at some time.
+ * The new database is made whole beside the old one, and takes its name only
+ * then.  The old one gets a name that no client knows, is looked at once more
+ * when nobody can write to it any more, and is dropped last: until then the
+ * way back is its name.  The rollback restores beside what is there, so a
+ * pg_restore that fails leaves that as it is.  Each is told by its oid, since
+ * all have the name at some time.
  */
 struct rebuild {
 	struct upgrade up;
@@ -127,26 +129,45 @@ put_lines(struct buf *out, const char *text)
 	}
 }
 
+/* All that apply and `rollback' run, in the names of this job. */
+static void
+put_statements(const struct rebuild *r, const char *sql, struct buf *out)
+{
+	const char *name = postgres_database(r->pg);
+	char *made = upgrade_aside(&r->up, NEW);
+	char *old = upgrade_aside(&r->up, OLD);
+	char *restored = upgrade_aside(&r->up, RESTORED);
+
+	postgres_make_text(sql, made, true, out);
+	postgres_rename_text(name, old, out);
+	buf_str(out, "-- its rows counted once more\n");
+	postgres_rename_text(made, name, out);
+	postgres_drop_text(old, out);
+	buf_str(out, "-- every other database: its sums before and after\n"
+	    "-- rollback, with the copy restored into the first:\n");
+	postgres_make_text(sql, restored, false, out);
+	postgres_swap_text(restored, name, out);
+	free(restored);
+	free(old);
+	free(made);
+}
+
 static int
 say_statements(const struct rebuild *r, struct plan_note *note,
     struct err *err)
 {
-	char *sql = NULL, *name = upgrade_aside(&r->up, NEW);
 	struct buf text = BUF_INIT(TEXT_MAX);
+	char *sql = NULL;
 	int rc = properties(r, &sql, err);
 
 	if (rc == 0) {
-		postgres_make_text(sql, name, true, &text);
-		postgres_swap_text(name, postgres_database(r->pg), &text);
+		put_statements(r, sql, &text);
 		put_lines(&note->diff, buf_cstr(&text));
-		buf_str(&note->diff, "    -- every other database: its sums "
-		    "before and after\n");
 		if (!r->up.run->conf->break_glass)
 			buf_str(&note->diff, "    -- not without `break_glass "
 			    "= yes' in [job]\n");
 	}
 	buf_clear(&text);
-	free(name);
 	free(sql);
 	return rc;
 }
@@ -180,7 +201,7 @@ database_probe(struct run *run, const struct step *step,
 
 /* Nobody has written to it since: a rollback could not bring that back. */
 static int
-check_unchanged(const struct rebuild *r, struct err *err)
+check_unchanged(const struct rebuild *r, const char *db, struct err *err)
 {
 	struct buf now = BUF_INIT(TEXT_MAX), moved = BUF_INIT(WORDS_MAX);
 	char *before = NULL;
@@ -188,7 +209,7 @@ check_unchanged(const struct rebuild *r, struct err *err)
 
 	rc = upgrade_get(&r->up, "dump.census", &before, err);
 	if (rc == 0)
-		rc = postgres_census(r->pg, NULL, &now, err);
+		rc = postgres_census(r->pg, db, &now, err);
 	if (rc == 0 && postgres_census_moved(before ? before : "",
 	    buf_cstr(&now), &moved) > 0)
 		rc = err_set(err, ERR_STALE, "%s: has changed since its "
@@ -211,15 +232,17 @@ prepare(struct rebuild *r, struct err *err)
 
 	rc = postgres_check_rights(r->pg, err);
 	if (rc == 0)
-		rc = check_unchanged(r, err);
+		rc = check_unchanged(r, NULL, err);
 	if (rc == 0)
 		rc = upgrade_others_keep(&r->up, r->pg, err);
 	if (rc == 0)
 		rc = properties(r, &sql, err);
 	if (rc == 0)
 		rc = upgrade_put(&r->up, "database.properties", sql, err);
-	if (rc == 0 && r->was == 0)
+	if (rc == 0 && r->was == 0) {
 		rc = upgrade_put_oid(&r->up, "database.was", r->now, err);
+		r->was = r->now;
+	}
 	free(sql);
 	return rc;
 }
@@ -259,6 +282,56 @@ refuse_stranger(const struct rebuild *r, struct err *err)
 	    "run the same command again", postgres_where(r->pg));
 }
 
+/* Under a name that no client knows: what it holds now, it held last. */
+static int
+last_look(const struct rebuild *r, const char *old, struct err *err)
+{
+	struct err second = ERR_INIT;
+
+	if (check_unchanged(r, old, err) == 0)
+		return 0;
+	if (postgres_rename(r->pg, old, postgres_database(r->pg), &second) ==
+	    0)
+		return -1;
+	return err_ctx(err, "(and %s could not have its name again, which "
+	    "`rollback' gives it: %.200s)", old, second.text);
+}
+
+/* A kill between leaves no database of that name, and the next run goes on. */
+static int
+take_place(const struct rebuild *r, const char *made, struct err *err)
+{
+	char *old = upgrade_aside(&r->up, OLD);
+	uint64_t aside = 0;
+	int rc = 0;
+
+	if (r->now != 0)
+		rc = postgres_rename(r->pg, postgres_database(r->pg), old,
+		    err);
+	if (rc == 0)
+		rc = postgres_oid(r->pg, old, &aside, err);
+	if (rc == 0 && aside != 0 && aside == r->was)
+		rc = last_look(r, old, err);
+	if (rc == 0)
+		rc = postgres_rename(r->pg, made, postgres_database(r->pg),
+		    err);
+	free(old);
+	return rc;
+}
+
+static int
+drop_old(const struct rebuild *r, struct err *err)
+{
+	char *old = upgrade_aside(&r->up, OLD);
+	uint64_t aside = 0;
+	int rc = postgres_oid(r->pg, old, &aside, err);
+
+	if (rc == 0 && aside != 0)
+		rc = postgres_scratch_drop(r->pg, old, err);
+	free(old);
+	return rc;
+}
+
 /* Whatever was done before a kill, go on from there. */
 static int
 rebuild(struct rebuild *r, struct err *err)
@@ -282,8 +355,7 @@ rebuild(struct rebuild *r, struct err *err)
 	if (rc == 0 && (aside == 0 || aside != r->made))
 		rc = make_aside(r, name, "database.made", &r->made, err);
 	if (rc == 0)
-		rc = postgres_swap(r->pg, name, postgres_database(r->pg),
-		    err);
+		rc = take_place(r, name, err);
 	free(name);
 	return rc;
 }
@@ -307,6 +379,8 @@ database_act(struct run *run, const struct step *step,
 		    "it; nothing was dropped", postgres_where(r.pg));
 	if (rc == 0 && (r.made == 0 || r.now != r.made))
 		rc = rebuild(&r, err);
+	if (rc == 0)
+		rc = drop_old(&r, err);
 	if (rc == 0)
 		rc = upgrade_others_compare(&r.up, r.pg, &words, err);
 	if (rc == 0)
@@ -388,23 +462,30 @@ keep_for_back(const struct rebuild *r, struct err *err)
 	return upgrade_put(&r->up, "database.others", "", err);
 }
 
+/* The old one itself, as long as it was not dropped; else out of its copy. */
 static int
 bring_back(struct rebuild *r, struct err *err)
 {
+	char *old = upgrade_aside(&r->up, OLD);
 	char *name = upgrade_aside(&r->up, RESTORED);
+	uint64_t aside = 0;
+	bool kept;
 	int rc;
 
-	if (r->now != 0 && r->now != r->made) {
-		free(name);
-		return refuse_stranger(r, err);
-	}
-	rc = restore(r, name, err);
+	if (r->now != 0 && r->now != r->made)
+		rc = refuse_stranger(r, err);
+	else
+		rc = postgres_oid(r->pg, old, &aside, err);
+	kept = aside != 0 && aside == r->was;
+	if (rc == 0 && !kept)
+		rc = restore(r, name, err);
 	if (rc == 0)
 		rc = keep_for_back(r, err);
 	if (rc == 0)
-		rc = postgres_swap(r->pg, name, postgres_database(r->pg),
-		    err);
+		rc = postgres_swap(r->pg, kept ? old : name,
+		    postgres_database(r->pg), err);
 	free(name);
+	free(old);
 	return rc;
 }
 
@@ -412,7 +493,7 @@ bring_back(struct rebuild *r, struct err *err)
 static int
 forget(const struct rebuild *r, struct err *err)
 {
-	static const char *const asides[] = { NEW, RESTORED };
+	static const char *const asides[] = { NEW, OLD, RESTORED };
 	static const char *const words[] = { "database.proven",
 	    "database.others", "database.acknowledged",
 	    "database.properties", "database.made",
@@ -420,7 +501,7 @@ forget(const struct rebuild *r, struct err *err)
 	char *name;
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < 2; i++) {
+	for (size_t i = 0; rc == 0 && i < 3; i++) {
 		name = upgrade_aside(&r->up, asides[i]);
 		rc = postgres_scratch_drop(r->pg, name, err);
 		free(name);
@@ -448,7 +529,7 @@ database_undo(struct run *run, const struct step *step,
 	if (rc == 0)
 		rc = forget(&r, err);
 	if (rc == 0)
-		plan_say(note, '-', touched ? "%s, out of its safety copy" :
+		plan_say(note, '-', touched ? "%s, as it was dumped" :
 		    "%s was not dropped yet", postgres_where(r.pg));
 	close_it(&r);
 	return rc;
