@@ -11,6 +11,7 @@
 #define SQL_MAX (64 * 1024)
 #define NAMES_MAX (1024 * 1024)
 #define WORDS_SHOWN 6
+#define SAID_MAX 64
 
 /* One snapshot, and texts of dates and numbers that no setting changes. */
 #define BEGIN "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" \
@@ -57,6 +58,27 @@ postgres_census(struct postgres *pg, const char *db, struct buf *out,
 	    census_sql, out, err);
 }
 
+int
+postgres_check_tables(struct postgres *pg, struct err *err)
+{
+	struct buf said = BUF_INIT(SAID_MAX);
+	int rc;
+
+	rc = postgres_sql(pg, pg->uri.database, true, true,
+	    "SELECT count(*) FROM (VALUES ('agents'), ('messages')) v(name) "
+	    "WHERE pg_table_is_visible(to_regclass('public.' || name))",
+	    &said, err);
+	if (rc == 0 && !str_eq(buf_cstr(&said), "2\n"))
+		rc = err_set(err, ERR_DATA, "%s: public.agents and "
+		    "public.messages are not there, or the search_path of "
+		    "the role of `%s' hides them; tables of Letta's in "
+		    "another schema are not upgraded.  Nothing was changed",
+		    pg->where, pg->admin.user ? "database_admin" :
+		    "database");
+	buf_clear(&said);
+	return rc;
+}
+
 /* What is no system's, and no session's own. */
 #define THEIRS "n.nspname NOT IN ('pg_catalog', 'information_schema') AND " \
     "n.nspname !~ '^pg_(toast|temp)'"
@@ -66,7 +88,8 @@ postgres_census(struct postgres *pg, const char *db, struct buf *out,
 static const char rows_sql[] =
     "SELECT CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE') OR NOT "
     "has_table_privilege(c.oid, 'SELECT') THEN format('SELECT %L, ''?'', "
-    "%L', w.name, '" POSTGRES_UNREAD ", ' || pg_relation_size(c.oid) || ' bytes') "
+    "%L', w.name, '" POSTGRES_UNREAD ", ' || pg_relation_size(c.oid) || "
+    "' bytes') "
     "WHEN c.relkind = 'S' THEN format('SELECT %L, last_value, is_called "
     "FROM %I.%I', w.name, n.nspname, c.relname) "
     "WHEN pg_table_size(c.oid) > " NUMBER(POSTGRES_SUM_MAX) " THEN "
@@ -98,7 +121,7 @@ static const char definitions_sql[] =
     "pg_get_constraintdef(o.oid)) FROM pg_constraint o JOIN pg_namespace n "
     "ON n.oid = o.connamespace WHERE " THEIRS ") all_of_it;\n";
 
-/* The others: "f" when it does not let us in, its name in SQL, its name. */
+/* "t" when it lets us in, its name as in SQL, its name. */
 static int
 list_others(struct postgres *pg, struct buf *out, struct err *err)
 {
