@@ -145,7 +145,10 @@ int postgres_properties(struct postgres *, struct buf *sql, struct err *)
     MUST_CHECK;
 int postgres_make(struct postgres *, const char *properties,
     const char *name, bool vector, struct err *) MUST_CHECK;
-/* What it runs, for `plan'. */
+/*
+ * What it runs, for `plan': with *** for the values of settings of an
+ * application's own (app.secret), which it may keep secrets in.
+ */
 void postgres_make_text(const char *properties, const char *name,
     bool vector, struct buf *out);
 

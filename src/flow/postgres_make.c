@@ -93,6 +93,45 @@ put_named(struct buf *out, const char *sql, const char *name)
 	buf_str(out, sql);
 }
 
+/* Behind a quote: where what is quoted ends, which two of them do not. */
+static const char *
+quoted_end(const char *at)
+{
+	const char quote = *at++;
+
+	for (; *at; at++) {
+		if (*at == quote && *++at != quote)
+			break;
+	}
+	return at;
+}
+
+/*
+ * A setting with a dot in its name is an application's own, which keeps its
+ * secrets there.  The server quotes such a name, and every value.
+ */
+static void
+put_shown(struct buf *out, const char *sql)
+{
+	const char *start = sql, *end;
+	bool own = false;
+
+	for (; *sql; sql = end) {
+		end = sql + 1;
+		if (*sql == ';')
+			own = false;
+		if (*sql == '"' || *sql == '\'')
+			end = quoted_end(sql);
+		if (*sql == '"' && sql - start >= 5 &&
+		    strncmp(sql - 5, " SET ", 5) == 0)
+			own = memchr(sql, '.', (size_t)(end - sql)) != NULL;
+		if (*sql == '\'' && own)
+			buf_str(out, "'***'");
+		else
+			buf_add(out, sql, (size_t)(end - sql));
+	}
+}
+
 static int
 check_ours(const char *name, struct err *err)
 {
@@ -114,8 +153,12 @@ void
 postgres_make_text(const char *properties, const char *name, bool vector,
     struct buf *out)
 {
+	struct buf sql = BUF_INIT(SQL_MAX);
+
 	put_drop(out, name);
-	put_named(out, properties, name);
+	put_named(&sql, properties, name);
+	put_shown(out, buf_cstr(&sql));
+	buf_clear(&sql);
 	if (!vector)
 		return;
 	buf_str(out, "\\connect ");

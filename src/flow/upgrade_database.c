@@ -59,13 +59,32 @@ open_it(struct rebuild *r, struct run *run, const struct step *step,
 	return postgres_oid(r->pg, NULL, &r->now, err);
 }
 
+/* As kept; NULL: they were not. */
+static int
+kept_properties(const struct rebuild *r, char **out, struct err *err)
+{
+	char *path = upgrade_properties_path(&r->up);
+	struct buf sql = BUF_INIT(TEXT_MAX);
+	struct fs_meta meta = { 0 };
+	int rc = host_stat(r->up.host, path, &meta, err);
+
+	*out = NULL;
+	if (rc == 0 && meta.type == FS_FILE)
+		rc = host_read(r->up.host, path, &sql, NULL, err);
+	if (rc == 0 && sql.len > 0)
+		*out = buf_take(&sql);
+	buf_clear(&sql);
+	free(path);
+	return rc;
+}
+
 static int
 properties(const struct rebuild *r, char **out, struct err *err)
 {
 	struct buf sql = BUF_INIT(TEXT_MAX);
 	int rc;
 
-	if (upgrade_get(&r->up, "database.properties", out, err) != 0)
+	if (kept_properties(r, out, err) != 0)
 		return -1;
 	if (*out)
 		return 0;
@@ -73,6 +92,22 @@ properties(const struct rebuild *r, char **out, struct err *err)
 	if (rc == 0)
 		*out = buf_take(&sql);
 	buf_clear(&sql);
+	return rc;
+}
+
+static int
+keep_properties(const struct rebuild *r, struct err *err)
+{
+	const struct fs_meta meta = { .mode = 0600, .uid = (uid_t)-1,
+	    .gid = (gid_t)-1 };
+	char *path = upgrade_properties_path(&r->up), *sql = NULL;
+	int rc = properties(r, &sql, err);
+
+	if (rc == 0)
+		rc = host_replace(r->up.host, path, sql, strlen(sql), &meta,
+		    err);
+	free(sql);
+	free(path);
 	return rc;
 }
 
@@ -227,7 +262,6 @@ check_unchanged(const struct rebuild *r, const char *db, struct err *err)
 static int
 prepare(struct rebuild *r, struct err *err)
 {
-	char *sql = NULL;
 	int rc;
 
 	rc = postgres_check_rights(r->pg, err);
@@ -236,14 +270,11 @@ prepare(struct rebuild *r, struct err *err)
 	if (rc == 0)
 		rc = upgrade_others_keep(&r->up, r->pg, err);
 	if (rc == 0)
-		rc = properties(r, &sql, err);
-	if (rc == 0)
-		rc = upgrade_put(&r->up, "database.properties", sql, err);
+		rc = keep_properties(r, err);
 	if (rc == 0 && r->was == 0) {
 		rc = upgrade_put_oid(&r->up, "database.was", r->now, err);
 		r->was = r->now;
 	}
-	free(sql);
 	return rc;
 }
 
@@ -256,10 +287,11 @@ make_aside(const struct rebuild *r, const char *name, const char *word,
 	char *sql = NULL, *path = NULL;
 	int rc;
 
-	rc = upgrade_get(&r->up, "database.properties", &sql, err);
+	rc = kept_properties(r, &sql, err);
 	if (rc == 0 && !sql)
-		rc = err_set(err, ERR_DATA, "the journal does not know how "
-		    "%s was made", postgres_where(r->pg));
+		rc = err_set(err, ERR_DATA, "how %s was made is not known: "
+		    "the file beside its safety copy is not there",
+		    postgres_where(r->pg));
 	if (rc == 0)
 		rc = postgres_make(r->pg, sql, name, fresh, err);
 	path = upgrade_dump_path(&r->up);
@@ -495,8 +527,7 @@ forget(const struct rebuild *r, struct err *err)
 {
 	static const char *const asides[] = { NEW, OLD, RESTORED };
 	static const char *const words[] = { "database.proven",
-	    "database.others", "database.acknowledged",
-	    "database.properties", "database.made",
+	    "database.others", "database.acknowledged", "database.made",
 	    "database.was", "database.back" };
 	char *name;
 	int rc = 0;
@@ -509,6 +540,10 @@ forget(const struct rebuild *r, struct err *err)
 	for (size_t i = 0; rc == 0 && i < sizeof(words) / sizeof(*words);
 	    i++)
 		rc = upgrade_put(&r->up, words[i], "", err);
+	name = upgrade_properties_path(&r->up);
+	if (rc == 0)
+		rc = host_remove(r->up.host, name, err);
+	free(name);
 	return rc;
 }
 

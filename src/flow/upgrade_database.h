@@ -18,7 +18,6 @@ struct upgrade;
  *     dump.census                 what the database held then
  *     database.was                the oid of the old database, once its
  *                                 rebuild has begun
- *     database.properties         the SQL that makes one like it
  *     database.made               the oid of the new one, once it is whole
  *     database.proven             the others were as before, or were reported
  *                                 (flow/upgrade_others.h, which has its own)
@@ -28,6 +27,12 @@ struct upgrade;
 
 /* The host's /var/lib/sanctumctl/JOB/NAME-MARK.dump; the caller frees it. */
 char *upgrade_dump_path(const struct upgrade *);
+
+/*
+ * Beside it the SQL that makes a database like the old one, once its rebuild
+ * has begun.  No fact of the journal: settings may hold secrets.
+ */
+char *upgrade_properties_path(const struct upgrade *);
 
 /*
  * What is free where the copy goes; ERR_FAILED when it may not hold that of a

@@ -27,6 +27,16 @@ upgrade_dump_path(const struct upgrade *up)
 	    up->conf->name, *up->run->mark ? up->run->mark : "MARK");
 }
 
+char *
+upgrade_properties_path(const struct upgrade *up)
+{
+	char *dump = upgrade_dump_path(up);
+	char *path = mem_printf("%s.properties", dump);
+
+	free(dump);
+	return path;
+}
+
 int
 upgrade_oid(const struct upgrade *up, const char *word, uint64_t *out,
     struct err *err)

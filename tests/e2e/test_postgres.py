@@ -14,6 +14,7 @@ from bed import jobs
 from bed.old_database import (ADMIN, ADMIN_URI, LETTA, OldDatabase, PORT,
                               PROGRAMS, URI)
 from bed.paths import TOP
+from bed.wait import wait_for
 
 WRONG = "hunter9-is-wrong"
 
@@ -88,12 +89,18 @@ def write_job(src, tmp_path):
 def no_secret(run, *said):
     kept = b"".join(p.read_bytes() for p in run.state.rglob("*")
                     if p.is_file())
-    for secret in (LETTA, ADMIN, WRONG, "hunter3%2Fof"):
+    for secret in (LETTA, ADMIN, WRONG, "hunter3%2Fof", "hunter4"):
         assert secret.encode() not in kept
         assert all(secret not in one.out + one.err for one in said)
 
 
-DUMP = "/var/lib/sanctumctl/up/home.dump"
+DUMPS = "/var/lib/sanctumctl/up"
+
+
+def dump(server):
+    """The safety copy; its name has the job's mark."""
+    copy, = server.host.path(DUMPS).glob("home-????????????.dump")
+    return copy
 
 
 def asides(server):
@@ -104,7 +111,12 @@ def asides(server):
 def test_made_anew_and_brought_back(old, write_job, drive):
     before = (old.contents(), old.properties(), old.contents("shop"))
     planned = drive("plan", write_job(glass=None))
-    assert 'DROP DATABASE IF EXISTS "letta" WITH (FORCE);' in planned.out
+    for said in ('ALTER DATABASE "letta" RENAME TO "sanctumctl_old_',
+                 'DROP DATABASE IF EXISTS "sanctumctl_old_',
+                 'DROP DATABASE IF EXISTS "sanctumctl_new_',
+                 'DROP DATABASE IF EXISTS "letta" WITH (FORCE);'):
+        assert said in planned.out, said
+    assert "SET \"app.jwt_secret\" TO  E'***';" in planned.out
     assert "not without `break_glass = yes'" in planned.out
     refused = drive("apply", write_job(glass=None))
     assert refused.rc == 2 and "break_glass = yes" in refused.err
@@ -113,8 +125,10 @@ def test_made_anew_and_brought_back(old, write_job, drive):
     job, oid = write_job(), old.oid()
     done = drive("apply", job)
     assert done.rc == 0, done.err
-    meta = old.host.path(DUMP).stat()
+    meta = dump(old).stat()
     assert meta.st_mode & 0o777 == 0o600 and meta.st_uid == 0
+    properties = dump(old).with_suffix(".dump.properties")
+    assert properties.stat().st_mode & 0o777 == 0o600
     assert old.oid() != oid and old.properties() == before[1]
     assert old.sql("SELECT extname FROM pg_extension ORDER BY 1",
                    "letta") == "plpgsql\nvector"
@@ -126,14 +140,14 @@ def test_made_anew_and_brought_back(old, write_job, drive):
     back = drive("cancel", job)
     assert back.rc == 0, back.err
     assert (old.contents(), old.properties(), old.contents("shop")) == before
-    assert asides(old) == "0" and old.host.path(DUMP).exists()
+    assert asides(old) == "0" and dump(old) and not properties.exists()
     no_secret(drive, planned, refused, done, again, back)
 
 
 def restore_dies(old, drive, job, before):
     """Neither a spoiled copy nor half a restore costs what is there."""
     new = old.oid()
-    copy = old.host.path(DUMP)
+    copy = dump(old)
     data = copy.read_bytes()
     copy.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     spoiled = drive("cancel", job)
@@ -215,7 +229,7 @@ def test_no_room_for_the_copy(old, write_job, drive):
         small = drive("apply", job)
         old.host.run([*mount, "remount,size=120m", "/var/lib/sanctumctl"])
         full = drive("apply", job)
-        left = sorted(p.name for p in old.host.path(DUMP).parent.iterdir())
+        left = sorted(p.name for p in old.host.path(DUMPS).iterdir())
     finally:
         old.put_back("pg_dump")
         old.host.run(["umount", "/var/lib/sanctumctl"])
@@ -234,7 +248,7 @@ def test_others_who_write(old, write_job, drive, killed):
     moved = drive("apply", job)
     assert moved.rc == 15 and "messages agent-1" in moved.err, moved.err
     assert old.oid() == oid
-    old.host.path(DUMP).unlink()
+    dump(old).unlink()
     # Dropped, and its successor has no name yet.
     killed("apply", job, 27)
     assert old.oid() == ""
@@ -261,13 +275,19 @@ def test_a_database_that_lets_nobody_in(old, write_job, drive):
     """By pg_hba.conf: the same as without the right to connect."""
     rules = old.host.path("/srv/old-database/pg_hba.conf")
     text = rules.read_text()
-    rules.write_text("host shop boss 127.0.0.1/32 reject\n" + text)
-    old.sql("SELECT pg_reload_conf()")
+
+    def set_rules(first):
+        loaded = old.sql("SELECT pg_conf_load_time()")
+        rules.write_text(first + text)
+        old.sql("SELECT pg_reload_conf()")
+        wait_for("pg_hba.conf to be read", lambda: old.sql(
+            "SELECT pg_conf_load_time()") != loaded)
+
+    set_rules("host shop boss 127.0.0.1/32 reject\n")
     try:
         done = drive("apply", write_job())
     finally:
-        rules.write_text(text)
-        old.sql("SELECT pg_reload_conf()")
+        set_rules("")
     assert done.rc == 0, done.err
     assert "1 not readable and not compared" in done.out
 
@@ -288,6 +308,17 @@ def test_refused_before_anything_is_made(old, write_job, drive, uri,
     assert old.oid() == oid and asides(old) == "0"
     assert WRONG not in r.out + r.err
     no_secret(drive, r)
+
+
+def test_tables_that_are_hidden(old, write_job, drive):
+    """Else each count would be empty, and the same as the one before."""
+    old.sql("ALTER ROLE boss SET search_path TO elsewhere")
+    try:
+        r = drive("apply", write_job())
+    finally:
+        old.sql("ALTER ROLE boss RESET search_path")
+    assert "the search_path of the role of `database_admin'" in r.err, r
+    assert asides(old) == "0" and not old.host.path(DUMPS).exists()
 
 
 def test_two_databases_that_are_meant(old, write_job, drive):
@@ -343,7 +374,7 @@ def test_in_a_container(old, docker, write_job, drive):
                     compose="/srv/up.yaml", compose_database="db")
     done = drive("apply", job)
     assert done.rc == 0, done.err
-    assert old.host.path(DUMP).stat().st_mode & 0o777 == 0o600
+    assert dump(old).stat().st_mode & 0o777 == 0o600
     assert old.properties() == before[1]
     back = drive("cancel", job)
     assert back.rc == 0, back.err
