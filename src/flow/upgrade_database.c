@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
@@ -301,6 +302,7 @@ make_aside(const struct rebuild *r, const char *name, const char *word,
 		rc = postgres_oid(r->pg, name, oid, err);
 	if (rc == 0)
 		rc = upgrade_put_oid(&r->up, word, *oid, err);
+	fault_point("database_whole");
 	free(path);
 	free(sql);
 	return rc;
@@ -340,6 +342,7 @@ take_place(const struct rebuild *r, const char *made, struct err *err)
 	if (r->now != 0)
 		rc = postgres_rename(r->pg, postgres_database(r->pg), old,
 		    err);
+	fault_point("database_aside");
 	if (rc == 0)
 		rc = postgres_oid(r->pg, old, &aside, err);
 	if (rc == 0 && aside != 0 && aside == r->was)
@@ -347,6 +350,7 @@ take_place(const struct rebuild *r, const char *made, struct err *err)
 	if (rc == 0)
 		rc = postgres_rename(r->pg, made, postgres_database(r->pg),
 		    err);
+	fault_point("database_placed");
 	free(old);
 	return rc;
 }
@@ -516,6 +520,7 @@ bring_back(struct rebuild *r, struct err *err)
 	if (rc == 0)
 		rc = postgres_swap(r->pg, kept ? old : name,
 		    postgres_database(r->pg), err);
+	fault_point("database_back");
 	free(name);
 	free(old);
 	return rc;

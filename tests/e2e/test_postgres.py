@@ -14,6 +14,7 @@ from bed import jobs
 from bed.old_database import (ADMIN, ADMIN_URI, LETTA, OldDatabase, PORT,
                               PROGRAMS, URI)
 from bed.paths import TOP
+from bed.postgres import BIN
 from bed.wait import wait_for
 
 WRONG = "hunter9-is-wrong"
@@ -179,42 +180,89 @@ def test_the_default_of_sequence_id(old, write_job, drive):
 
 
 @pytest.fixture
-def killed(drive, faults, tmp_path):
-    """Function that runs a verb until its n-th point; returns its name."""
-    def kill(verb, job, n):
-        names = tmp_path / f"{verb}-points"
-        names.unlink(missing_ok=True)
+def killed(drive, faults):
+    """Function that runs a verb until its first point of a name."""
+    def kill(verb, job, name):
         r = drive(verb, job, program=faults,
-                       env={"SANCTUMCTL_FAULT_STOP": str(n),
-                            "SANCTUMCTL_FAULT_COUNT": str(names)})
-        assert r.rc == 99, (verb, n, r)
-        return names.read_text().split()[-1]
+                  env={"SANCTUMCTL_FAULT_STOP": name})
+        assert r.rc == 99, (verb, name, r)
     return kill
+
+
+def aside(server, what):
+    return server.sql("SELECT datname FROM pg_database WHERE datname ~ "
+                      f"'^sanctumctl_{what}_'")
 
 
 def test_killed_on_the_way_and_back(old, write_job, drive, killed):
     before = (old.contents(), old.properties(), old.contents("shop"))
-    job = write_job()
-    # Each goes on from where the one before was killed: until the copy has
-    # its name, until the new database is whole, and then point by point.
-    way = [(killed("apply", job, n), old.oid() != "") for n in
-           (9, 15, 16, 6, 7, 5, 3, 4, 3)]
-    assert way[-4:] == [
-        ("host_run", False), ("host_run", False),  # the drop, and in vain
-        ("host_run", True), ("journal_meta", True)]
-    assert all(there for _, there in way[:-4])
+    job, oid = write_job(), old.oid()
+    # Each goes on from where the one before was killed.
+    for at, there in (("host_run", oid), ("host_rename", oid),
+                      ("host_replace", oid), ("database_whole", oid),
+                      ("database_aside", ""), ("host_run", None),
+                      ("host_run", None)):
+        killed("apply", job, at)
+        assert there in (None, old.oid()), at
+    assert old.oid() not in ("", oid) and asides(old) == "0"
     done = drive("apply", job)
     assert done.rc == 0, done.err
     assert old.properties() == before[1] and asides(old) == "0"
     assert old.sql("SELECT count(*) FROM pg_class WHERE relname = 'agents'",
                    "letta") == "0"
-    way = [(killed("cancel", job, n), old.oid() != "")
-           for n in (2, 3, 2, 3, 5)]
-    assert [there for _, there in way] == [True, True, False, True, True]
+    new = old.oid()
+    for at, there in (("host_run", new), ("database_whole", new),
+                      ("host_run", ""), ("database_back", None),
+                      ("host_run", None)):
+        killed("cancel", job, at)
+        assert there in (None, old.oid()), at
     back = drive("cancel", job)
     assert back.rc == 0, back.err
     assert asides(old) == "0"
     assert (old.contents(), old.properties(), old.contents("shop")) == before
+
+
+def test_what_came_back_is_counted_after_a_kill(old, write_job, drive,
+                                                killed):
+    before, job = old.contents(), write_job()
+    assert drive("apply", job).rc == 0
+    new = old.oid()
+    killed("cancel", job, "database_whole")
+    old.sql("DELETE FROM messages WHERE id = 'message-3'",
+            aside(old, "restore"))
+    spoiled = drive("cancel", job)
+    assert spoiled.rc == 14 and "not what was dumped" in spoiled.err, spoiled
+    assert old.oid() == new and asides(old) == "0"
+    assert drive("cancel", job).rc == 0 and old.contents() == before
+
+
+def test_the_old_one_is_there_until_the_last(old, write_job, drive, killed):
+    """Somebody writes to it, then is in the new one; the way back is short."""
+    job, oid = write_job(), old.oid()
+    killed("apply", job, "database_aside")
+    old.sql("UPDATE messages SET updated_at = '2031-01-01' WHERE id = "
+            "'message-3'", aside(old, "old"))
+    moved = drive("apply", job)
+    assert moved.rc == 15 and "messages agent-1" in moved.err, moved.err
+    assert old.oid() == oid
+    dump(old).unlink()
+    killed("apply", job, "database_aside")
+    assert old.oid() == "" and old.oid(aside(old, "old")) == oid
+    someone = old.host.spawn(
+        [BIN / "psql", "-Xqc", "SELECT pg_sleep(600)",
+         f"postgresql://boss:hunter3%2Fof%40boss@127.0.0.1:{PORT}/"
+         + aside(old, "new")])
+    try:
+        wait_for("a session in the new database", lambda: old.sql(
+            "SELECT 1 FROM pg_stat_activity WHERE usesysid IS NOT NULL AND "
+            "datname ~ '^sanctumctl_new_'"))
+        killed("apply", job, "database_placed")
+        assert old.oid() not in ("", oid)
+    finally:
+        someone.stop()
+    back = drive("cancel", job)
+    assert back.rc == 0 and old.oid() == oid, back
+    assert asides(old) == "0"
 
 
 def test_no_room_for_the_copy(old, write_job, drive):
@@ -242,16 +290,14 @@ def test_no_room_for_the_copy(old, write_job, drive):
 
 def test_others_who_write(old, write_job, drive, killed):
     job, oid = write_job(), old.oid()
-    killed("apply", job, 22)
+    killed("apply", job, "database_whole")
     old.sql("UPDATE messages SET updated_at = '2031-01-01' WHERE id = "
             "'message-3'", "letta")
     moved = drive("apply", job)
     assert moved.rc == 15 and "messages agent-1" in moved.err, moved.err
     assert old.oid() == oid
     dump(old).unlink()
-    # Dropped, and its successor has no name yet.
-    killed("apply", job, 27)
-    assert old.oid() == ""
+    killed("apply", job, "database_placed")
     old.sql("UPDATE sold SET what = 'nothing' WHERE n = 7", "shop")
     seen = drive("apply", job)
     assert seen.rc == 14 and "shop.public.sold" in seen.err, seen.err
@@ -261,14 +307,10 @@ def test_others_who_write(old, write_job, drive, killed):
     done = drive("apply", job)
     assert done.rc == 0, done.err
     assert "but for what was reported of shop" in done.out
-    # Brought back, but for its name; what others write is a warning.
-    for n in (2, 3):
-        killed("cancel", job, n)
+    killed("cancel", job, "database_back")
     old.sql("UPDATE sold SET what = 'more' WHERE n = 7", "shop")
-    while old.oid() in ("", oid):
-        killed("cancel", job, 2)
     back = drive("cancel", job)
-    assert back.rc == 0, back.err
+    assert back.rc == 0 and "shop.public.sold" in back.err, back
 
 
 def test_a_database_that_lets_nobody_in(old, write_job, drive):
