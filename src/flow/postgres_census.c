@@ -57,6 +57,47 @@ postgres_census(struct postgres *pg, const char *db, struct buf *out,
 	    census_sql, out, err);
 }
 
+/*
+ * SELECTs of an agent's id, what it is, rows and digest: of the tables that
+ * name the agent, and of those that a link of it names; then one of them all.
+ */
+#define WRITTEN "count(*) AS n, sum(hashtextextended("
+#define OWN "('messages', 'conversations', 'conversation_messages', " \
+    "'archival_passages', 'agent_passages', 'passages', 'agents_tags', " \
+    "'agent_environment_variables', 'blocks_agents', 'tools_agents', " \
+    "'identities_agents', 'archives_agents', 'sources_agents')"
+#define LINKED "('blocks_agents', 'block_id', 'block', 'id'), " \
+    "('identities_agents', 'identity_id', 'identities', 'id'), " \
+    "('archives_agents', 'archive_id', 'archives', 'id'), " \
+    "('archives_agents', 'archive_id', 'archival_passages', 'archive_id')"
+
+static const char agents_sql[] = BEGIN
+    "WITH columns AS (SELECT n.nspname, c.relname, a.attname FROM "
+    "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN "
+    "pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped WHERE "
+    "c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid)), pieces AS ("
+    "SELECT format('SELECT %I AS agent, %L AS what, " WRITTEN
+    "xmin::text, 0)) AS s FROM %I.%I GROUP BY 1', attname, relname, "
+    "nspname, relname) AS piece FROM columns WHERE (relname, attname) = "
+    "('agents', 'id') OR relname IN " OWN " AND attname = 'agent_id' "
+    "UNION ALL SELECT format('SELECT l.agent_id, %L, " WRITTEN
+    "t.xmin::text, 0)) FROM %I.%I l JOIN %I.%I t ON t.%I = l.%I GROUP BY "
+    "1', v.name || ' of ' || v.link, l.nspname, l.relname, t.nspname, "
+    "t.relname, t.attname, l.attname) FROM (VALUES " LINKED
+    ") v(link, key, name, id) JOIN columns l ON (l.relname, l.attname) = "
+    "(v.link, v.key) JOIN columns t ON (t.relname, t.attname) = (v.name, "
+    "v.id)) SELECT format('SELECT agent, sum(n), sum(hashtextextended("
+    "concat_ws('' '', what, n, s), 0)) FROM (%s) pieces WHERE agent IS "
+    "NOT NULL GROUP BY agent ORDER BY agent', string_agg(piece, "
+    "' UNION ALL ')) FROM pieces HAVING count(*) > 0 \\gexec\n" END;
+
+int
+postgres_agents(struct postgres *pg, const char *db, struct buf *out,
+    struct err *err)
+{
+	return postgres_ask(pg, db, agents_sql, out, err);
+}
+
 /* What is no system's, and no session's own. */
 #define THEIRS "n.nspname NOT IN ('pg_catalog', 'information_schema') AND " \
     "n.nspname !~ '^pg_(toast|temp)'"
