@@ -148,6 +148,39 @@ def restore_dies(old, drive, job, before):
     assert old.oid() == new and asides(old) == "0"
 
 
+def test_whatever_is_written_moves_the_rows_of_its_agent(old, write_job,
+                                                         drive):
+    job = write_job()
+
+    def rows():
+        done = drive("rows", job)
+        assert done.rc == 0, done.err
+        return {line.split("\t")[0]: line for line in done.out.splitlines()}
+
+    old.sql("SET ROLE letta; CREATE TABLE block (id text, value text); INSERT"
+            " INTO block VALUES ('block-1', 'x'), ('block-2', 'x')", "letta")
+    before = rows()
+    assert sorted(before) == ["agent-1", "agent-2", "agent-3"]
+    # Its row, 133 messages, 20 passages, a link and what it links.
+    assert before["agent-1"].split("\t")[1] == str(1 + 133 + 20 + 1 + 1)
+    writes = {
+        "agent-3": "UPDATE messages SET text = 'edited' WHERE id = "
+                   "'message-2'",
+        "agent-2": "DELETE FROM messages WHERE id = 'message-1'; INSERT INTO "
+                   "messages (id, agent_id, updated_at) VALUES ('message-1', "
+                   "'agent-2', '2001-01-01')",
+        "agent-1": "UPDATE block SET value = 'y' WHERE id = 'block-1'"}
+    for agent, sql in writes.items():
+        old.sql(sql, "letta")
+        after = rows()
+        assert [a for a in after if after[a] != before[a]] == [agent], sql
+        before = after
+    # What writes nothing: a reader, the manager's own cleaning.
+    old.sql("UPDATE block SET value = 'z' WHERE id = 'block-2'", "letta")
+    old.sql("VACUUM FULL messages; VACUUM FREEZE", "letta")
+    assert rows() == before
+
+
 def test_the_default_of_sequence_id(old, write_job, drive):
     job = write_job()
     assert drive("apply", job).rc == 0

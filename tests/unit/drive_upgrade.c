@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "flow/plan.h"
+#include "flow/postgres.h"
 #include "flow/run.h"
 #include "flow/upgrade_part.h"
 
@@ -12,7 +13,7 @@
  * For tests/e2e/test_postgres.py: of an upgrade the steps of its database
  * alone, which need no Letta.
  *
- *     drive_upgrade --state DIR plan|apply|cancel JOB
+ *     drive_upgrade --state DIR plan|apply|cancel|rows JOB
  *
  * Words and exit codes are near those of sanctumctl, whose commands run all
  * steps.
@@ -51,6 +52,23 @@ drive(struct run *run, const char *verb, struct err *err)
 	return rc;
 }
 
+/* What `backup' and `stop' ask of each agent. */
+static int
+show_rows(struct run *run, struct err *err)
+{
+	struct buf rows = BUF_INIT(65536);
+	struct postgres *pg;
+	int rc;
+
+	if (postgres_open(&pg, run, run->conf->upgrades[0].from, err) != 0)
+		return -1;
+	rc = upgrade_rows(pg, &rows, err);
+	(void)fputs(buf_cstr(&rows), stdout);
+	buf_clear(&rows);
+	postgres_close(pg);
+	return rc;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -64,7 +82,8 @@ main(int argc, char **argv)
 	options.state_dir = argv[2];
 	rc = run_open(argv[4], &options, &run, &err);
 	if (rc == 0)
-		rc = drive(run, argv[3], &err);
+		rc = str_eq(argv[3], "rows") ? show_rows(run, &err) :
+		    drive(run, argv[3], &err);
 	if (rc != 0)
 		(void)fprintf(stderr, "%s\n", err.text);
 	run_close(run);
