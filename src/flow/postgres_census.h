@@ -46,11 +46,18 @@ int postgres_agents(struct postgres *, const char *db, struct buf *out,
  * Of every other database that takes connections and is no template: each
  * table's rows and the sum of hashtextextended() over them, and of its
  * definitions; a table above POSTGRES_SUM_MAX bytes its rows and size alone.
- * What may not be read has the mark "not readable", and the same for a
- * database that we may not connect to.  Large objects are not looked at, nor
- * databases named sanctumctl_WORD_MARK, which are ours.  As database_admin.
+ * What may not be read has a mark that begins with POSTGRES_UNREAD, and the
+ * same for a database that we may not connect to, by its rights or by
+ * pg_hba.conf.  Large objects are not looked at, nor databases named
+ * sanctumctl_WORD_MARK, which are ours.  As database_admin.
+ *
+ * Each name begins with the database's, quoted as in SQL: "shop.public.sold",
+ * "shop (definitions)"; "shop" alone when it cannot be read.
  */
 #define POSTGRES_SUM_MAX 536870912
+#define POSTGRES_UNREAD "not readable"
+#define POSTGRES_MEASURED " bytes"		/* ends the mark */
+#define POSTGRES_DEFINED " (definitions)"	/* ends the name */
 int postgres_others(struct postgres *, struct buf *out, struct err *)
     MUST_CHECK;
 

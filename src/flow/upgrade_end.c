@@ -128,7 +128,7 @@ int
 upgrade_complete(struct run *run, struct err *err)
 {
 	struct upgrade up;
-	char *kept, *dump;
+	char *kept, *dump, *properties;
 	int rc;
 
 	if (!of_run(run, &up))
@@ -140,9 +140,13 @@ upgrade_complete(struct run *run, struct err *err)
 		return -1;
 	kept = mem_printf(RUNTIME_ENV ".sanctumctl-%s", run->mark);
 	dump = upgrade_dump_path(&up);
+	properties = upgrade_properties_path(&up);
 	rc = host_remove(up.host, kept, err);
 	if (rc == 0)
+		rc = host_remove(up.host, properties, err);
+	if (rc == 0)
 		rc = host_remove(up.host, dump, err);
+	free(properties);
 	free(dump);
 	free(kept);
 	return rc;
