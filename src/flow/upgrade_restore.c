@@ -12,6 +12,7 @@
 #include "flow/run.h"
 #include "flow/upgrade.h"
 #include "flow/upgrade_part.h"
+#include "flow/upgrade_since.h"
 #include "io/fs.h"
 #include "io/journal.h"
 
@@ -110,20 +111,25 @@ show(void *ctx, const struct plan_event *event)
 static const struct plan_watch watch = { .event = show };
 static const struct plan_watch quiet = { 0 };
 
+/* It is done once what the database holds is counted, too. */
 static int
 look(struct restoring *r, struct plan_note *note, enum plan_found *found,
     struct err *err)
 {
 	struct endpoint to = { 0 };
+	bool kept = false;
 	size_t todo = 0;
 	int rc;
 
 	rc = run_endpoint(r->up.run, r->up.conf->to, &to, err);
 	if (rc == 0)
 		rc = restore_look(r->job, &to, &quiet, &todo, err);
+	if (rc == 0)
+		rc = upgrade_since_kept(&r->up, &kept, err);
 	endpoint_clear(&to);
 	if (rc != 0)
 		return -1;
+	todo += !kept;
 	if (todo == 0)
 		plan_say(note, '+', "every agent of the backup is there");
 	else
@@ -209,6 +215,8 @@ restore_act(struct run *run, const struct step *step, struct plan_note *note,
 		rc = prepare(&r, &to, err);
 	if (rc == 0)
 		rc = restore_run(r.job, &to, &watch, &totals, err);
+	if (rc == 0)
+		rc = upgrade_since_keep(&r.up, err);
 	if (rc == 0)
 		say_totals(&totals, note);
 	restore_totals_clear(&totals);
