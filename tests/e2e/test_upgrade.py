@@ -135,3 +135,22 @@ def test_two_agents_to_the_newest(bed):
         assert arrived(new, agents) == []
         seen = home.sanctumctl("verify", job)
         assert seen.rc == 0, seen.out + seen.err
+        asked_before_it_drops(home, new, job, min(agents))
+
+
+def asked_before_it_drops(home, new, job, name):
+    """A block that somebody has changed since stops the way back."""
+    agent = next(a for a in new("GET", "/v1/agents/?limit=100")
+                 if a["name"] == name)
+    block = new("GET", f"/v1/agents/{agent['id']}/core-memory/blocks")[0]
+    new("PATCH", f"/v1/blocks/{block['id']}", {"value": "since"})
+    done = home.sanctumctl("complete", job)
+    assert done.rc == 14 and "nothing was removed" in done.err, done.err
+    asked = home.sanctumctl("letta", "rollback", job)
+    assert asked.rc == 15 and "block: " in asked.err, asked.err
+    assert "not at its end" not in asked.err
+    assert home.answers() == "0.16.8"
+    back = home.sanctumctl("letta", "rollback", "--discard", job)
+    assert back.rc == 0 and "block: " in back.err, back.err
+    assert "the old server is as it was" in back.out
+    assert home.answers() == "0.16.2"
