@@ -4,6 +4,7 @@
 #include "cli/job_cmd.h"
 #include "cli/opt.h"
 #include "cli/show.h"
+#include "cli/show_ids.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
 #include "flow/agent_rejects.h"
@@ -39,6 +40,20 @@ conclude(const struct job_cmd *cmd, size_t acted)
 	else
 		(void)printf("nothing to do: all %zu steps are done; "
 		    "journal %s\n", n_steps, path);
+}
+
+static int
+tell_ids(const struct job_cmd *cmd, struct err *err)
+{
+	char *path;
+	int rc;
+
+	if (cmd->run->conf->kind != CONF_UPGRADE)
+		return 0;
+	path = upgrade_ids_path(cmd->run);
+	rc = show_ids(cmd->opt, path, err);
+	free(path);
+	return rc;
 }
 
 /* What leads back, if anything does. */
@@ -92,7 +107,7 @@ act(const struct job_cmd *cmd, struct err *err)
 	    job_cmd_conclude(cmd, err) != 0)
 		return -1;
 	conclude(cmd, acted);
-	if (show_way_back(cmd, err) != 0)
+	if (tell_ids(cmd, err) != 0 || show_way_back(cmd, err) != 0)
 		return -1;
 	return check_rejects(cmd, err);
 }

@@ -63,6 +63,9 @@ int upgrade_verify_old(struct run *, const struct conf_upgrade *,
 int upgrade_stays(struct run *, char **backup, char **dump, struct err *)
     MUST_CHECK;
 
+/* Where the agents' new ids are (flow/restore_ids.h); the caller frees it. */
+char *upgrade_ids_path(const struct run *);
+
 /* Whether the database of this job is the one that was made anew. */
 int upgrade_rebuilt(struct run *, bool *out, struct err *) MUST_CHECK;
 

@@ -9,6 +9,7 @@
 #include "flow/endpoint.h"
 #include "flow/plan.h"
 #include "flow/restore.h"
+#include "flow/restore_ids.h"
 #include "flow/run.h"
 #include "flow/upgrade.h"
 #include "flow/upgrade_part.h"
@@ -157,7 +158,9 @@ restore_probe(struct run *run, const struct step *step,
 		*found = ready ? PLAN_TODO : PLAN_WAITS;
 		plan_say(note, '+', "restore every agent of the backup to %s; "
 		    "a name that no server takes is mapped, and each gets "
-		    "its own once its verdict is `same'", conf->to->name);
+		    "its own once its verdict is `same'.  Each gets another "
+		    "id: a worker follows by `sanctumctl worker repoint DIR "
+		    "NEW_ID'", conf->to->name);
 	}
 	restoring_clear(&r);
 	return rc;
@@ -244,6 +247,18 @@ const struct step_kind upgrade_restore_kind = {
 	.act = restore_act,
 	.undo = restore_step_undo,
 };
+
+char *
+upgrade_ids_path(const struct run *run)
+{
+	const char *own = journal_path(run->journal);
+	char *job = mem_printf("%.*s/" NESTED "/job.conf",
+	    (int)(strrchr(own, '/') - own), own);
+	char *path = restore_ids_path(job);
+
+	free(job);
+	return path;
+}
 
 /* Whether the job was rolled back: then the old server is what counts. */
 static int

@@ -110,6 +110,17 @@ def test_sixteen_agents_and_back(home):
     again = home.sanctumctl("apply", job)
     assert again.rc == 0 and "nothing to do" in again.out, again.err
 
+    ids = home.path("/root/state/home/restore/ids.tsv")
+    assert ids.stat().st_mode & 0o777 == 0o600
+    follow = dict(line.split("\t")[:2] for line in
+                  ids.read_text().splitlines())
+    there = {a["name"]: a["id"]
+             for a in new("GET", "/v1/agents/?limit=100")}
+    assert follow == {side.agent_id: there[name.replace("/", "-")]
+                      for name, side in agents.items()}
+    assert all(f"{a} -> {b}" in done.out for a, b in follow.items())
+    assert "sanctumctl worker repoint DIR NEW_ID" in done.out
+
     back = home.sanctumctl("letta", "rollback", job, timeout_s=900)
     assert back.rc == 0, back.err + back.out
     assert home.answers() == "0.11.3"
