@@ -330,8 +330,8 @@ upgrade_verify_old(struct run *run, const struct conf_upgrade *conf,
 		rc = run_endpoint(run, conf->from, &from, err);
 	if (rc == 0) {
 		backup = upgrade_backup_dir(&r.up);
-		rc = restore_compare(backup, &from, r.state_dir, verdict,
-		    err);
+		rc = restore_compare(backup, &from, r.state_dir, true,
+		    verdict, err);
 		if (rc == 0)
 			rc = restore_add_without(backup, conf->leave,
 			    verdict, err);
