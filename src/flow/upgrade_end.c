@@ -225,20 +225,28 @@ check_same(struct run *run, struct err *err)
 	return rc;
 }
 
+/* Once: an end that was interrupted has been. */
+static int
+check_proven(struct run *run, struct err *err)
+{
+	bool completed;
+
+	if (is_completed(run, &completed, err) != 0)
+		return -1;
+	return completed ? 0 : check_same(run, err);
+}
+
 int
 upgrade_complete(struct run *run, struct err *err)
 {
 	struct upgrade up;
-	bool completed;
 	char *kept, *dump;
 	int rc;
 
 	if (!of_run(run, &up))
 		return err_set(err, ERR_USAGE, "job %s upgrades nothing",
 		    run->conf->name);
-	if (check_done(run, err) != 0 ||
-	    is_completed(run, &completed, err) != 0 ||
-	    (!completed && check_same(run, err) != 0) ||
+	if (check_done(run, err) != 0 || check_proven(run, err) != 0 ||
 	    run_host(run, up.conf->from->host, &up.host, err) != 0 ||
 	    journal_put(run->journal, COMPLETED, "yes", err) != 0)
 		return -1;

@@ -273,21 +273,36 @@ check_since(const struct upgrade *up, struct postgres *pg, struct err *err)
 	return rc;
 }
 
-/* One that is restored already, beside or in its place, needs it no more. */
 static int
-check_copy(const struct upgrade *up, struct postgres *pg, uint64_t now,
-    struct err *err)
+has_oid(const struct upgrade *up, struct postgres *pg, const char *aside,
+    uint64_t oid, bool *out, struct err *err)
 {
-	char *name = upgrade_aside(up, "restore");
-	uint64_t back = 0, aside = 0;
-	int rc;
+	char *name = upgrade_aside(up, aside);
+	uint64_t there = 0;
+	int rc = postgres_oid(pg, name, &there, err);
 
-	rc = upgrade_oid(up, "database.back", &back, err);
-	if (rc == 0)
-		rc = postgres_oid(pg, name, &aside, err);
+	*out = oid != 0 && there == oid;
 	free(name);
-	if (rc != 0 || (back != 0 && (back == now || back == aside)))
-		return rc;
+	return rc;
+}
+
+/*
+ * The old one that stands beside the new one yet, or was restored there, needs
+ * no copy.
+ */
+static int
+check_copy(const struct upgrade *up, struct postgres *pg, uint64_t was,
+    uint64_t now, struct err *err)
+{
+	bool kept = false, restored = false;
+	uint64_t back = 0;
+
+	if (upgrade_oid(up, "database.back", &back, err) != 0 ||
+	    has_oid(up, pg, "old", was, &kept, err) != 0 ||
+	    has_oid(up, pg, "restore", back, &restored, err) != 0)
+		return -1;
+	if (kept || restored || (back != 0 && back == now))
+		return 0;
 	if (upgrade_dump_is_whole(up, pg, err) == 0)
 		return 0;
 	return err_ctx(err, "without its safety copy there is no way back to "
@@ -306,7 +321,7 @@ check(const struct upgrade *up, struct postgres *pg, uint64_t was,
 		return -1;
 	if (now == was)
 		return 0;
-	if (check_copy(up, pg, now, err) != 0)
+	if (check_copy(up, pg, was, now, err) != 0)
 		return -1;
 	return now != 0 && now == made ? check_since(up, pg, err) : 0;
 }

@@ -148,6 +148,22 @@ def restore_dies(old, drive, job, before):
     assert old.oid() == new and asides(old) == "0"
 
 
+def test_the_default_of_sequence_id(old, write_job, drive):
+    job = write_job()
+    assert drive("apply", job).rc == 0
+    old.sql("SET ROLE letta; CREATE TABLE messages (id text, sequence_id "
+            "bigint NOT NULL); INSERT INTO messages VALUES ('a', 41)",
+            "letta")
+    planned = drive("plan", job)
+    assert "ALTER COLUMN sequence_id SET DEFAULT" in planned.out
+    refused = drive("apply", write_job(glass=None))
+    assert refused.rc == 2, refused.err
+    assert drive("apply", write_job()).rc == 0
+    old.sql("INSERT INTO messages VALUES ('b')", "letta")
+    assert old.sql("SELECT max(sequence_id) FROM messages", "letta") == "42"
+    assert "\n0 steps" in drive("apply", job).out
+
+
 def test_a_rollback_asks_for_what_was_written_since(old, write_job, drive):
     job, oid = write_job(), old.oid()
     assert drive("back", job).rc == 0
@@ -183,22 +199,6 @@ def test_a_rollback_asks_for_what_was_written_since(old, write_job, drive):
     copy.write_bytes(data)
     assert drive("cancel", job).rc == 0 and old.oid() != oid
     assert drive("back", job).rc == 0
-
-
-def test_the_default_of_sequence_id(old, write_job, drive):
-    job = write_job()
-    assert drive("apply", job).rc == 0
-    old.sql("SET ROLE letta; CREATE TABLE messages (id text, sequence_id "
-            "bigint NOT NULL); INSERT INTO messages VALUES ('a', 41)",
-            "letta")
-    planned = drive("plan", job)
-    assert "ALTER COLUMN sequence_id SET DEFAULT" in planned.out
-    refused = drive("apply", write_job(glass=None))
-    assert refused.rc == 2, refused.err
-    assert drive("apply", write_job()).rc == 0
-    old.sql("INSERT INTO messages VALUES ('b')", "letta")
-    assert old.sql("SELECT max(sequence_id) FROM messages", "letta") == "42"
-    assert "\n0 steps" in drive("apply", job).out
 
 
 @pytest.fixture

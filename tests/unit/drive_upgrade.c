@@ -14,11 +14,13 @@
  * alone, which need no Letta.
  *
  *     drive_upgrade --state DIR plan|apply|cancel JOB
- *     drive_upgrade --state DIR restored|back|discard JOB
  *
- * restored: what the step of that name notes in the end; back and discard: a
- * rollback's question, without and with --discard.  Words and exit codes are
- * near those of sanctumctl, whose commands run all steps.
+ * Words and exit codes are near those of sanctumctl, whose commands run all
+ * steps.
+ *
+ * In the place of plan: `restored' notes what the step of that name does in
+ * the end, `back' and `discard' ask what a rollback does, without and with
+ * --discard.
  */
 
 static void
