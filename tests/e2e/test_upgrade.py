@@ -80,6 +80,18 @@ def verdicts(result):
     return found
 
 
+def compared(result, agents):
+    """Each agent has a verdict, on all that must have one."""
+    found = verdicts(result)
+    assert len(found) == agents
+    for checks in found.values():
+        states = dict(checks)
+        assert set(states.values()) <= {"same", "not compared"}, states
+        assert all(states[one] == "same" for one in COMPARED), states
+        assert {one for one in states if states[one] == "not compared"
+                } <= UNCOMPARED, states
+
+
 def shared(client, label):
     """Names of the agents that one block of that label is attached to."""
     # Not ?label=, which 0.16.2 lets have no blank.
@@ -113,14 +125,7 @@ def test_sixteen_agents_and_back(home):
     assert home.dump() == books and home.databases() == databases
     seen = home.sanctumctl("verify", "--json", job)
     assert seen.rc == 0, seen.out + seen.err
-    found = verdicts(seen)
-    assert len(found) == AGENTS
-    for checks in found.values():
-        assert {state for _, state in checks} <= {"same", "not compared"}
-        states = dict(checks)
-        assert all(states[one] == "same" for one in COMPARED), states
-        assert {one for one in states if states[one] == "not compared"
-                } <= UNCOMPARED, states
+    compared(seen, AGENTS)
     again = home.sanctumctl("apply", job)
     assert again.rc == 0 and "nothing to do" in again.out, again.err
 
@@ -158,8 +163,9 @@ def test_two_agents_to_the_newest(bed):
         assert home.answers() == "0.16.8"
         new = home.client(old_home.NEW_PASSWORD)
         assert arrived(new, agents) == []
-        seen = home.sanctumctl("verify", job)
+        seen = home.sanctumctl("verify", "--json", job)
         assert seen.rc == 0, seen.out + seen.err
+        compared(seen, len(agents))
         asked_before_it_drops(home, new, job, min(agents))
 
 
