@@ -212,6 +212,43 @@ def test_the_default_of_sequence_id(old, write_job, drive):
     assert "\n0 steps" in drive("apply", job).out
 
 
+def test_a_rollback_asks_for_what_was_written_since(old, write_job, drive):
+    job, oid = write_job(), old.oid()
+    assert drive("back", job).rc == 0
+    assert drive("apply", job).rc == 0
+    old.sql("SET ROLE letta; CREATE TABLE agents (id text, name text, "
+            "updated_at timestamptz DEFAULT now()); CREATE TABLE messages ("
+            "id text, agent_id text, updated_at timestamptz DEFAULT now());"
+            "CREATE TABLE tools (id text, updated_at timestamptz DEFAULT "
+            "now()); INSERT INTO agents VALUES ('agent-1', 'Sage'), "
+            "('agent-2', 'Thalia'); INSERT INTO tools VALUES ('tool-1'); "
+            "INSERT INTO messages VALUES ('a', 'agent-1')", "letta")
+    # Half restored: nobody is asked.
+    assert drive("back", job).rc == 0
+    assert drive("restored", job).rc == 0
+    old.sql("UPDATE tools SET updated_at = now()", "letta")
+    assert drive("back", job).rc == 0
+    old.sql("INSERT INTO messages VALUES ('b', 'agent-1')", "letta")
+    # Noted once: what came since is not taken for its own.
+    assert drive("restored", job).rc == 0
+    asked = drive("back", job)
+    assert asked.rc == 15 and "nothing was taken back" in asked.err
+    assert "Sage (agent-1), messages: 2, had 1" in asked.err, asked.err
+    assert "tables: messages: 2, had 1" in asked.err
+    assert "Thalia" not in asked.err and "tools" not in asked.err
+    said = drive("discard", job)
+    assert said.rc == 0 and "Sage (agent-1)" in said.err, said.err
+
+    copy = old.host.path(DUMP)
+    data = copy.read_bytes()
+    copy.unlink()
+    gone = drive("discard", job)
+    assert gone.rc == 15 and "there is no way back" in gone.err, gone.err
+    copy.write_bytes(data)
+    assert drive("cancel", job).rc == 0 and old.oid() != oid
+    assert drive("back", job).rc == 0
+
+
 @pytest.fixture
 def killed(drive, faults):
     """Function that runs a verb until its first point of a name."""

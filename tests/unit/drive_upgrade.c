@@ -8,6 +8,7 @@
 #include "flow/postgres.h"
 #include "flow/run.h"
 #include "flow/upgrade_part.h"
+#include "flow/upgrade_since.h"
 
 /*
  * For tests/e2e/test_postgres.py: of an upgrade the steps of its database
@@ -17,6 +18,10 @@
  *
  * Words and exit codes are near those of sanctumctl, whose commands run all
  * steps.
+ *
+ * In the place of plan: `restored' notes what the step of that name does in
+ * the end, `back' and `discard' ask what a rollback does, without and with
+ * --discard.
  */
 
 static void
@@ -30,6 +35,16 @@ show(void *ctx, const struct plan_event *event)
 }
 
 static int
+ask(struct run *run, const char *verb, struct err *err)
+{
+	const struct upgrade up = { .run = run, .conf = run->conf->upgrades };
+
+	run->discard = str_eq(verb, "discard");
+	return str_eq(verb, "restored") ? upgrade_since_keep(&up, err) :
+	    upgrade_may_go_back(run, err);
+}
+
+static int
 drive(struct run *run, const char *verb, struct err *err)
 {
 	const struct plan_watch watch = { .event = show };
@@ -38,6 +53,9 @@ drive(struct run *run, const char *verb, struct err *err)
 	size_t n = 0;
 	int rc;
 
+	if (str_eq(verb, "restored") || str_eq(verb, "back") ||
+	    str_eq(verb, "discard"))
+		return ask(run, verb, err);
 	plan_add(&plan, "upgrade", upgrade->name, &upgrade_dump_kind, upgrade);
 	plan_add(&plan, "upgrade", upgrade->name, &upgrade_database_kind,
 	    upgrade);
