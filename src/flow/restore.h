@@ -43,7 +43,7 @@ struct verdict;
 struct restore_options {
 	const char *state_dir;	/* as in struct run_options */
 	const char *name;	/* of the job, its directory; NULL:
-				 * "restore-HASH" of what goes where */
+				 * "restore-HASH" of directory and server */
 	const char *tools;	/* "stop", ...; NULL: the job's default */
 	/*
 	 * Ids of agents that may stay behind, with one blank between; NULL.
@@ -81,7 +81,9 @@ void restore_totals_leave(struct restore_totals *, const char *leave);
  * of the server.
  *
  * Fails with ERR_MISSING and ERR_DATA: no backup, or none with an agent in it;
- * ERR_USAGE: a path that a job file does not take.
+ * ERR_USAGE: a path that a job file does not take; ERR_STALE: without a name
+ * of its own, the job of this directory has brought other bundles than are
+ * there now, and they were not taken back.
  */
 int restore_job(const char *dir, const struct endpoint *to,
     const struct restore_options *, char **job, struct err *) MUST_CHECK;

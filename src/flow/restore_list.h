@@ -30,6 +30,8 @@ void restore_list_clear(struct restore_list *);
 
 /* Beside the file of a nested job: ids that may stay behind. */
 #define RESTORE_LEAVE "leave"
+/* And, by restore_list_digest, what a job that is named by us restores. */
+#define RESTORE_DIGEST "digest"
 
 /* A SHA-256 over the ids and bundles: of what would be restored. */
 int restore_list_digest(const struct restore_list *, char **digest,

@@ -3,6 +3,8 @@
 import json
 import shutil
 from collections import namedtuple
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -105,6 +107,20 @@ def restored(client):
     return dict(found)
 
 
+@contextmanager
+def changed(folder, **keys):
+    """The first entry of the index with other keys, for a while."""
+    index = Path(folder) / "index.json"
+    text = index.read_text()
+    found = json.loads(text)
+    found["agents"][0].update(keys)
+    index.write_text(json.dumps(found))
+    try:
+        yield found["agents"][0]
+    finally:
+        index.write_text(text)
+
+
 def lines(result):
     return [json.loads(line) for line in result.out.splitlines()]
 
@@ -157,6 +173,12 @@ def test_a_killed_restore_goes_on_to_one_of_each(
     assert "4 of 4 agents are restored" in again.out
     assert restored(new) == there
     job = lines(done)[0]["path"]
+    # Of a directory that holds something else since, none comes twice.
+    with changed(backup.folder, gone=True):
+        other = sanctumctl(*words, env=KEY)
+        assert other.rc == 15, other
+        assert f"sanctumctl cancel {job}" in other.err
+    assert restored(new) == there
     verified = sanctumctl("verify", job, "--json", env=KEY)
     assert verified.rc == 0, verified.out + verified.err
     checks = {c["check"]: c for c in lines(verified)
