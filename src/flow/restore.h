@@ -125,7 +125,8 @@ int restore_forget(const char *job, struct err *) MUST_CHECK;
 
 /*
  * Each agent of the backup that has no bundle, as a check "agent.ID" that was
- * not compared, with the reason; leave as in struct restore_options.
+ * not compared, with the reason; leave as in struct restore_options.  One
+ * whose bundle is not current, as "agent.ID.current".
  */
 int restore_add_without(const char *dir, const char *leave,
     struct verdict *, struct err *) MUST_CHECK;

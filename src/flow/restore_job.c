@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
@@ -202,6 +203,24 @@ choose_name(const struct restore_list *list, const struct endpoint *to,
 	    err);
 }
 
+/* What is restored all the same, as it is here. */
+static void
+warn_stale(const struct backup_index *index)
+{
+	const struct backup_entry *entry;
+	const char *why;
+
+	for (size_t i = 0; i < index->n_entries; i++) {
+		entry = &index->entries[i];
+		why = restore_list_stale(entry);
+		if (entry->path && !entry->gone && why)
+			log_warn("%s: its bundle is of %s and not current; "
+			    "%s%s", entry->id, entry->read_at ?
+			    entry->read_at : "a time before", entry->failed ?
+			    "" : "changed while it was read: ", why);
+	}
+}
+
 int
 restore_job(const char *dir, const struct endpoint *to,
     const struct restore_options *options, char **job, struct err *err)
@@ -218,6 +237,7 @@ restore_job(const char *dir, const struct endpoint *to,
 		return -1;
 	conf.agents = list.agents;
 	conf.n_agents = list.n;
+	warn_stale(&list.index);
 	rc = choose_name(&list, to, options, &name, &digest, err);
 	if (rc == 0) {
 		conf.job = name;

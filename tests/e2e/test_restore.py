@@ -242,7 +242,8 @@ def test_a_backup_that_is_none(sanctumctl, target, tmp_path):
             assert none.rc == 1 and name in none.err
 
 
-def test_a_backup_against_the_server_it_is_of(backup, old, sanctumctl):
+def test_a_backup_against_the_server_it_is_of(
+        backup, old, sanctumctl, tmp_path):
     words = ("letta", "compare", backup.folder, old.url)
     same = sanctumctl(*words, "--json")
     assert same.rc == 0, same.out + same.err
@@ -250,6 +251,16 @@ def test_a_backup_against_the_server_it_is_of(backup, old, sanctumctl):
               if c["type"] == "verdict_check"}
     assert (checks["agents"]["source"], checks["agents"]["target"]) == (4, 4)
     assert len([n for n in checks if n.endswith(".messages")]) == 4
+    with changed(backup.folder, failed="no route") as entry:
+        checks = {c["check"]: c for c in lines(sanctumctl(*words, "--json"))
+                  if c["type"] == "verdict_check"}
+        reason = checks[f"agent.{entry['id']}.current"]["reason"]
+        assert entry["read_at"] in reason and "no route" in reason
+    moved = Path(backup.folder) / entry["path"]
+    moved.rename(tmp_path / "away")
+    gone = sanctumctl(*words)
+    (tmp_path / "away").rename(moved)
+    assert gone.rc == 14 and "is not on the server" not in gone.out, gone
     old("PATCH", f"/v1/blocks/{backup.shared}", {"value": "Or do we?"})
     other = sanctumctl(*words)
     assert other.rc == 14
