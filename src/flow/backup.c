@@ -314,6 +314,8 @@ judge_entry(struct making *m, struct backup_entry *entry)
 		log_warn("%s changed while it was read, and again: %s",
 		    shown_agent(&shown, entry->id, entry->name),
 		    buf_cstr(&what));
+		/* Like nothing: it may be changed back by the next run. */
+		backup_print_clear(&entry->print);
 	}
 	buf_clear(&shown);
 	buf_clear(&what);
@@ -463,11 +465,12 @@ backup_make(const struct endpoint *at, const char *dir,
 	rc = backup_dir_open(dir, &m.lock, err);
 	if (rc == 0)
 		rc = make(&m, options->since, err);
-	if (rc == 0)
-		rc = verdict(&m, err);
+	/* An index is there: one agent does not keep old backups for ever. */
 	if (rc == 0 && options->keep > 0)
 		rc = backup_dir_retain(dir, at->url, options->keep,
 		    &figures->removed, err);
+	if (rc == 0)
+		rc = verdict(&m, err);
 	if (m.lock >= 0)
 		(void)close(m.lock);
 	backup_index_clear(&m.old);

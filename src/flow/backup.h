@@ -19,7 +19,7 @@ struct err;
  *     making    flow/backup.c, with one process an agent (backup_jobs.h), the
  *               looks at the server (backup_look.h), one agent
  *               (backup_agent.h), what is taken from an older one
- *               (backup_since.h)
+ *               (backup_agent_link)
  *     looking   flow/backup_check.c
  */
 #define BACKUP_JOBS 4		/* agents that are read at a time */
@@ -53,7 +53,8 @@ struct backup_options {
 	const char *since;
 	/*
 	 * So many backups stay, this one among them: older siblings of this
-	 * server, named by a day, are removed after a run without a failure.
+	 * server, named by a day, are removed after a run that wrote its
+	 * index; the newest in which no agent failed stays beside them.
 	 * 0: all.
 	 */
 	unsigned int keep;

@@ -44,7 +44,7 @@ struct verdict;
 struct restore_options {
 	const char *state_dir;	/* as in struct run_options */
 	const char *name;	/* of the job, its directory; NULL:
-				 * "restore-HASH" of what goes where */
+				 * "restore-HASH" of directory and server */
 	const char *tools;	/* "stop", ...; NULL: the job's default */
 	/*
 	 * Ids of agents that may stay behind, with one blank between; NULL.
@@ -82,7 +82,9 @@ void restore_totals_leave(struct restore_totals *, const char *leave);
  * of the server.
  *
  * Fails with ERR_MISSING and ERR_DATA: no backup, or none with an agent in it;
- * ERR_USAGE: a path that a job file does not take.
+ * ERR_USAGE: a path that a job file does not take; ERR_STALE: without a name
+ * of its own, the job of this directory has brought other bundles than are
+ * there now, and they were not taken back.
  */
 int restore_job(const char *dir, const struct endpoint *to,
     const struct restore_options *, char **job, struct err *) MUST_CHECK;
@@ -124,7 +126,8 @@ int restore_forget(const char *job, struct err *) MUST_CHECK;
 
 /*
  * Each agent of the backup that has no bundle, as a check "agent.ID" that was
- * not compared, with the reason; leave as in struct restore_options.
+ * not compared, with the reason; leave as in struct restore_options.  One
+ * whose bundle is not current, as "agent.ID.current".
  */
 int restore_add_without(const char *dir, const char *leave,
     struct verdict *, struct err *) MUST_CHECK;

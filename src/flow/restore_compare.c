@@ -1,9 +1,12 @@
 #include "base/base.h"
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/jdoc.h"
+#include "core/letta.h"
 #include "core/letta_answer.h"
 #include "core/verdict.h"
 #include "flow/agent.h"
@@ -13,6 +16,33 @@
 #include "flow/restore.h"
 #include "flow/restore_list.h"
 #include "flow/server.h"
+
+/* The agent is gone, or the bundle is, or a file of it. */
+static int
+tell_missing(const struct restore_conf_agent *agent, struct server *at,
+    struct verdict *own, struct err *err)
+{
+	struct buf path = BUF_INIT(LETTA_PATH_MAX);
+	struct err cause = *err;
+	struct jdoc *answer = NULL;
+	int rc;
+
+	err_clear(err);
+	letta_path_agent(&path, agent->id);
+	rc = server_get_doc(at, buf_cstr(&path), "agent", &answer, err);
+	if (rc == 0)
+		verdict_add(own, "agent", VERDICT_DIFFERENT, 0, 1, "%s",
+		    cause.text);
+	else if (err->kind == ERR_MISSING) {
+		err_clear(err);
+		verdict_add(own, "agent", VERDICT_DIFFERENT, 1, 0,
+		    "%s is not on the server any more", agent->id);
+		rc = 0;
+	}
+	jdoc_free(answer);
+	buf_clear(&path);
+	return rc;
+}
 
 /* One that is gone is a difference, not a failure. */
 static int
@@ -29,11 +59,8 @@ compare_one(const struct restore_conf_agent *agent, struct server *at,
 	    &own, err);
 	*there = rc == 0;
 	if (rc != 0 && err->kind == ERR_MISSING) {
-		err_clear(err);
 		verdict_clear(&own);
-		verdict_add(&own, "agent", VERDICT_DIFFERENT, 1, 0,
-		    "%s is not on the server any more", agent->id);
-		rc = 0;
+		rc = tell_missing(agent, at, &own, err);
 	}
 	verdict_add_all(verdict, prefix, &own);
 	verdict_clear(&own);
@@ -74,6 +101,22 @@ compare_all(const struct restore_list *list, struct server *at,
 	return 0;
 }
 
+static void
+add_stale(const struct backup_entry *entry, struct verdict *verdict)
+{
+	const char *why = restore_list_stale(entry);
+	char *name;
+
+	if (!why)
+		return;
+	name = mem_printf("agent.%s.current", entry->id);
+	verdict_add(verdict, name, VERDICT_NOT_COMPARED, 1, 0,
+	    "not current: its bundle is of %s; %s%s", entry->read_at ?
+	    entry->read_at : "a time before", entry->failed ? "" :
+	    "changed meanwhile: ", why);
+	free(name);
+}
+
 int
 restore_add_without(const char *dir, const char *leave,
     struct verdict *verdict, struct err *err)
@@ -86,8 +129,12 @@ restore_add_without(const char *dir, const char *leave,
 		return -1;
 	for (size_t i = 0; i < list.index.n_entries; i++) {
 		entry = &list.index.entries[i];
-		if (entry->path || entry->gone)
+		if (entry->gone)
 			continue;
+		if (entry->path) {
+			add_stale(entry, verdict);
+			continue;
+		}
 		name = mem_printf("agent.%s", entry->id);
 		verdict_add(verdict, name, VERDICT_NOT_COMPARED, 1, 0,
 		    "%s, %s: %s", entry->name ? entry->name : "",

@@ -79,6 +79,9 @@ int upgrade_rows(void *postgres, struct buf *out, struct err *) MUST_CHECK;
  * whose image can be replaced, and the port is the one that it has.
  */
 int upgrade_compose_look(const struct upgrade *, struct err *) MUST_CHECK;
+/* And that it uses this database (compose_service_check_database). */
+int upgrade_compose_same(const struct upgrade *, const char *database,
+    struct err *) MUST_CHECK;
 
 /*
  * ERR_USAGE without `break_glass = yes' in [job]: what the steps from `stop'
