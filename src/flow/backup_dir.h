@@ -31,7 +31,10 @@ int backup_dir_newest(const char *dir, const char *url, char **out,
  */
 int backup_dir_dated(const char *dir, struct err *) MUST_CHECK;
 
-/* Remove the oldest siblings of that kind, so that keep stay with dir. */
+/*
+ * Remove the oldest siblings of that kind, so that keep stay with dir; and
+ * beside these the newest of all in which no agent has failed.
+ */
 int backup_dir_retain(const char *dir, const char *url, unsigned int keep,
     uint64_t *removed, struct err *) MUST_CHECK;
 

@@ -58,6 +58,55 @@ postgres_census(struct postgres *pg, const char *db, struct buf *out,
 	    census_sql, out, err);
 }
 
+/*
+ * SELECTs of an agent's id, what it is, rows and digest: of the tables that
+ * name the agent, and of those that a link of it names; then one of them all.
+ * Numbers of transactions come again in a server whose disk was set back;
+ * dates do not, so they are in the digest where there are any.
+ */
+#define WRITTEN(t) "count(*) AS n, sum(hashtextextended(concat_ws('' '', " \
+    t "xmin%s), 0)) AS s"
+#define DATE(t, table) "CASE WHEN EXISTS (SELECT FROM columns u WHERE " \
+    "(u.relname, u.attname) = (" table ", 'updated_at')) THEN ', " t \
+    "updated_at' ELSE '' END"
+#define OWN "('messages', 'conversations', 'conversation_messages', " \
+    "'archival_passages', 'agent_passages', 'passages', 'agents_tags', " \
+    "'agent_environment_variables', 'blocks_agents', 'tools_agents', " \
+    "'identities_agents', 'archives_agents', 'sources_agents')"
+#define LINKED "('blocks_agents', 'block_id', 'block', 'id'), " \
+    "('identities_agents', 'identity_id', 'identities', 'id'), " \
+    "('archives_agents', 'archive_id', 'archives', 'id'), " \
+    "('archives_agents', 'archive_id', 'archival_passages', 'archive_id')"
+
+static const char agents_sql[] = BEGIN
+    "WITH columns AS (SELECT n.nspname, c.relname, a.attname FROM "
+    "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN "
+    "pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped WHERE "
+    "c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid)), pieces AS ("
+    "SELECT format('SELECT %I AS agent, %L AS what, " WRITTEN("")
+    " FROM %I.%I GROUP BY 1', o.attname, o.relname, "
+    DATE("", "o.relname") ", o.nspname, o.relname) AS piece FROM columns o "
+    "WHERE (o.relname, o.attname) = ('agents', 'id') OR o.relname IN " OWN
+    " AND o.attname = 'agent_id' "
+    "UNION ALL SELECT format('SELECT l.agent_id, %L, " WRITTEN("t.")
+    " FROM %I.%I l JOIN %I.%I t ON t.%I = l.%I GROUP BY 1', "
+    "v.name || ' of ' || v.link, " DATE("t.", "v.name") ", l.nspname, "
+    "l.relname, t.nspname, t.relname, t.attname, l.attname) FROM (VALUES "
+    LINKED ") v(link, key, name, id) JOIN columns l ON (l.relname, "
+    "l.attname) = (v.link, v.key) JOIN columns t ON (t.relname, t.attname) "
+    "= (v.name, v.id)) SELECT format('SELECT agent, sum(n), "
+    "sum(hashtextextended(concat_ws('' '', what, n, s), 0)) FROM (%s) "
+    "pieces WHERE agent IS NOT NULL GROUP BY agent ORDER BY agent', "
+    "string_agg(piece, ' UNION ALL ')) FROM pieces HAVING count(*) > 0 "
+    "\\gexec\n" END;
+
+int
+postgres_agents(struct postgres *pg, const char *db, struct buf *out,
+    struct err *err)
+{
+	return postgres_ask(pg, db, agents_sql, out, err);
+}
+
 int
 postgres_check_tables(struct postgres *pg, struct err *err)
 {

@@ -23,6 +23,12 @@ take(struct restore_list *list, const struct backup_entry *entry)
 	};
 }
 
+const char *
+restore_list_stale(const struct backup_entry *entry)
+{
+	return entry->failed ? entry->failed : entry->changed_during;
+}
+
 int
 restore_list_read(const char *dir, struct restore_list *list,
     struct err *err)

@@ -123,7 +123,7 @@ probe_missing(struct upgrade *up, bool noted, const char *path,
 	*found = rebuilt ? PLAN_DONE : PLAN_TODO;
 	if (rc == 0 && rebuilt)
 		plan_say(note, '~', "the safety copy %s:%s is not there any "
-		    "more: a rollback has the bundles alone",
+		    "more: nothing leads back to the old server",
 		    host_name(up->host), path);
 	if (rc == 0 && !rebuilt) {
 		plan_say(note, '+', "pg_dump -Fc of %s (%" PRIu64 " MB) to "

@@ -141,8 +141,12 @@ look_at_database(struct look *look, struct err *err)
 	if (!from->compose && upgrade_database_same(&look->up, &look->owner,
 	    err) != 0)
 		return -1;
-	if (postgres_open(&look->pg, look->up.run, from, err) != 0 ||
-	    postgres_check_rights(look->pg, err) != 0 ||
+	if (postgres_open(&look->pg, look->up.run, from, err) != 0)
+		return -1;
+	if (from->compose && upgrade_compose_same(&look->up,
+	    postgres_database(look->pg), err) != 0)
+		return -1;
+	if (postgres_check_rights(look->pg, err) != 0 ||
 	    postgres_check_tables(look->pg, err) != 0 ||
 	    postgres_size(look->pg, &look->bytes, err) != 0)
 		return -1;

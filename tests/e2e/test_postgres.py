@@ -163,6 +163,39 @@ def restore_dies(old, drive, job, before):
     assert old.oid() == new and asides(old) == "0"
 
 
+def test_whatever_is_written_moves_the_rows_of_its_agent(old, write_job,
+                                                         drive):
+    job = write_job()
+
+    def rows():
+        done = drive("rows", job)
+        assert done.rc == 0, done.err
+        return {line.split("\t")[0]: line for line in done.out.splitlines()}
+
+    old.sql("SET ROLE letta; CREATE TABLE block (id text, value text); INSERT"
+            " INTO block VALUES ('block-1', 'x'), ('block-2', 'x')", "letta")
+    before = rows()
+    assert sorted(before) == ["agent-1", "agent-2", "agent-3"]
+    # Its row, 133 messages, 20 passages, a link and what it links.
+    assert before["agent-1"].split("\t")[1] == str(1 + 133 + 20 + 1 + 1)
+    writes = {
+        "agent-3": "UPDATE messages SET text = 'edited' WHERE id = "
+                   "'message-2'",
+        "agent-2": "DELETE FROM messages WHERE id = 'message-1'; INSERT INTO "
+                   "messages (id, agent_id, updated_at) VALUES ('message-1', "
+                   "'agent-2', '2001-01-01')",
+        "agent-1": "UPDATE block SET value = 'y' WHERE id = 'block-1'"}
+    for agent, sql in writes.items():
+        old.sql(sql, "letta")
+        after = rows()
+        assert [a for a in after if after[a] != before[a]] == [agent], sql
+        before = after
+    # What writes nothing: a reader, the manager's own cleaning.
+    old.sql("UPDATE block SET value = 'z' WHERE id = 'block-2'", "letta")
+    old.sql("VACUUM FULL messages; VACUUM FREEZE", "letta")
+    assert rows() == before
+
+
 def test_the_default_of_sequence_id(old, write_job, drive):
     job = write_job()
     assert drive("apply", job).rc == 0
@@ -177,6 +210,43 @@ def test_the_default_of_sequence_id(old, write_job, drive):
     old.sql("INSERT INTO messages VALUES ('b')", "letta")
     assert old.sql("SELECT max(sequence_id) FROM messages", "letta") == "42"
     assert "\n0 steps" in drive("apply", job).out
+
+
+def test_a_rollback_asks_for_what_was_written_since(old, write_job, drive):
+    job, oid = write_job(), old.oid()
+    assert drive("back", job).rc == 0
+    assert drive("apply", job).rc == 0
+    old.sql("SET ROLE letta; CREATE TABLE agents (id text, name text, "
+            "updated_at timestamptz DEFAULT now()); CREATE TABLE messages ("
+            "id text, agent_id text, updated_at timestamptz DEFAULT now());"
+            "CREATE TABLE tools (id text, updated_at timestamptz DEFAULT "
+            "now()); INSERT INTO agents VALUES ('agent-1', 'Sage'), "
+            "('agent-2', 'Thalia'); INSERT INTO tools VALUES ('tool-1'); "
+            "INSERT INTO messages VALUES ('a', 'agent-1')", "letta")
+    # Half restored: nobody is asked.
+    assert drive("back", job).rc == 0
+    assert drive("restored", job).rc == 0
+    old.sql("UPDATE tools SET updated_at = now()", "letta")
+    assert drive("back", job).rc == 0
+    old.sql("INSERT INTO messages VALUES ('b', 'agent-1')", "letta")
+    # Noted once: what came since is not taken for its own.
+    assert drive("restored", job).rc == 0
+    asked = drive("back", job)
+    assert asked.rc == 15 and "nothing was taken back" in asked.err
+    assert "Sage (agent-1), messages: 2, had 1" in asked.err, asked.err
+    assert "tables: messages: 2, had 1" in asked.err
+    assert "Thalia" not in asked.err and "tools" not in asked.err
+    said = drive("discard", job)
+    assert said.rc == 0 and "Sage (agent-1)" in said.err, said.err
+
+    copy = old.host.path(DUMP)
+    data = copy.read_bytes()
+    copy.unlink()
+    gone = drive("discard", job)
+    assert gone.rc == 15 and "there is no way back" in gone.err, gone.err
+    copy.write_bytes(data)
+    assert drive("cancel", job).rc == 0 and old.oid() != oid
+    assert drive("back", job).rc == 0
 
 
 @pytest.fixture
