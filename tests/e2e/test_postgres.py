@@ -117,7 +117,7 @@ def test_made_anew_and_brought_back(old, write_job, drive):
                  'DROP DATABASE IF EXISTS "sanctumctl_new_',
                  'DROP DATABASE IF EXISTS "letta" WITH (FORCE);'):
         assert said in planned.out, said
-    assert "SET \"app.jwt_secret\" TO  E'***';" in planned.out
+    assert "SET \"app.jwt_secret\" TO E'***';" in planned.out
     assert "not without `break_glass = yes'" in planned.out
     refused = drive("apply", write_job(glass=None))
     assert refused.rc == 2 and "break_glass = yes" in refused.err
