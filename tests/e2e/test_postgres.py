@@ -239,7 +239,7 @@ def test_a_rollback_asks_for_what_was_written_since(old, write_job, drive):
     said = drive("discard", job)
     assert said.rc == 0 and "Sage (agent-1)" in said.err, said.err
 
-    copy = old.host.path(DUMP)
+    copy = dump(old)
     data = copy.read_bytes()
     copy.unlink()
     gone = drive("discard", job)
