@@ -44,17 +44,19 @@ take_digest(struct looking *l, char **out, struct err *err)
 	return 0;
 }
 
-static void
-note_blocks(struct backup_seen *seen, const struct jdoc *blocks)
+static char **
+note_ids(const struct jdoc *list, size_t *n)
 {
+	char **ids = mem_zero(jdoc_len(list) + 1, sizeof(*ids));
 	const char *id;
 
-	seen->blocks = mem_zero(jdoc_len(blocks) + 1, sizeof(*seen->blocks));
-	for (size_t i = 0; i < jdoc_len(blocks); i++) {
-		id = jdoc_get_str(jdoc_at(blocks, i), "id");
+	*n = 0;
+	for (size_t i = 0; i < jdoc_len(list); i++) {
+		id = jdoc_get_str(jdoc_at(list, i), "id");
 		if (id)
-			seen->blocks[seen->n_blocks++] = mem_strdup(id);
+			ids[(*n)++] = mem_strdup(id);
 	}
+	return ids;
 }
 
 static int
@@ -74,8 +76,10 @@ take_agent(void *ctx, const struct letta_agent *agent, struct err *err)
 	*seen = (struct backup_seen){ 0 };
 	(void)snprintf(seen->id, sizeof(seen->id), "%s", agent->id);
 	seen->name = mem_strdup(agent->name ? agent->name : "");
-	seen->tools = jdoc_len(jdoc_get(agent->state, "tools"));
-	note_blocks(seen, backup_print_blocks(agent->state));
+	seen->tools = note_ids(jdoc_get(agent->state, "tools"),
+	    &seen->n_tools);
+	seen->blocks = note_ids(backup_print_blocks(agent->state),
+	    &seen->n_blocks);
 	for (size_t i = 0; i <= BACKUP_MARK_IDENTITIES && rc == 0; i++) {
 		backup_print_text(agent->state, (enum backup_mark)i,
 		    &l->text);
@@ -164,7 +168,10 @@ seen_clear(struct backup_seen *seen)
 {
 	for (size_t i = 0; i < seen->n_blocks; i++)
 		free(seen->blocks[i]);
+	for (size_t i = 0; i < seen->n_tools; i++)
+		free(seen->tools[i]);
 	free(seen->blocks);
+	free(seen->tools);
 	free(seen->name);
 	backup_print_clear(&seen->print);
 }
@@ -271,6 +278,22 @@ find_shared(struct looking *l, struct err *err)
 	return rc;
 }
 
+static bool
+has_tool(void *ctx, const char *tool)
+{
+	const struct backup_look *look = ctx;
+	const struct backup_seen *seen;
+
+	for (size_t i = 0; i < look->n_agents; i++) {
+		seen = &look->agents[i];
+		for (size_t k = 0; k < seen->n_tools; k++) {
+			if (str_eq(seen->tools[k], tool))
+				return true;
+		}
+	}
+	return false;
+}
+
 static int
 look_at(struct looking *l, struct err *err)
 {
@@ -281,7 +304,8 @@ look_at(struct looking *l, struct err *err)
 	if (agent_list(l->server, take_agent, l, err) != 0 ||
 	    find_shared(l, err) != 0 || ask_agents(l, err) != 0)
 		return -1;
-	return l->how->rest ? backup_rest(l->server, &out->rest, err) : 0;
+	return l->how->rest ? backup_rest(l->server, has_tool, out,
+	    &out->rest, err) : 0;
 }
 
 int
