@@ -58,12 +58,35 @@ prove(const struct job_cmd *cmd, struct err *err)
 static int
 roll_back(const struct job_cmd *cmd, struct err *err)
 {
+	struct err left = ERR_INIT;
 	size_t undone;
 
-	if (job_cancel(cmd->run, cmd->plan, cmd->watch, &undone, err) != 0)
-		return err_ctx(err, "the way back is not at its end: run the "
-		    "same command again");
-	return say(cmd, undone, err);
+	if (job_cancel(cmd->run, cmd->plan, cmd->watch, &undone, err) != 0) {
+		if (err->kind != ERR_PARTIAL)
+			return err_ctx(err, "the way back is not at its end: "
+			    "run the same command again");
+		left = *err;
+		err_clear(err);
+	}
+	if (say(cmd, undone, err) != 0)
+		return -1;
+	if (left.kind == ERR_NONE)
+		return 0;
+	*err = left;
+	return -1;
+}
+
+/* What stays in files of clients is no reason not to look at the server. */
+static int
+prove_partial(const struct job_cmd *cmd, struct err *err)
+{
+	struct err left = *err;
+
+	err_clear(err);
+	if (prove(cmd, err) != 0)
+		return -1;
+	*err = left;
+	return -1;
 }
 
 /*
@@ -80,7 +103,8 @@ roll_back_locked(const struct job_cmd *cmd, struct err *err)
 	    upgrade_was_stopped(cmd->run, &proven, err) != 0)
 		return -1;
 	if (begun && job_cmd_locked(cmd, roll_back, err) != 0)
-		return -1;
+		return proven && err->kind == ERR_PARTIAL ?
+		    prove_partial(cmd, err) : -1;
 	if (!begun && say(cmd, 0, err) != 0)
 		return -1;
 	return proven ? prove(cmd, err) : 0;
