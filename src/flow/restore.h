@@ -1,6 +1,7 @@
 #ifndef FLOW_RESTORE_H
 #define FLOW_RESTORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -135,10 +136,12 @@ int restore_add_without(const char *dir, const char *leave,
  * The proof of a rollback: each bundle against the agent of its id on the
  * server that it came from, as checks "agent.NAME.CHECK", and "agents".
  * Nothing is written there.  state_dir is where what is read is staged, in a
- * directory that is removed.
+ * directory that is removed.  goes_on: clients may have written to it since:
+ * rows behind the bundle's last one are counted, and not called different.
  */
 int restore_compare(const char *dir, const struct endpoint *,
-    const char *state_dir, struct verdict *, struct err *) MUST_CHECK;
+    const char *state_dir, bool goes_on, struct verdict *, struct err *)
+    MUST_CHECK;
 
 /* The same for who has opened the job himself. */
 

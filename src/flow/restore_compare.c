@@ -9,6 +9,7 @@
 #include "core/letta.h"
 #include "core/letta_answer.h"
 #include "core/verdict.h"
+#include "flow/agent.h"
 #include "flow/agent_hand.h"
 #include "flow/agent_list.h"
 #include "flow/endpoint.h"
@@ -46,16 +47,16 @@ tell_missing(const struct restore_conf_agent *agent, struct server *at,
 /* One that is gone is a difference, not a failure. */
 static int
 compare_one(const struct restore_conf_agent *agent, struct server *at,
-    const char *state_dir, struct verdict *verdict, bool *there,
-    struct err *err)
+    const char *state_dir, enum agent_since since, struct verdict *verdict,
+    bool *there, struct err *err)
 {
 	char *prefix = mem_printf("agent.%s", agent->section);
 	struct verdict own = { 0 };
 	int rc;
 
 	log_detail("%s: comparing %s", at->name, agent->section);
-	rc = agent_diff_own(at, agent->id, agent->bundle, state_dir, &own,
-	    err);
+	rc = agent_diff_own(at, agent->id, agent->bundle, state_dir, since,
+	    &own, err);
 	*there = rc == 0;
 	if (rc != 0 && err->kind == ERR_MISSING) {
 		verdict_clear(&own);
@@ -80,14 +81,15 @@ count_one(void *ctx, const struct letta_agent *agent, struct err *err)
 
 static int
 compare_all(const struct restore_list *list, struct server *at,
-    const char *state_dir, struct verdict *verdict, struct err *err)
+    const char *state_dir, enum agent_since since, struct verdict *verdict,
+    struct err *err)
 {
 	uint64_t there = 0, all = 0;
 	bool one;
 
 	for (size_t i = 0; i < list->n; i++) {
-		if (compare_one(&list->agents[i], at, state_dir, verdict,
-		    &one, err) != 0)
+		if (compare_one(&list->agents[i], at, state_dir, since,
+		    verdict, &one, err) != 0)
 			return -1;
 		there += one;
 	}
@@ -147,8 +149,11 @@ restore_add_without(const char *dir, const char *leave,
 
 int
 restore_compare(const char *dir, const struct endpoint *from,
-    const char *state_dir, struct verdict *verdict, struct err *err)
+    const char *state_dir, bool goes_on, struct verdict *verdict,
+    struct err *err)
 {
+	const enum agent_since since = goes_on ? AGENT_SINCE_SOURCE :
+	    AGENT_SINCE_NONE;
 	struct restore_list list;
 	struct server *server;
 	int rc;
@@ -157,7 +162,8 @@ restore_compare(const char *dir, const struct endpoint *from,
 		return -1;
 	rc = endpoint_open(from, &server, err);
 	if (rc == 0) {
-		rc = compare_all(&list, server, state_dir, verdict, err);
+		rc = compare_all(&list, server, state_dir, since, verdict,
+		    err);
 		server_close(server);
 	}
 	restore_list_clear(&list);

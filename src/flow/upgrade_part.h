@@ -6,6 +6,7 @@
 #include "base/attr.h"
 #include "core/conf.h"
 
+struct buf;
 struct err;
 struct host;
 struct run;
@@ -62,6 +63,15 @@ int upgrade_begun(const struct upgrade *, const struct step_kind *,
 
 /* Where the bundles are, on this machine; the caller frees it. */
 char *upgrade_backup_dir(const struct upgrade *);
+
+/*
+ * struct backup_census of a server whose database (struct postgres, ctx) can
+ * be asked: what `backup' and `stop' look at its agents with.  So a write is
+ * seen that no answer of the server tells, back to the reading of each bundle
+ * that is trusted, an older backup's among them; it is in the index with the
+ * bundle, not in the journal, since one is nothing without the other.
+ */
+int upgrade_rows(void *postgres, struct buf *out, struct err *) MUST_CHECK;
 
 /*
  * With `runtime = compose', what `look' asks before anything is begun: the

@@ -305,8 +305,9 @@ rehearse_probe(struct run *run, const struct step *step,
 	} else if (rc == 0) {
 		plan_say(note, '+', "every agent restored to a server of "
 		    "Letta %s with a database of its own beside the old one, "
-		    "compared, and all of that taken away",
-		    up.conf->to->version);
+		    "sanctumctl_rehearsal_%s, compared, and all of that "
+		    "taken away", up.conf->to->version,
+		    *run->mark ? run->mark : "MARK");
 	}
 	postgres_close(pg);
 	return rc;

@@ -158,6 +158,8 @@ def test_a_killed_restore_goes_on_to_one_of_each(
     assert counted["there"] == counted["others"] + 4 == len(ids(new))
     assert {"id": stranger, "name": STRANGER} in counted["named"]
     assert counted["missing"] == []
+    assert sorted(one["to"] for one in lines(done)
+                  if one["type"] == "agent_id") == sorted(there.values())
     for name, agent in there.items():
         assert len(new.row_ids(agent)) == 30, name
         assert len(new.passages(agent)) == 4, name
