@@ -42,6 +42,7 @@ show_json(const char *dir, const struct backup_figures *f)
 		{ "changed", f->changed },
 		{ "gone", f->gone },
 		{ "removed", f->removed },
+		{ "losses", f->losses },
 		{ "messages", f->messages },
 		{ "passages", f->passages },
 		{ "conversations", f->conversations },
@@ -68,6 +69,9 @@ show_text(const char *dir, const struct backup_figures *f)
 	if (f->removed > 0)
 		(void)printf("%" PRIu64 " older backups removed\n",
 		    f->removed);
+	(void)printf("%" PRIu64 " kinds of things of the server are in no "
+	    "bundle: `losses' in " BACKUP_INDEX " says which and why\n",
+	    f->losses);
 	(void)printf("next: sanctumctl letta check %s\n", dir);
 }
 

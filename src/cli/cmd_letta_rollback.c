@@ -67,9 +67,11 @@ prove(const struct job_cmd *cmd, struct err *err)
 	return rc;
 }
 
+/* What stays in files of clients is no reason not to look at the server. */
 static int
 roll_back(const struct job_cmd *cmd, struct err *err)
 {
+	struct err left = ERR_INIT;
 	size_t undone;
 
 	cmd->run->discard = cmd->opt->discard;
@@ -77,10 +79,18 @@ roll_back(const struct job_cmd *cmd, struct err *err)
 		/* These ask for something else first. */
 		if (err->kind == ERR_STALE || err->kind == ERR_USAGE)
 			return -1;
-		return err_ctx(err, "the way back is not at its end: run the "
-		    "same command again");
+		if (err->kind != ERR_PARTIAL)
+			return err_ctx(err, "the way back is not at its end: "
+			    "run the same command again");
+		left = *err;
+		err_clear(err);
 	}
-	return say(cmd, undone, err) != 0 ? -1 : prove(cmd, err);
+	if (say(cmd, undone, err) != 0 || prove(cmd, err) != 0)
+		return -1;
+	if (left.kind == ERR_NONE)
+		return 0;
+	*err = left;
+	return -1;
 }
 
 static int

@@ -93,8 +93,9 @@ struct backup_index {
 	size_t n_shared;
 	/*
 	 * An object of lists for people, as the server has them: identities,
-	 * tools, mcp_servers (names, without a token), sources, groups; and
-	 * losses, [{"what":"...","reason":"..."}].
+	 * tools, mcp_servers (names, without a token), sources, groups,
+	 * providers, what no agent has (flow/backup_rest.h); and losses,
+	 * [{"what":"...","reason":"..."}].
 	 */
 	struct jdoc *rest;
 };

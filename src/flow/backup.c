@@ -198,7 +198,7 @@ did_one(void *ctx, size_t i, const struct buf *answer,
 		rc = backup_agent_take(answer, entry, err);
 		copy_text(&entry->name, seen->name);
 		copy_text(&entry->failed, NULL);
-		entry->tools = seen->tools;
+		entry->tools = seen->n_tools;
 		m->figures->read++;
 		backup_print_clear(&entry->print);
 		backup_print_copy(&seen->print, &entry->print);
@@ -367,6 +367,7 @@ finish(struct making *m, struct err *err)
 	m->index.n_shared = m->look.n_shared;
 	m->look.shared = NULL;
 	m->look.n_shared = 0;
+	m->figures->losses = jdoc_len(jdoc_get(m->index.rest, "losses"));
 	clock_utc(now);
 	m->index.ended_at = mem_strdup(now);
 	rc = backup_dir_write(m->dir, BACKUP_INDEX, &m->index, err);

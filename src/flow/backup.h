@@ -69,6 +69,7 @@ struct backup_figures {
 	uint64_t kept;		/* the bundle was there, and holds */
 	uint64_t failed, changed, gone;
 	uint64_t removed;	/* older backups, by keep */
+	uint64_t losses;	/* of the server: the index lists them */
 	uint64_t messages, passages, blocks, conversations, identities;
 	uint64_t files, bytes;	/* of the bundles; by backup_check */
 };

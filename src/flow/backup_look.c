@@ -49,17 +49,19 @@ take_digest(struct looking *l, char **out, struct err *err)
 	return 0;
 }
 
-static void
-note_blocks(struct backup_seen *seen, const struct jdoc *blocks)
+static char **
+note_ids(const struct jdoc *list, size_t *n)
 {
+	char **ids = mem_zero(jdoc_len(list) + 1, sizeof(*ids));
 	const char *id;
 
-	seen->blocks = mem_zero(jdoc_len(blocks) + 1, sizeof(*seen->blocks));
-	for (size_t i = 0; i < jdoc_len(blocks); i++) {
-		id = jdoc_get_str(jdoc_at(blocks, i), "id");
+	*n = 0;
+	for (size_t i = 0; i < jdoc_len(list); i++) {
+		id = jdoc_get_str(jdoc_at(list, i), "id");
 		if (id)
-			seen->blocks[seen->n_blocks++] = mem_strdup(id);
+			ids[(*n)++] = mem_strdup(id);
 	}
+	return ids;
 }
 
 static void
@@ -92,8 +94,10 @@ take_agent(void *ctx, const struct letta_agent *agent, struct err *err)
 	*seen = (struct backup_seen){ 0 };
 	(void)snprintf(seen->id, sizeof(seen->id), "%s", agent->id);
 	seen->name = mem_strdup(agent->name ? agent->name : "");
-	seen->tools = jdoc_len(jdoc_get(agent->state, "tools"));
-	note_blocks(seen, backup_print_blocks(agent->state));
+	seen->tools = note_ids(jdoc_get(agent->state, "tools"),
+	    &seen->n_tools);
+	seen->blocks = note_ids(backup_print_blocks(agent->state),
+	    &seen->n_blocks);
 	note_rows(l, seen);
 	for (size_t i = 0; i <= BACKUP_MARK_IDENTITIES && rc == 0; i++) {
 		backup_print_text(agent->state, (enum backup_mark)i,
@@ -185,7 +189,10 @@ seen_clear(struct backup_seen *seen)
 {
 	for (size_t i = 0; i < seen->n_blocks; i++)
 		free(seen->blocks[i]);
+	for (size_t i = 0; i < seen->n_tools; i++)
+		free(seen->tools[i]);
 	free(seen->blocks);
+	free(seen->tools);
 	free(seen->name);
 	backup_print_clear(&seen->print);
 }
@@ -292,6 +299,22 @@ find_shared(struct looking *l, struct err *err)
 	return rc;
 }
 
+static bool
+has_tool(void *ctx, const char *tool)
+{
+	const struct backup_look *look = ctx;
+	const struct backup_seen *seen;
+
+	for (size_t i = 0; i < look->n_agents; i++) {
+		seen = &look->agents[i];
+		for (size_t k = 0; k < seen->n_tools; k++) {
+			if (str_eq(seen->tools[k], tool))
+				return true;
+		}
+	}
+	return false;
+}
+
 int
 backup_look_rows(const struct backup_census *census, struct buf *text,
     struct pg_tally *tally, struct err *err)
@@ -329,7 +352,8 @@ look_at(struct looking *l, struct err *err)
 		    l->server->name, out->n_agents);
 	if (find_shared(l, err) != 0 || ask_agents(l, err) != 0)
 		return -1;
-	return l->how->rest ? backup_rest(l->server, &out->rest, err) : 0;
+	return l->how->rest ? backup_rest(l->server, has_tool, out,
+	    &out->rest, err) : 0;
 }
 
 int

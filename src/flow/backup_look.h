@@ -27,9 +27,10 @@ struct backup_seen {
 	char id[LETTA_ID_SIZE];
 	char *name;
 	struct backup_print print;
-	uint64_t tools;
 	char **blocks;		/* ids */
 	size_t n_blocks;
+	char **tools;		/* ids */
+	size_t n_tools;
 };
 
 struct backup_look {

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/stop.h"
 #include "base/str.h"
 #include "core/jdoc.h"
@@ -17,20 +18,48 @@
 struct kind {
 	const char *name;	/* in the index */
 	const char *path;	/* in the API */
+	const char *query;	/* behind the cursor, or "" */
 	const char *keys[6];	/* ended by NULL; one alone: a list of texts */
 	const char *skip;	/* members of these types are Letta's own */
 };
 
 static const struct kind kinds[] = {
-	{ "identities", "identities", { "id", "identifier_key", "name",
+	{ "identities", "identities", "", { "id", "identifier_key", "name",
 	    "identity_type", NULL }, NULL },
-	{ "tools", "tools", { "id", "name", "tool_type", NULL }, "letta_" },
-	{ "sources", "sources", { "name", NULL }, NULL },
-	{ "groups", "groups", { "id", "manager_type", "agent_ids", NULL },
+	{ "tools", "tools", "", { "id", "name", "tool_type", NULL },
+	    "letta_" },
+	{ "sources", "sources", "", { "name", NULL }, NULL },
+	{ "groups", "groups", "", { "id", "manager_type", "agent_ids", NULL },
+	    NULL },
+	{ "unattached_blocks", "blocks", "&connected_to_agents_count_eq=0",
+	    { "id", "label", "name", NULL }, NULL },
+	{ "providers", "providers", "", { "name", "provider_type", NULL },
 	    NULL },
 };
 
 #define N_KINDS (sizeof(kinds) / sizeof(*kinds))
+
+static const struct kind archives = { "unattached_archives", "archives", "",
+    { "id", "name", NULL }, NULL };
+
+/* What there may be of a list that no bundle has. */
+static const struct {
+	const char *name, *what, *reason;
+} lost[] = {
+	{ "sources", "sources (folders)",
+	    "an agent's export has their names alone, not their files" },
+	{ "groups", "groups of agents",
+	    "a bundle is of one agent; the list says who was in which" },
+	{ "unattached_blocks", "blocks that no agent has",
+	    "a bundle has those of its agent; the list has their ids" },
+	{ "unattached_tools", "tools that no agent has",
+	    "a bundle has those of its agent; the list has their names" },
+	{ "unattached_archives", "archives that no agent has",
+	    "passages are read by their agents; the list has their ids" },
+	{ "providers", "model providers of the server's own",
+	    "they are entered there again, with their keys; the list has "
+	    "their names" },
+};
 
 /* Of every server, whatever it has. */
 static const char *const always[][2] = {
@@ -73,11 +102,14 @@ item_of(const struct kind *kind, const struct jdoc *from)
 	return item;
 }
 
+/* Providers of the category "base" are made of the environment. */
 static bool
 is_own(const struct kind *kind, const struct jdoc *item)
 {
 	const char *type = jdoc_get_str(item, "tool_type");
 
+	if (jdoc_is(item, "provider_category", "base"))
+		return true;
 	return kind->skip && type && str_starts(type, kind->skip);
 }
 
@@ -93,6 +125,7 @@ read_page(struct server *server, const struct kind *kind,
 	int rc;
 
 	letta_path_list(&path, kind->path, last, PAGE);
+	buf_str(&path, kind->query);
 	rc = stop_check(err);
 	if (rc == 0)
 		rc = server_get_list(server, buf_cstr(&path), kind->name,
@@ -152,8 +185,95 @@ settle(int rc, const char *name, struct jdoc *losses, struct err *err)
 	return 0;
 }
 
+static void
+keep_unattached_tools(const struct jdoc *tools, bool (*has)(void *ctx,
+    const char *tool), void *ctx, struct jdoc *out)
+{
+	const struct jdoc *one;
+	const char *id, *name;
+
+	for (size_t i = 0; i < jdoc_len(tools); i++) {
+		one = jdoc_at(tools, i);
+		id = jdoc_get_str(one, "id");
+		name = jdoc_get_str(one, "name");
+		if (id && !has(ctx, id))
+			jdoc_push(out, jdoc_new_str(name ? name : id));
+	}
+}
+
+/* Whether an archive has an agent is asked of each. */
+static int
+read_archives(struct server *server, struct jdoc *out, struct err *err)
+{
+	struct jdoc *all = jdoc_new_array(), *agents;
+	const char *id;
+	char *path;
+	int rc;
+
+	rc = server->caps.backward ? 0 : read_list(server, &archives, all,
+	    err);
+	for (size_t i = 0; i < jdoc_len(all) && rc == 0; i++) {
+		id = jdoc_get_str(jdoc_at(all, i), "id");
+		if (!id || !letta_id_ok(id, "archive-"))
+			continue;
+		path = mem_printf("/v1/archives/%s/agents?limit=1", id);
+		rc = stop_check(err);
+		if (rc == 0)
+			rc = server_get_list(server, path,
+			    "agents of an archive", &agents, err);
+		if (rc == 0 && jdoc_len(agents) == 0)
+			jdoc_push(out, jdoc_copy(jdoc_at(all, i)));
+		if (rc == 0)
+			jdoc_free(agents);
+		free(path);
+	}
+	jdoc_free(all);
+	return rc;
+}
+
+static void
+lose_lists(const struct jdoc *rest, struct jdoc *losses)
+{
+	char *what;
+	size_t n;
+
+	for (size_t i = 0; i < sizeof(lost) / sizeof(*lost); i++) {
+		n = jdoc_len(jdoc_get(rest, lost[i].name));
+		if (n == 0)
+			continue;
+		what = mem_printf("%zu %s", n, lost[i].what);
+		lose(losses, what, lost[i].reason);
+		free(what);
+	}
+}
+
+/* Those that want more than one list; each is told when it cannot be had. */
+static int
+read_others(struct server *server, struct jdoc *rest, struct jdoc *losses,
+    struct err *err)
+{
+	const struct {
+		const char *name;
+		int (*read)(struct server *, struct jdoc *, struct err *);
+	} others[] = {
+		{ "mcp_servers", read_mcp },
+		{ "unattached_archives", read_archives },
+	};
+	struct jdoc *list;
+	int rc = 0;
+
+	for (size_t i = 0; i < 2 && rc == 0; i++) {
+		list = jdoc_new_array();
+		rc = settle(others[i].read(server, list, err),
+		    others[i].name, losses, err);
+		jdoc_set(rest, others[i].name, list);
+	}
+	return rc;
+}
+
 int
-backup_rest(struct server *server, struct jdoc **out, struct err *err)
+backup_rest(struct server *server, bool (*has)(void *ctx, const char *tool),
+    void *ctx, struct jdoc **out, struct err *err)
 {
 	struct jdoc *losses = jdoc_new_array(), *list;
 	int rc = 0;
@@ -165,20 +285,14 @@ backup_rest(struct server *server, struct jdoc **out, struct err *err)
 		list = jdoc_new_array();
 		rc = settle(read_list(server, &kinds[i], list, err),
 		    kinds[i].name, losses, err);
-		if (str_eq(kinds[i].name, "sources") && jdoc_len(list) > 0)
-			lose(losses, "files of sources (folders)",
-			    "an agent's export has their names alone");
-		if (str_eq(kinds[i].name, "groups") && jdoc_len(list) > 0)
-			lose(losses, "groups of agents",
-			    "a bundle is of one agent; the list says who was "
-			    "in which");
 		jdoc_set(*out, kinds[i].name, list);
 	}
-	list = jdoc_new_array();
 	if (rc == 0)
-		rc = settle(read_mcp(server, list, err), "mcp_servers",
-		    losses, err);
-	jdoc_set(*out, "mcp_servers", list);
+		rc = read_others(server, *out, losses, err);
+	list = jdoc_new_array();
+	keep_unattached_tools(jdoc_get(*out, "tools"), has, ctx, list);
+	jdoc_set(*out, "unattached_tools", list);
+	lose_lists(*out, losses);
 	jdoc_set(*out, "losses", losses);
 	if (rc != 0) {
 		jdoc_free(*out);

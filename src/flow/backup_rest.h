@@ -1,6 +1,8 @@
 #ifndef FLOW_BACKUP_REST_H
 #define FLOW_BACKUP_REST_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 
 struct err;
@@ -16,11 +18,16 @@ struct server;
  *     mcp_servers   ["name"]; never an address, which may hold a token
  *     sources       ["name"]; their files are not in an agent
  *     groups        [{"id":"","manager_type":"","agent_ids":[]}]
+ *     providers     [{"name":"","provider_type":""}] that somebody entered
+ *     unattached_blocks, unattached_archives, unattached_tools
+ *                   what no agent has, so that it is in no bundle: ids and
+ *                   names, never a value
  *     losses        [{"what":"","reason":""}]
  *
- * A list that the server does not give is a loss with its reason.  The caller
- * owns *out.
+ * A list that the server does not give is a loss with its reason.  has tells
+ * whether any agent has a tool.  The caller owns *out.
  */
-int backup_rest(struct server *, struct jdoc **out, struct err *) MUST_CHECK;
+int backup_rest(struct server *, bool (*has)(void *ctx, const char *tool),
+    void *ctx, struct jdoc **out, struct err *) MUST_CHECK;
 
 #endif /* !FLOW_BACKUP_REST_H */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
+#include "core/jdoc.h"
 #include "core/shown.h"
 #include "flow/backup.h"
 #include "flow/endpoint.h"
@@ -16,6 +17,9 @@
 #include "io/journal.h"
 
 #define TEXT_MAX 4096
+/* What of the server is in no bundle, and gone with its database. */
+#define LOSSES "; %" PRIu64 " kinds of things are in none: `losses' of " \
+	BACKUP_INDEX
 #define NAMED_MAX 600	/* bytes of agents in a message */
 
 /*
@@ -198,8 +202,9 @@ look(struct part *part, struct plan_note *note, enum plan_found *found,
 		rc = count_changed(part, &changed, err);
 	if (rc == 0 && index.ended_at && l.n == 0 && changed == 0)
 		*found = PLAN_DONE;
-	plan_say(note, '+', "%zu agents of %s in bundles below %s", agents,
-	    part->from.name, part->dir);
+	plan_say(note, '+', "%zu agents of %s in bundles below %s" LOSSES,
+	    agents, part->from.name, part->dir,
+	    (uint64_t)jdoc_len(jdoc_get(index.rest, "losses")));
 	if (*found == PLAN_TODO)
 		plan_say(note, '~', "the backup of %s below %s brought up to "
 		    "date: %zu agents have changed since, %zu are not in it"
@@ -282,9 +287,9 @@ make(struct part *part, struct plan_note *note, struct err *err)
 	if (rc == 0)
 		plan_say(note, '+', "%" PRIu64 " agents of %s with %" PRIu64
 		    " messages and %" PRIu64 " passages in bundles below %s: "
-		    "%" PRIu64 " read now; every file is what its sum says",
-		    f.agents, part->from.name, f.messages, f.passages,
-		    part->dir, f.read);
+		    "%" PRIu64 " read now; every file is what its sum says"
+		    LOSSES, f.agents, part->from.name, f.messages,
+		    f.passages, part->dir, f.read, f.losses);
 	free(state_dir);
 	return rc;
 }

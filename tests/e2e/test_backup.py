@@ -39,7 +39,16 @@ def minds(bed, letta):
 
 
 @pytest.fixture(scope="module")
-def whole(minds, letta, program_at, tmp_path_factory):
+def loose(letta):
+    """A block that no agent has."""
+    made = letta.call("POST", "/v1/blocks/", {
+        "label": "loose", "value": "by nobody"})["id"]
+    yield made
+    letta.call("DELETE", f"/v1/blocks/{made}")
+
+
+@pytest.fixture(scope="module")
+def whole(minds, loose, letta, program_at, tmp_path_factory):
     """(run, directory) of a full backup, which no test changes."""
     folder = tmp_path_factory.mktemp("whole")
     run = program_at(folder)
@@ -83,7 +92,7 @@ def copy_of(folder, to):
     return to
 
 
-def test_a_backup_has_every_agent(whole, minds, letta):
+def test_a_backup_has_every_agent(whole, minds, loose, letta):
     run, folder = whole
     index, agents = index_of(folder), agents_of(folder)
     there = {a["id"] for a in letta.call("GET", "/v1/agents/?limit=1000")}
@@ -95,6 +104,14 @@ def test_a_backup_has_every_agent(whole, minds, letta):
     assert agents[minds[2]]["name"] == "AI/ML Expert"
     assert sorted(minds[:2]) in [s["agents"] for s in index["shared_blocks"]]
     assert (index["letta"], index["url"]) == (letta.version, letta.url)
+    alone, of_two = ({b["id"]: b for b in index["unattached_blocks"]}.get(b)
+                     for b in (loose, index["shared_blocks"][0]["block"]))
+    assert alone["label"] == "loose" and of_two is None
+    assert "by nobody" not in (folder / "index.json").read_text()
+    assert "unattached_tools" in index and "providers" in index
+    whats = " ".join(loss["what"] for loss in index["losses"])
+    assert "blocks that no agent has" in whats
+    assert "unattached" not in whats, index["losses"]
     for path in [folder, *folder.rglob("*")]:
         mode = stat.S_IMODE(path.lstat().st_mode)
         assert mode == (0o700 if path.is_dir() else 0o600), path
