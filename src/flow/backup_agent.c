@@ -182,6 +182,9 @@ backup_agent_read(const struct endpoint *at, const char *id,
 	bool read = false;
 	int rc;
 
+	*here = false;
+	if (!letta_id_ok(id, "agent-"))
+		return err_set(err, ERR_DATA, "its id is not agent-UUID");
 	if (agent_order_name("backup", (const char *const[]){ at->url, id,
 	    NULL }, &name, err) != 0)
 		return -1;
