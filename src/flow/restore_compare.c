@@ -13,7 +13,7 @@
 #include "flow/restore_list.h"
 #include "flow/server.h"
 
-/* One that is gone is a difference, not a failure. */
+/* One that is gone, or damaged here, is a difference, not a failure. */
 static int
 compare_one(const struct restore_conf_agent *agent, struct server *at,
     const char *state_dir, struct verdict *verdict, bool *there,
@@ -32,6 +32,12 @@ compare_one(const struct restore_conf_agent *agent, struct server *at,
 		verdict_clear(&own);
 		verdict_add(&own, "agent", VERDICT_DIFFERENT, 1, 0,
 		    "%s is not on the server any more", agent->id);
+		rc = 0;
+	} else if (rc != 0 && err->kind == ERR_DATA) {
+		verdict_clear(&own);
+		verdict_add(&own, "agent", VERDICT_DIFFERENT, 1, 0, "%s",
+		    err->text);
+		err_clear(err);
 		rc = 0;
 	}
 	verdict_add_all(verdict, prefix, &own);
