@@ -4,9 +4,11 @@
 #include "cli/job_cmd.h"
 #include "cli/opt.h"
 #include "cli/show.h"
+#include "core/conf.h"
 #include "core/jdoc.h"
 #include "flow/job.h"
 #include "flow/plan.h"
+#include "flow/run.h"
 
 static int
 take_back(const struct job_cmd *cmd, struct err *err)
@@ -14,6 +16,9 @@ take_back(const struct job_cmd *cmd, struct err *err)
 	struct jdoc *object;
 	size_t undone;
 
+	/* A worker's way back is `reverse', which has that word, too. */
+	cmd->run->discard = cmd->opt->discard &&
+	    cmd->run->conf->kind == CONF_UPGRADE;
 	if (job_cancel(cmd->run, cmd->plan, cmd->watch, &undone, err) != 0)
 		return -1;
 	if (cmd->opt->json) {
@@ -46,7 +51,7 @@ run(const struct opt *opt, struct err *err)
 
 const struct cmd cmd_cancel = {
 	.name = "cancel",
-	.args = "JOB",
+	.args = "[--discard] JOB",
 	.about = "take back on the target what the job did there",
 	.min_words = 1,
 	.max_words = 1,

@@ -19,7 +19,7 @@ run(const struct opt *opt, struct err *err)
 		rc = endpoint_fetch(&from, 1, err);
 	if (rc == 0)
 		rc = restore_compare(opt->words[0], &from, opt->state_dir,
-		    &verdict, err);
+		    false, &verdict, err);
 	if (rc == 0)
 		rc = restore_add_without(opt->words[0], NULL, &verdict, err);
 	if (rc == 0)

@@ -7,9 +7,13 @@
 #include "cli/job_cmd.h"
 #include "cli/opt.h"
 #include "cli/show.h"
+#include "cli/show_ids.h"
 #include "core/jdoc.h"
 #include "flow/backup.h"
 #include "flow/restore.h"
+#include "flow/restore_ids.h"
+#include "flow/run.h"
+#include "io/journal.h"
 
 #define NAMES_MAX (16 * 1024)
 
@@ -75,6 +79,19 @@ warn(void *ctx, const char *file, const char *what, struct err *err)
 	return 0;
 }
 
+static int
+tell_ids(const struct job_cmd *cmd, struct err *err)
+{
+	char *path = restore_ids_path(journal_path(cmd->run->journal));
+	int rc;
+
+	rc = restore_ids_write(cmd->run, err);
+	if (rc == 0)
+		rc = show_ids(cmd->opt, path, err);
+	free(path);
+	return rc;
+}
+
 /* What some of the agents have failed with is told beside the totals. */
 static int
 apply(const struct job_cmd *cmd, struct err *err)
@@ -96,6 +113,8 @@ apply(const struct job_cmd *cmd, struct err *err)
 		show_text(&totals);
 	}
 	restore_totals_clear(&totals);
+	if (tell_ids(cmd, rc == 0 ? err : &second) != 0)
+		rc = -1;
 	return rc;
 }
 

@@ -29,9 +29,9 @@ say(const struct job_cmd *cmd, size_t undone, struct err *err)
 		jdoc_set_str(object, "dump", dump);
 		show_object(object);
 	} else if (undone > 0) {
-		(void)printf("%zu steps taken back; the old server is as it "
-		    "was.  What stays: the backup %s%s%s\n", undone,
-		    backup, *dump ? ", the dump " : "", dump);
+		(void)printf("%zu steps taken back.  What stays: the backup "
+		    "%s%s%s\n", undone, backup, *dump ? ", the dump " : "",
+		    dump);
 	} else {
 		(void)printf("nothing to take back\n");
 	}
@@ -40,17 +40,29 @@ say(const struct job_cmd *cmd, size_t undone, struct err *err)
 	return 0;
 }
 
-/* Nobody has asked the old server yet whether it is as it was. */
+/*
+ * Nobody has asked the old server yet whether it is as it was.  One that has
+ * not changed what serves is taken back without a proof: there was nothing to
+ * come back from.  One that was killed behind its last step is proven all the
+ * same.
+ */
 static int
 prove(const struct job_cmd *cmd, struct err *err)
 {
 	struct verdict verdict = { 0 };
+	bool stopped;
 	int rc;
 
+	if (upgrade_was_stopped(cmd->run, &stopped, err) != 0)
+		return -1;
+	if (!stopped)
+		return 0;
 	rc = upgrade_verify_old(cmd->run, cmd->run->conf->upgrades, &verdict,
 	    err);
 	if (rc == 0)
 		rc = show_judged(cmd->opt, &verdict, err);
+	if (rc == 0 && !cmd->opt->json)
+		(void)printf("the old server is as it was\n");
 	verdict_clear(&verdict);
 	return rc;
 }
@@ -60,30 +72,36 @@ roll_back(const struct job_cmd *cmd, struct err *err)
 {
 	size_t undone;
 
-	if (job_cancel(cmd->run, cmd->plan, cmd->watch, &undone, err) != 0)
+	cmd->run->discard = cmd->opt->discard;
+	if (job_cancel(cmd->run, cmd->plan, cmd->watch, &undone, err) != 0) {
+		/* These ask for something else first. */
+		if (err->kind == ERR_STALE || err->kind == ERR_USAGE)
+			return -1;
 		return err_ctx(err, "the way back is not at its end: run the "
 		    "same command again");
-	return say(cmd, undone, err);
+	}
+	return say(cmd, undone, err) != 0 ? -1 : prove(cmd, err);
 }
 
-/*
- * One that has not changed what serves is taken back without a proof: there
- * was nothing to come back from.  One that was killed behind its last step is
- * proven all the same.
- */
+static int
+prove_again(const struct job_cmd *cmd, struct err *err)
+{
+	return say(cmd, 0, err) != 0 ? -1 : prove(cmd, err);
+}
+
+/* The proof is within the lock: no other job is to write meanwhile. */
 static int
 roll_back_locked(const struct job_cmd *cmd, struct err *err)
 {
-	bool begun, proven;
+	bool begun, stopped;
 
 	if (plan_begun(cmd->run, cmd->plan, &begun, err) != 0 ||
-	    upgrade_was_stopped(cmd->run, &proven, err) != 0)
+	    upgrade_was_stopped(cmd->run, &stopped, err) != 0)
 		return -1;
-	if (begun && job_cmd_locked(cmd, roll_back, err) != 0)
-		return -1;
-	if (!begun && say(cmd, 0, err) != 0)
-		return -1;
-	return proven ? prove(cmd, err) : 0;
+	if (begun || stopped)
+		return job_cmd_locked(cmd, begun ? roll_back : prove_again,
+		    err);
+	return prove_again(cmd, err);
 }
 
 static int
@@ -95,7 +113,7 @@ run(const struct opt *opt, struct err *err)
 
 const struct cmd cmd_letta_rollback = {
 	.name = "letta rollback",
-	.args = "JOB",
+	.args = "[--discard] JOB",
 	.about = "bring the old server back as it was, and prove it",
 	.min_words = 1,
 	.max_words = 1,

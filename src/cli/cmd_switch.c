@@ -61,17 +61,38 @@ go_back(const struct job_cmd *cmd, struct err *err)
 }
 
 static int
+drop_upgrade(const struct job_cmd *cmd, struct err *err)
+{
+	char *backup = NULL, *dump = NULL;
+	struct jdoc *object;
+
+	if (upgrade_stays(cmd->run, &backup, &dump, err) != 0)
+		return -1;
+	if (upgrade_complete(cmd->run, err) != 0) {
+		free(dump);
+		free(backup);
+		return -1;
+	}
+	if (cmd->opt->json) {
+		object = show_new("complete");
+		jdoc_set_str(object, "backup", backup);
+		jdoc_set_str(object, "removed", dump);
+		show_object(object);
+	} else
+		(void)printf("the upgrade cannot be rolled back any more: its "
+		    "dump%s%s is removed.  What stays: the backup %s, and "
+		    "what the old server was made of\n", *dump ? " " : "",
+		    dump, backup);
+	free(dump);
+	free(backup);
+	return 0;
+}
+
+static int
 drop(const struct job_cmd *cmd, struct err *err)
 {
-	if (cmd->run->conf->kind == CONF_UPGRADE) {
-		if (upgrade_complete(cmd->run, err) != 0)
-			return -1;
-		conclude(cmd, "complete", "workers", 0, "workers; the upgrade "
-		    "cannot be "
-		    "rolled back any more: its dump is removed; the bundles "
-		    "stay, and what the old server was made of");
-		return 0;
-	}
+	if (cmd->run->conf->kind == CONF_UPGRADE)
+		return drop_upgrade(cmd, err);
 	if (switch_complete(cmd->run, err) != 0)
 		return -1;
 	conclude(cmd, "complete", "workers", cmd->run->conf->n_workers,

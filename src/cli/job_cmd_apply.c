@@ -4,6 +4,7 @@
 #include "cli/job_cmd.h"
 #include "cli/opt.h"
 #include "cli/show.h"
+#include "cli/show_ids.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
 #include "flow/agent_rejects.h"
@@ -39,9 +40,40 @@ conclude(const struct job_cmd *cmd, size_t acted)
 	else
 		(void)printf("nothing to do: all %zu steps are done; "
 		    "journal %s\n", n_steps, path);
-	if (!cmd->opt->json && cmd->run->conf->kind == CONF_UPGRADE)
-		(void)printf("to go back: sanctumctl letta rollback %s\n",
-		    cmd->opt->job);
+}
+
+static int
+tell_ids(const struct job_cmd *cmd, struct err *err)
+{
+	char *path;
+	int rc;
+
+	if (cmd->run->conf->kind != CONF_UPGRADE)
+		return 0;
+	path = upgrade_ids_path(cmd->run);
+	rc = show_ids(cmd->opt, path, err);
+	free(path);
+	return rc;
+}
+
+/* What leads back, if anything does. */
+static int
+show_way_back(const struct job_cmd *cmd, struct err *err)
+{
+	enum upgrade_back back;
+
+	if (upgrade_back(cmd->run, &back, err) != 0)
+		return -1;
+	if (cmd->opt->json || back == UPGRADE_BACK_NONE)
+		return 0;
+	if (back == UPGRADE_BACK_GONE)
+		(void)printf("the safety copy is gone: nothing leads back\n");
+	else
+		(void)printf("to go back: sanctumctl letta rollback %s%s\n",
+		    cmd->opt->job, back == UPGRADE_BACK_DROPS ? "\nit drops "
+		    "what is written to the new server from now on, and asks "
+		    "for --discard then" : "");
+	return 0;
 }
 
 /* Passages that the target refused, and the job accepts to leave behind. */
@@ -75,6 +107,8 @@ act(const struct job_cmd *cmd, struct err *err)
 	    job_cmd_conclude(cmd, err) != 0)
 		return -1;
 	conclude(cmd, acted);
+	if (tell_ids(cmd, err) != 0 || show_way_back(cmd, err) != 0)
+		return -1;
 	return check_rejects(cmd, err);
 }
 

@@ -27,7 +27,8 @@ struct err;
  *     --origin URL    doctor: of the page that a browser shows
  *     --turn AGENT    doctor: let it take one, to see the stream
  *     --ca-file FILE, --connect-to ADDRESS    doctor URL
- *     --discard       reverse: leave what the target has queued since
+ *     --discard       reverse: leave what the target has queued since;
+ *                     letta rollback, cancel: drop what was written since
  *     --dry-run       show what would be done: agent import, letta
  *                     restore, worker repoint, uninstall
  *     --purge         uninstall: data and packages, too

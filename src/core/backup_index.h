@@ -42,6 +42,11 @@ enum backup_mark {
 	BACKUP_MARK_IDENTITIES,
 	BACKUP_MARK_MESSAGE,	/* id of the newest, of any conversation */
 	BACKUP_MARK_PASSAGE,	/* id of the newest */
+	/*
+	 * What a database says of the agent's rows, to whoever may ask it
+	 * (struct backup_census); "" when nobody has.
+	 */
+	BACKUP_MARK_ROWS,
 	BACKUP_MARKS
 };
 

@@ -16,6 +16,7 @@ static const struct {
 	[BACKUP_MARK_IDENTITIES] = { "identities", "identities" },
 	[BACKUP_MARK_MESSAGE] = { "message", "messages" },
 	[BACKUP_MARK_PASSAGE] = { "passage", "passages" },
+	[BACKUP_MARK_ROWS] = { "rows", "rows in the database" },
 };
 
 /* What says when or by whom, and what has a mark or a list of its own. */

@@ -186,8 +186,10 @@ edit_end(struct edit *edit, struct buf *record)
 {
 	buf_add(edit->out, edit->text + edit->done, edit->len - edit->done);
 	if (edit->n > 0)
-		buf_printf(record, "%zu %zu%s", edit->len, edit->out->len,
-		    buf_cstr(&edit->places));
+		buf_printf(record, "%zu %zu%s %zu", edit->len, edit->out->len,
+		    buf_cstr(&edit->places), client_url_count_new(
+		    buf_cstr(edit->out), edit->out->len,
+		    buf_cstr(&edit->places) + 1));
 	buf_clear(&edit->places);
 	return edit->n;
 }
@@ -264,92 +266,4 @@ client_url_edit_env(const char *text, size_t len, const char *path,
 	}
 	*n = edit_end(&edit, record);
 	return dotenv_each(text, len, check_key, &check, err);
-}
-
-static bool
-take_number(const char **p, size_t *out)
-{
-	char *end;
-
-	if (**p < '0' || **p > '9')
-		return false;
-	*out = strtoull(*p, &end, 10);
-	*p = end + (*end == ' ');
-	return true;
-}
-
-static bool
-take_word(const char **p, char out[static 256])
-{
-	size_t n = strcspn(*p, " ");
-
-	if (n == 0 || n > 255)
-		return false;
-	memcpy(out, *p, n);
-	out[n] = '\0';
-	*p += n + ((*p)[n] == ' ');
-	return true;
-}
-
-bool
-client_url_edited(const char **record, struct client_url_edited *out)
-{
-	return take_number(record, &out->at) &&
-	    take_word(record, out->from) && take_word(record, out->to);
-}
-
-/* Whether text has the address of one side at each place. */
-static bool
-stands(const char *text, size_t len, const char *places, bool after)
-{
-	struct client_url_edited one;
-	size_t at, shift = 0, n;	/* shift may wrap: it is added again */
-	const char *word;
-
-	while (client_url_edited(&places, &one)) {
-		word = after ? one.to : one.from;
-		n = strlen(word);
-		at = one.at + (after ? shift : 0);
-		if (at > len || n > len - at ||
-		    memcmp(text + at, word, n) != 0 ||
-		    !begins_here(text, at) || !ends_here(text, len, at + n))
-			return false;
-		shift += strlen(one.to) - strlen(one.from);
-	}
-	return true;
-}
-
-enum client_url_state
-client_url_state(const char *text, size_t len, const char *record)
-{
-	size_t before, after;
-
-	if (!take_number(&record, &before) || !take_number(&record, &after))
-		return CLIENT_URL_OTHER;
-	if (len == after && stands(text, len, record, true))
-		return CLIENT_URL_AFTER;
-	if (len == before && stands(text, len, record, false))
-		return CLIENT_URL_BEFORE;
-	return CLIENT_URL_OTHER;
-}
-
-bool
-client_url_revert(const char *text, size_t len, const char *record,
-    struct buf *out)
-{
-	struct client_url_edited one;
-	size_t done = 0, at, shift = 0, skip;
-
-	if (client_url_state(text, len, record) != CLIENT_URL_AFTER ||
-	    !take_number(&record, &skip) || !take_number(&record, &skip))
-		return false;
-	while (client_url_edited(&record, &one)) {
-		at = one.at + shift;
-		buf_add(out, text + done, at - done);
-		buf_str(out, one.from);
-		done = at + strlen(one.to);
-		shift += strlen(one.to) - strlen(one.from);
-	}
-	buf_add(out, text + done, len - done);
-	return true;
 }

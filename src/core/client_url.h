@@ -25,7 +25,8 @@ struct err;
  * of a text stays byte for byte.
  *
  * The record of an edit says where it was made, and nothing else of the text,
- * which may hold secrets.  By it the edit is taken back.
+ * which may hold secrets, and how many new addresses there are then.  By it the
+ * edit is taken back.
  */
 #define CLIENT_URLS_MAX 16
 #define CLIENT_URL_TEXT_MAX (256 * 1024)	/* bytes of a client's file */
@@ -85,22 +86,23 @@ int client_url_edit_env(const char *text, size_t len, const char *path,
     const struct client_urls *, struct buf *out, struct buf *record,
     size_t *n, struct err *) MUST_CHECK;
 
-/* What a text is, by a record of an edit of it. */
-enum client_url_state {
-	CLIENT_URL_BEFORE,	/* not edited yet, or taken back */
-	CLIENT_URL_AFTER,	/* as it was left */
-	CLIENT_URL_OTHER	/* somebody has moved what was edited */
-};
-
-enum client_url_state client_url_state(const char *text, size_t len,
-    const char *record);
-
 /*
- * Append to out the text without the edit; false, and nothing, when it is not
- * CLIENT_URL_AFTER.  Another edit that moves nothing is kept.
+ * Append to out the text with the addresses of the record put back; false, and
+ * nothing, when there is none to put back.  Each is found again by its
+ * distance from the begin or the end of the text, and where all that stand
+ * there are of the edit, by their order: other changes of the text are kept
+ * (core/client_url_back.c).
+ *
+ * *left  new addresses that stay, beside those that stood there before the
+ *        edit: which of them are of the edit cannot be told, or somebody has
+ *        written more; 1 with a record that cannot be read
  */
 bool client_url_revert(const char *text, size_t len, const char *record,
-    struct buf *out) MUST_CHECK;
+    struct buf *out, size_t *left) MUST_CHECK;
+
+/* For client_url.c: how many new addresses of these places a text has. */
+size_t client_url_count_new(const char *text, size_t len,
+    const char *places);
 
 /*
  * The edit as a diff without lines around it (core/client_url_show.c): of a

@@ -122,6 +122,14 @@ int dotenv_set(struct buf *text, const char *path, const char *key,
     const char *value, unsigned int *disagree, struct err *err) MUST_CHECK;
 
 /*
+ * Remove KEY: every line that assigns it, with its comment.  Every other
+ * entry reads as before in python-dotenv, or nothing is changed.  Fails as
+ * dotenv_set does.
+ */
+int dotenv_unset(struct buf *text, const char *path, const char *key,
+    struct err *err) MUST_CHECK;
+
+/*
  * The line in which text that looks like an assignment of KEY lies where it
  * is none: inside a value of several lines, or in what a quote left open has
  * swallowed.  0: nowhere.  Whoever wrote it may have meant it.

@@ -373,3 +373,80 @@ dotenv_set(struct buf *text, const char *path, const char *key,
 		*disagree = bits;
 	return 0;
 }
+
+/* The text without the lines that assign key. */
+static void
+cut(const struct buf *text, const char *key, struct buf *out)
+{
+	const char *data = buf_cstr(text);
+	struct dotenv_parse p;
+	struct dotenv_entry e;
+	size_t done = 0, begin;
+
+	dotenv_parse_init(&p, data, text->len);
+	while (dotenv_parse_next(&p, &e)) {
+		if (!dotenv_parse_is_key(&e, key))
+			continue;
+		begin = e.begin;
+		while (begin > done && (data[begin - 1] == ' ' ||
+		    data[begin - 1] == '\t'))
+			begin--;
+		buf_add(out, data + done, begin - done);
+		done = e.end;
+	}
+	buf_add(out, data + done, text->len - done);
+}
+
+static bool
+next_other(struct dotenv_parse *p, const char *key, struct dotenv_entry *e)
+{
+	while (dotenv_parse_next(p, e)) {
+		if (!dotenv_parse_is_key(e, key))
+			return true;
+	}
+	return false;
+}
+
+/* Whether the new text is the old one, entry by entry, without key. */
+static bool
+is_cut(const struct buf *old, const struct buf *new, const char *key)
+{
+	const char *text = buf_cstr(old), *left = buf_cstr(new);
+	struct dotenv_parse p, q;
+	struct dotenv_entry a, b;
+
+	dotenv_parse_init(&p, text, old->len);
+	dotenv_parse_init(&q, left, new->len);
+	while (dotenv_parse_next(&q, &b)) {
+		if (!next_other(&p, key, &a) || !same_entry(text, &a, left,
+		    &b))
+			return false;
+	}
+	return !next_other(&p, key, &a);
+}
+
+int
+dotenv_unset(struct buf *text, const char *path, const char *key,
+    struct err *err)
+{
+	struct buf left;
+	const char *why;
+	size_t line;
+
+	why = dotenv_uneditable(buf_cstr(text), text->len, &line);
+	if (why)
+		return err_set(err, ERR_DATA, "%s:%zu: %s", path, line, why);
+	if (dotenv_assigns(buf_cstr(text), text->len, key) == 0)
+		return 0;
+	buf_init_still(&left, text->max);
+	cut(text, key, &left);
+	if (!is_cut(text, &left, key)) {
+		buf_wipe(&left);
+		return err_set(err, ERR_DATA, "%s:%zu: %s cannot be taken out "
+		    "without changing what other lines say", path,
+		    first_line(text, key), key);
+	}
+	buf_wipe(text);
+	*text = left;
+	return 0;
+}

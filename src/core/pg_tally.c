@@ -3,11 +3,6 @@
 #include "base/mem.h"
 #include "core/pg_tally.h"
 
-struct lines {
-	struct pg_tally_line *all;
-	size_t n;
-};
-
 /* The next field of a line that has len bytes left. */
 static const char *
 field(const char **at, size_t *len, int *out_len)
@@ -31,24 +26,24 @@ by_name(const void *a, const void *b)
 	return order != 0 ? order : x->name_len - y->name_len;
 }
 
-static void
-split(const char *text, struct lines *out)
+void
+pg_tally_read(const char *text, struct pg_tally *out)
 {
 	size_t len, left, room = 0;
 	struct pg_tally_line *line;
 	const char *at;
 
-	*out = (struct lines){ 0 };
+	*out = (struct pg_tally){ 0 };
 	for (; *text; text += len + (text[len] == '\n')) {
 		len = strcspn(text, "\n");
 		if (len == 0)
 			continue;
 		if (out->n == room) {
 			room = room ? 2 * room : 64;
-			out->all = mem_grow(out->all, room,
-			    sizeof(*out->all));
+			out->lines = mem_grow(out->lines, room,
+			    sizeof(*out->lines));
 		}
-		line = &out->all[out->n++];
+		line = &out->lines[out->n++];
 		at = text;
 		left = len;
 		line->name = field(&at, &left, &line->name_len);
@@ -56,7 +51,24 @@ split(const char *text, struct lines *out)
 		line->mark = field(&at, &left, &line->mark_len);
 	}
 	if (out->n > 1)
-		qsort(out->all, out->n, sizeof(*out->all), by_name);
+		qsort(out->lines, out->n, sizeof(*out->lines), by_name);
+}
+
+const struct pg_tally_line *
+pg_tally_find(const struct pg_tally *tally, const char *name)
+{
+	const struct pg_tally_line key = { .name = name,
+	    .name_len = (int)strlen(name) };
+
+	return tally->n == 0 ? NULL : bsearch(&key, tally->lines, tally->n,
+	    sizeof(*tally->lines), by_name);
+}
+
+void
+pg_tally_clear(struct pg_tally *tally)
+{
+	free(tally->lines);
+	*tally = (struct pg_tally){ 0 };
 }
 
 static bool
@@ -73,17 +85,17 @@ pg_tally_compare(const char *before, const char *after,
 {
 	const struct pg_tally_line *was, *is;
 	enum pg_tally_moved moved;
-	struct lines a, b;
+	struct pg_tally a, b;
 	size_t n = 0, i = 0, k = 0;
 	int order;
 
-	split(before, &a);
-	split(after, &b);
+	pg_tally_read(before, &a);
+	pg_tally_read(after, &b);
 	while (i < a.n || k < b.n) {
 		order = i == a.n ? 1 : k == b.n ? -1 :
-		    by_name(&a.all[i], &b.all[k]);
-		was = order <= 0 ? &a.all[i++] : NULL;
-		is = order >= 0 ? &b.all[k++] : NULL;
+		    by_name(&a.lines[i], &b.lines[k]);
+		was = order <= 0 ? &a.lines[i++] : NULL;
+		is = order >= 0 ? &b.lines[k++] : NULL;
 		if (was && is && is_same(was->count, was->count_len,
 		    is->count, is->count_len) && is_same(was->mark,
 		    was->mark_len, is->mark, is->mark_len))
@@ -94,7 +106,7 @@ pg_tally_compare(const char *before, const char *after,
 		if (each)
 			each(ctx, moved, was, is);
 	}
-	free(a.all);
-	free(b.all);
+	pg_tally_clear(&a);
+	pg_tally_clear(&b);
 	return n;
 }

@@ -24,6 +24,20 @@ struct pg_tally_line {
 };
 
 /*
+ * The lines of a text, by name; text is borrowed.  find: NULL when there is
+ * none.
+ */
+struct pg_tally {
+	struct pg_tally_line *lines;
+	size_t n;
+};
+
+void pg_tally_read(const char *text, struct pg_tally *);
+const struct pg_tally_line *pg_tally_find(const struct pg_tally *,
+    const char *name);
+void pg_tally_clear(struct pg_tally *);
+
+/*
  * Call each for every line that is not in both; was or is is NULL when there
  * is none.  How many.  each may be NULL.
  */

@@ -31,3 +31,29 @@ shown_text(struct buf *out, const char *data, size_t len, size_t max_bytes)
 		at += n;
 	}
 }
+
+static bool
+ends_word(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+void
+shown_mask(struct buf *out, const char *data, size_t len)
+{
+	size_t at = 0, end, last;
+
+	while (at < len) {
+		buf_char(out, data[at++]);
+		if (at < 3 || memcmp(data + at - 3, "://", 3) != 0)
+			continue;
+		last = at;
+		for (end = at; end < len && !ends_word(data[end]); end++) {
+			if (data[end] == '@')
+				last = end;
+		}
+		if (last > at)
+			buf_str(out, "***");
+		at = last;
+	}
+}

@@ -13,4 +13,11 @@ struct buf;
 void shown_text(struct buf *out, const char *data, size_t len,
     size_t max_bytes);
 
+/*
+ * Append text from outside with "***" in the place of what stands between
+ * "://" and the last "@" before a blank or line break: user and password of
+ * any URI in it, whatever bytes the password has.  Mask before cutting.
+ */
+void shown_mask(struct buf *out, const char *data, size_t len);
+
 #endif /* !CORE_SHOWN_H */

@@ -138,12 +138,18 @@ int agent_read_messages(struct server *, const char *id,
     struct journal *, struct err *) MUST_CHECK;
 
 /*
- * Compare what the journal holds of both sides and add every check.  live:
- * the target may have gone on since the move, so rows that follow the
- * source's are counted and not called different.
+ * Compare what the journal holds of both sides and add every check.  The side
+ * that may have gone on since has its rows behind the other's last one
+ * counted, and not called different.
  */
-int agent_compare(const struct conf_agent *, struct journal *, bool live,
-    struct verdict *, struct err *) MUST_CHECK;
+enum agent_since {
+	AGENT_SINCE_NONE,	/* neither may */
+	AGENT_SINCE_TARGET,	/* since the move */
+	AGENT_SINCE_SOURCE	/* since its bundle, the target, was made */
+};
+
+int agent_compare(const struct conf_agent *, struct journal *,
+    enum agent_since, struct verdict *, struct err *) MUST_CHECK;
 
 /*
  * Whether both sides are one agent, read twice: then nothing of it was

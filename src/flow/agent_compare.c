@@ -135,10 +135,12 @@ compare_conversations(const struct conf_agent *agent, struct journal *journal,
 
 int
 agent_compare(const struct conf_agent *agent, struct journal *journal,
-    bool live, struct verdict *verdict, struct err *err)
+    enum agent_since since, struct verdict *verdict, struct err *err)
 {
-	if (agent_compare_rows(agent, journal, live, verdict, err) != 0 ||
-	    agent_passages_judge(agent, journal, live, verdict, err) != 0 ||
+	const bool live = since == AGENT_SINCE_TARGET;
+
+	if (agent_compare_rows(agent, journal, since, verdict, err) != 0 ||
+	    agent_passages_judge(agent, journal, since, verdict, err) != 0 ||
 	    compare_conversations(agent, journal, verdict, err) != 0 ||
 	    compare_shells(agent, journal, live, verdict, err) != 0 ||
 	    agent_blocks_compare(agent, journal, verdict, err) != 0 ||
@@ -208,7 +210,8 @@ compare_act(struct run *run, const struct step *step, struct plan_note *note,
 		rc = agent_read_side(to, id, agent, "target", true,
 		    run->journal, err);
 	if (rc == 0)
-		rc = agent_compare(agent, run->journal, false, &verdict, err);
+		rc = agent_compare(agent, run->journal, AGENT_SINCE_NONE,
+		    &verdict, err);
 	if (rc == 0)
 		rc = agent_checks(to, id, agent, run->journal, &verdict, err);
 	if (rc == 0 && verdict_overall(&verdict) != VERDICT_SAME) {

@@ -36,9 +36,11 @@ struct walk {
 	struct side sides[SIDES];
 	struct verdict_history history;
 	struct agent_context context;
-	bool live;
+	bool live;		/* the target may have gone on */
+	bool ahead;		/* the source may */
 	bool v1;		/* the target's agent is a letta_v1_agent */
 	bool system_skipped;
+	bool system_differs;	/* of a source that may have gone on */
 	uint64_t different;	/* pairs of rows */
 	struct buf reply;	/* the last visible text of the source */
 	char before_reply[LETTA_ID_SIZE];	/* target's row before it */
@@ -160,6 +162,18 @@ skip_system(struct walk *walk, struct verdict *verdict)
 	return true;
 }
 
+/* The same of a source: whether it has gone on is known at its end. */
+static bool
+defer_system(struct walk *walk)
+{
+	if (!walk->ahead || walk->system_differs ||
+	    walk->sides[SOURCE].rows != 1 ||
+	    !verdict_row_is_system(walk->sides[SOURCE].doc))
+		return false;
+	walk->system_differs = true;
+	return true;
+}
+
 /* Keep the last reply, and where the target has it. */
 static void
 keep_reply(struct walk *walk)
@@ -199,7 +213,7 @@ compare_pair(struct walk *walk, struct verdict *verdict, struct err *err)
 	    make_canonical(target, err) != 0)
 		return -1;
 	if (str_eq(buf_cstr(&source->canonical),
-	    buf_cstr(&target->canonical)))
+	    buf_cstr(&target->canonical)) || defer_system(walk))
 		return 0;
 	return note_difference(walk, err);
 }
@@ -221,8 +235,8 @@ walk_pairs(struct walk *walk, struct verdict *verdict, struct err *err)
 }
 
 /*
- * Rows of a side whose other side has ended.  Those that a live target has
- * more are of after the move and belong to no aspect.
+ * Rows of a side whose other side has ended.  Those that a side has more which
+ * may have gone on are of after the move and belong to no aspect.
  */
 static int
 drain(struct walk *walk, int which, uint64_t *left, struct err *err)
@@ -234,7 +248,7 @@ drain(struct walk *walk, int which, uint64_t *left, struct err *err)
 		*left += 1;
 		if (need_doc(side, err) != 0)
 			return -1;
-		if (which == SOURCE || !walk->live)
+		if (which == SOURCE ? !walk->ahead : !walk->live)
 			verdict_history_count(&walk->history, which,
 			    side->doc);
 		if (pull(walk, which, err) != 0)
@@ -254,6 +268,13 @@ judge(const struct walk *walk, uint64_t source_left, uint64_t target_left,
 		verdict_add(verdict, "messages", VERDICT_DIFFERENT, source,
 		    target, "%" PRIu64 " rows differ; %s", walk->different,
 		    buf_cstr(&walk->first));
+	else if (walk->system_differs && source_left == 0)
+		verdict_add(verdict, "messages", VERDICT_DIFFERENT, source,
+		    target, "row 1, the first system row");
+	else if (source_left > 0 && walk->ahead)
+		verdict_add(verdict, "messages", VERDICT_SAME, source,
+		    target, "in order; the last %" PRIu64 " rows of the "
+		    "source were written since", source_left);
 	else if (source_left > 0)
 		verdict_add(verdict, "messages", VERDICT_DIFFERENT, source,
 		    target, "the target lacks the last %" PRIu64 " rows of "
@@ -270,8 +291,11 @@ judge(const struct walk *walk, uint64_t source_left, uint64_t target_left,
 		verdict_add(verdict, "messages", VERDICT_SAME, source,
 		    target, "in order");
 	verdict_history_add(&walk->history, verdict);
-	agent_context_judge(&walk->context, walk->live && target_left > 0,
-	    verdict);
+	if (walk->system_differs && source_left > 0)
+		verdict_add(verdict, "first system row", VERDICT_NOT_COMPARED,
+		    1, 1, "%s", VERDICT_ROW_SYSTEM_REASON);
+	agent_context_judge(&walk->context, (walk->live && target_left > 0) ||
+	    (walk->ahead && source_left > 0), verdict);
 }
 
 /* Of which type the agent on the target is; not said: letta_v1_agent. */
@@ -346,10 +370,12 @@ put_reply(const struct walk *walk, const struct conf_agent *agent,
 
 int
 agent_compare_rows(const struct conf_agent *agent, struct journal *journal,
-    bool live, struct verdict *verdict, struct err *err)
+    enum agent_since since, struct verdict *verdict, struct err *err)
 {
 	struct walk walk = {
-		.live = live, .first = BUF_INIT(4096),
+		.live = since == AGENT_SINCE_TARGET,
+		.ahead = since == AGENT_SINCE_SOURCE,
+		.first = BUF_INIT(4096),
 		.reply = BUF_INIT(LETTA_ANSWER_MAX),
 	};
 	uint64_t left[SIDES] = { 0 };

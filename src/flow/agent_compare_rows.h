@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "base/attr.h"
+#include "flow/agent.h"
 
 struct conf_agent;
 struct err;
@@ -15,11 +16,10 @@ struct verdict;
  * source's as an import makes them, the target's as they are listed.  Adds
  * the check "messages" and one for each aspect of core/verdict_aspect.h.
  *
- * live: the target may have gone on since the move, so rows that follow the
- * source's are counted and not called different, and the first system row is
- * not compared.
+ * Of a target that may have gone on the first system row is not compared; of a
+ * source, when it has more rows and that one is not the same.
  */
 int agent_compare_rows(const struct conf_agent *, struct journal *,
-    bool live, struct verdict *, struct err *) MUST_CHECK;
+    enum agent_since, struct verdict *, struct err *) MUST_CHECK;
 
 #endif /* !FLOW_AGENT_COMPARE_ROWS_H */

@@ -180,7 +180,8 @@ agent_diff(const struct agent_place places[static 2], const char *state_dir,
 	if (rc == 0)
 		rc = read_both(places, ends, journal, err);
 	if (rc == 0)
-		rc = agent_compare(&the_agent, journal, false, verdict, err);
+		rc = agent_compare(&the_agent, journal, AGENT_SINCE_NONE,
+		    verdict, err);
 	rc = close_scratch(dir, journal, rc, err);
 	endpoint_clear(&ends[0]);
 	endpoint_clear(&ends[1]);
@@ -190,7 +191,8 @@ agent_diff(const struct agent_place places[static 2], const char *state_dir,
 /* The server's side is read as a source: of that, rows come as stored. */
 int
 agent_diff_own(struct server *server, const char *id, const char *bundle,
-    const char *state_dir, struct verdict *verdict, struct err *err)
+    const char *state_dir, enum agent_since since, struct verdict *verdict,
+    struct err *err)
 {
 	struct journal *journal = NULL;
 	char *dir = NULL;
@@ -206,6 +208,6 @@ agent_diff_own(struct server *server, const char *id, const char *bundle,
 	if (rc == 0)
 		rc = agent_note_one(&the_agent, journal, err);
 	if (rc == 0)
-		rc = agent_compare(&the_agent, journal, false, verdict, err);
+		rc = agent_compare(&the_agent, journal, since, verdict, err);
 	return close_scratch(dir, journal, rc, err);
 }

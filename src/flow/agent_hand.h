@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "base/attr.h"
+#include "flow/agent.h"
 
 struct bundle_figures;
 struct err;
@@ -46,9 +47,11 @@ int agent_diff(const struct agent_place places[static 2],
 /*
  * The agent of an open server, and a bundle of that very agent: nothing of it
  * was converted on a way between, so rows are compared as they are stored.
+ * The server is the source.
  */
 int agent_diff_own(struct server *, const char *id, const char *bundle,
-    const char *state_dir, struct verdict *, struct err *) MUST_CHECK;
+    const char *state_dir, enum agent_since, struct verdict *,
+    struct err *) MUST_CHECK;
 
 /* An import as it is asked for by hand. */
 struct agent_order {

@@ -208,21 +208,26 @@ add_rejected(struct verdict *verdict, const struct judging *judging,
 
 static void
 add_others(struct verdict *verdict, const struct judging *judging,
-    const struct agent_passages_diff *diff, bool live)
+    const struct agent_passages_diff *diff, enum agent_since since)
 {
+	const uint64_t more = since == AGENT_SINCE_TARGET ?
+	    diff->only_target : since == AGENT_SINCE_SOURCE ?
+	    diff->only_source : 0;
+
 	if (diff->twice > 0)
 		verdict_add(verdict, CHECK, VERDICT_DIFFERENT, diff->source,
 		    diff->target, "%" PRIu64 " of the source's are on the "
 		    "target once too often", diff->twice);
-	else if (diff->only_source > 0 || (diff->only_target > 0 && !live))
+	else if (diff->only_source + diff->only_target > more)
 		verdict_add(verdict, CHECK, VERDICT_DIFFERENT, diff->source,
 		    diff->target, "%" PRIu64 " only at the source (%" PRIu64
 		    " rejected), %" PRIu64 " only on the target",
 		    diff->only_source, judging->rejected, diff->only_target);
-	else if (diff->only_target > 0)
+	else if (more > 0)
 		verdict_add(verdict, CHECK, VERDICT_SAME, diff->source,
-		    diff->target, "%" PRIu64 " on the target are of after "
-		    "the move", diff->only_target);
+		    diff->target, "%" PRIu64 " %s", more,
+		    since == AGENT_SINCE_TARGET ? "on the target are of "
+		    "after the move" : "of the source were written since");
 	else
 		verdict_add(verdict, CHECK, VERDICT_SAME, diff->source,
 		    diff->target, NULL);
@@ -230,7 +235,7 @@ add_others(struct verdict *verdict, const struct judging *judging,
 
 int
 agent_passages_judge(const struct conf_agent *agent, struct journal *journal,
-    bool live, struct verdict *verdict, struct err *err)
+    enum agent_since since, struct verdict *verdict, struct err *err)
 {
 	struct judging judging = { .agent = agent, .journal = journal };
 	struct agent_passages_diff diff;
@@ -240,9 +245,9 @@ agent_passages_judge(const struct conf_agent *agent, struct journal *journal,
 		return -1;
 	if (diff.twice == 0 && diff.only_source > 0 &&
 	    diff.only_source == judging.rejected &&
-	    (live || diff.only_target == 0))
+	    (since == AGENT_SINCE_TARGET || diff.only_target == 0))
 		add_rejected(verdict, &judging, &diff);
 	else
-		add_others(verdict, &judging, &diff, live);
+		add_others(verdict, &judging, &diff, since);
 	return 0;
 }

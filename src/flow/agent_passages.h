@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "flow/agent.h"
 
 struct conf_agent;
 struct err;
@@ -49,12 +50,12 @@ int agent_passages_compare(struct journal *, const struct conf_agent *,
     MUST_CHECK;
 
 /*
- * Add the check "archival passages".  live: what the target has more is of
- * after the move.  Passages that the target refused (flow/agent_rejects.h)
- * are different, and the check names the file that lists them; where the job
- * file accepts that, they stand in the verdict as not compared.
+ * Add the check "archival passages".  What a side has more that may have gone
+ * on is of after.  Passages that the target refused (flow/agent_rejects.h) are
+ * different, and the check names the file that lists them; where the job file
+ * accepts that, they stand in the verdict as not compared.
  */
 int agent_passages_judge(const struct conf_agent *, struct journal *,
-    bool live, struct verdict *, struct err *) MUST_CHECK;
+    enum agent_since, struct verdict *, struct err *) MUST_CHECK;
 
 #endif /* !FLOW_AGENT_PASSAGES_H */

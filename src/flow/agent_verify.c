@@ -77,7 +77,8 @@ agent_verify(struct run *run, const struct conf_agent *agent,
 		if (rc == 0)
 			rc = carry(run->journal, agent, scratch, err);
 		if (rc == 0)
-			rc = agent_compare(agent, scratch, true, &own, err);
+			rc = agent_compare(agent, scratch,
+			    AGENT_SINCE_TARGET, &own, err);
 		if (rc == 0)
 			rc = check(run, agent, id, scratch, &own, err);
 		if (rc == 0)

@@ -28,6 +28,7 @@ enum origin { ORIGIN_OLD, ORIGIN_KEPT, ORIGIN_LINKED, ORIGIN_READ };
 struct making {
 	const struct endpoint *at;
 	const char *dir, *state_dir;
+	const struct backup_census *census;
 	int lock;
 	unsigned int jobs;
 	struct backup_index old;	/* of this directory; empty at first */
@@ -255,13 +256,16 @@ was_read(void *ctx, const char *id)
 
 /*
  * Whole of those that were read, which takes its time and may have met two
- * states of one; of the others the list of agents is enough: what is here of
- * them is of one time, which is before.
+ * states of one; of the others the list of agents (and a census, when there is
+ * one) is enough: what is here of them is of one time, which is before.
  */
 static int
 look_again(struct making *m, struct err *err)
 {
-	const struct backup_look_how how = { false, &m->look, was_read, m };
+	const struct backup_look_how how = {
+		.before = &m->look, .again = was_read, .ctx = m,
+		.census = m->census,
+	};
 	struct backup_look look;
 
 	if (backup_look(m->at, &how, &look, err) != 0)
@@ -310,6 +314,8 @@ judge_entry(struct making *m, struct backup_entry *entry)
 		log_warn("%s changed while it was read, and again: %s",
 		    shown_agent(&shown, entry->id, entry->name),
 		    buf_cstr(&what));
+		/* Like nothing: it may be changed back by the next run. */
+		backup_print_clear(&entry->print);
 	}
 	buf_clear(&shown);
 	buf_clear(&what);
@@ -419,7 +425,9 @@ read_old(struct making *m, const char *since, struct err *err)
 static int
 make(struct making *m, const char *since, struct err *err)
 {
-	const struct backup_look_how first = { .rest = true };
+	const struct backup_look_how first = {
+		.rest = true, .census = m->census,
+	};
 
 	if (read_old(m, since, err) != 0 ||
 	    backup_agent_sweep(m->dir, err) != 0 ||
@@ -456,7 +464,7 @@ backup_make(const struct endpoint *at, const char *dir,
 	struct making m = {
 		.at = at, .dir = dir, .state_dir = options->state_dir,
 		.jobs = options->jobs ? options->jobs : BACKUP_JOBS,
-		.figures = figures, .lock = -1,
+		.figures = figures, .lock = -1, .census = options->census,
 	};
 	int rc;
 
@@ -466,11 +474,12 @@ backup_make(const struct endpoint *at, const char *dir,
 	rc = backup_dir_open(dir, &m.lock, err);
 	if (rc == 0)
 		rc = make(&m, options->since, err);
-	if (rc == 0)
-		rc = verdict(&m, err);
+	/* An index is there: one agent does not keep old backups for ever. */
 	if (rc == 0 && options->keep > 0)
 		rc = backup_dir_retain(dir, at->url, options->keep,
 		    &figures->removed, err);
+	if (rc == 0)
+		rc = verdict(&m, err);
 	if (m.lock >= 0)
 		(void)close(m.lock);
 	backup_index_clear(&m.old);

@@ -8,6 +8,7 @@
 #include "base/attr.h"
 #include "core/backup_index.h"
 
+struct buf;
 struct endpoint;
 struct err;
 
@@ -18,12 +19,30 @@ struct err;
  *     making    flow/backup.c, with one process an agent (backup_jobs.h), the
  *               looks at the server (backup_look.h), one agent
  *               (backup_agent.h), what is taken from an older one
- *               (backup_since.h)
+ *               (backup_agent_link)
  *     looking   flow/backup_check.c
  */
 #define BACKUP_JOBS 4		/* agents that are read at a time */
 #define BACKUP_JOBS_MAX 16
 #define BACKUP_PREFIX "letta-backup-"	/* and the day: YYYYMMDD */
+
+/*
+ * Whoever may ask the database of the server, too, sees what no answer of the
+ * server tells (sanctumctl-backup(5)): take gives a text of core/pg_tally.h
+ * with a line for each agent, by its id, whose count and mark move with
+ * whatever is written to its rows, such as postgres_agents.
+ *
+ * It is one more mark of a fingerprint, taken before the agent is read and
+ * kept in the index with its bundle, and with what is staged of it.  So a
+ * bundle that holds by it is what the server has, whoever has read it and
+ * when: one that was read without such a mark, or before a write, is read
+ * again, and a call that was killed has lost nothing of that.
+ */
+struct backup_census {
+	int (*take)(void *ctx, struct buf *out, struct err *);
+	void *ctx;
+};
+#define BACKUP_CENSUS_MAX (16 * 1024 * 1024)
 
 struct backup_options {
 	unsigned int jobs;	/* 0: BACKUP_JOBS */
@@ -34,11 +53,13 @@ struct backup_options {
 	const char *since;
 	/*
 	 * So many backups stay, this one among them: older siblings of this
-	 * server, named by a day, are removed after a run without a failure.
+	 * server, named by a day, are removed after a run that wrote its
+	 * index; the newest in which no agent failed stays beside them.
 	 * 0: all.
 	 */
 	unsigned int keep;
 	const char *state_dir;	/* as in struct run_options */
+	const struct backup_census *census;	/* NULL: nobody may ask */
 };
 
 struct backup_figures {
@@ -103,10 +124,20 @@ struct backup_change {
 
 /*
  * Ask the server which agents are not any more as they were read; a few cheap
- * requests each (sanctumctl-backup(5) says what these cannot see).  Nothing is
- * written.
+ * requests each (sanctumctl-backup(5) says what these cannot see, and a census,
+ * which may be NULL, does).  Nothing is written.
  */
 int backup_changed(const struct endpoint *at, const char *dir,
+    const struct backup_census *,
+    int (*each)(void *ctx, const struct backup_change *, struct err *),
+    void *ctx, struct err *) MUST_CHECK;
+
+/*
+ * The same without the server, which may be down: agents of the index whose
+ * rows are not what they were before they were read.  One that was made since
+ * is not seen.
+ */
+int backup_rows_changed(const char *dir, const struct backup_census *,
     int (*each)(void *ctx, const struct backup_change *, struct err *),
     void *ctx, struct err *) MUST_CHECK;
 

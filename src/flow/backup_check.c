@@ -193,8 +193,10 @@ compare_counts(struct check *c, const struct bundle_figures *f,
 	} counts[] = {
 		{ "messages", e->messages, f->messages },
 		{ "passages", e->passages, f->passages },
+		{ "blocks", e->blocks, f->blocks },
 		{ "conversations", e->conversations, f->conversations },
 		{ "identities", e->identities, f->identities },
+		{ "losses", e->losses, f->losses },
 	};
 	char *what;
 	int rc = 0;

@@ -185,12 +185,24 @@ has_bundle(const struct backup_index *index)
 	return false;
 }
 
+static bool
+is_whole(const struct backup_index *index)
+{
+	if (index->refused)
+		return false;
+	for (size_t i = 0; i < index->n_entries; i++) {
+		if (index->entries[i].failed && !index->entries[i].gone)
+			return false;
+	}
+	return true;
+}
+
 /*
  * Whether path, no symlink, is a finished backup of this server that we have
- * made and nobody else may write to.
+ * made and nobody else may write to; *whole: with every agent in it.
  */
 static bool
-is_ours(const char *path, const char *url)
+is_ours(const char *path, const char *url, bool *whole)
 {
 	struct backup_index index = { 0 };
 	struct err ignored = ERR_INIT;
@@ -204,6 +216,7 @@ is_ours(const char *path, const char *url)
 		return false;
 	ours = index.url && str_eq(index.url, url) && index.ended_at &&
 	    has_bundle(&index);
+	*whole = ours && is_whole(&index);
 	backup_index_clear(&index);
 	return ours;
 }
@@ -226,13 +239,14 @@ backup_dir_newest(const char *dir, const char *url, char **out,
 {
 	char *parent = parent_of(dir), *own = trimmed(dir), *path;
 	struct siblings s;
+	bool whole;
 	int rc;
 
 	*out = NULL;
 	rc = list_siblings(parent, str_base(own), &s, err);
 	for (size_t i = s.n; i > 0 && rc == 0 && !*out; i--) {
 		path = mem_printf("%s/%s", parent, s.names[i - 1]);
-		if (is_ours(path, url))
+		if (is_ours(path, url, &whole))
 			*out = path;
 		else
 			free(path);
@@ -362,10 +376,12 @@ backup_dir_retain(const char *dir, const char *url, unsigned int keep,
     uint64_t *removed, struct err *err)
 {
 	char *parent = parent_of(dir), *own = trimmed(dir), *path;
-	size_t stay = 1;
+	bool whole = false, has_whole = false;
 	struct siblings s;
+	size_t n = 1;
 	int rc;
 
+	(void)is_ours(dir, url, &has_whole);
 	rc = fs_list(parent, sweep_one, parent, err);
 	if (rc == 0)
 		rc = list_siblings(parent, str_base(own), &s, err);
@@ -373,9 +389,13 @@ backup_dir_retain(const char *dir, const char *url, unsigned int keep,
 		s = (struct siblings){ 0 };
 	for (size_t i = s.n; i > 0 && rc == 0; i--) {
 		path = mem_printf("%s/%s", parent, s.names[i - 1]);
-		if (is_past(path) && is_ours(path, url) && stay++ >= keep &&
-		    strcmp(s.names[i - 1], str_base(own)) < 0)
-			rc = retire(parent, s.names[i - 1], removed, err);
+		if (is_past(path) && is_ours(path, url, &whole)) {
+			if (n++ >= keep && (!whole || has_whole) &&
+			    strcmp(s.names[i - 1], str_base(own)) < 0)
+				rc = retire(parent, s.names[i - 1], removed,
+				    err);
+			has_whole = has_whole || whole;
+		}
 		free(path);
 	}
 	siblings_clear(&s);

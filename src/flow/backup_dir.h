@@ -34,8 +34,9 @@ int backup_dir_newest(const char *dir, const char *url, char **out,
 int backup_dir_dated(const char *dir, struct err *) MUST_CHECK;
 
 /*
- * Remove the oldest siblings of that kind, so that keep stay with dir.  One of
- * a day to come is not counted, one with other files in it stays.
+ * Remove the oldest siblings of that kind, so that keep stay with dir; and
+ * beside these the newest of all in which no agent has failed.  One of a day
+ * to come is not counted, one with other files in it stays.
  */
 int backup_dir_retain(const char *dir, const char *url, unsigned int keep,
     uint64_t *removed, struct err *) MUST_CHECK;

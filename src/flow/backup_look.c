@@ -10,8 +10,10 @@
 #include "core/jdoc.h"
 #include "core/letta_answer.h"
 #include "core/letta_memory.h"
+#include "core/pg_tally.h"
 #include "core/shown.h"
 #include "flow/agent_list.h"
+#include "flow/backup.h"
 #include "flow/backup_look.h"
 #include "flow/backup_rest.h"
 #include "flow/endpoint.h"
@@ -27,6 +29,9 @@ struct looking {
 	struct hash *hash;
 	struct buf text;
 	struct buf refused;
+	struct buf census;
+	struct pg_tally rows;	/* borrows it */
+	size_t n_rows;		/* agents that have any */
 };
 
 /* The digest of the text so far, which is emptied. */
@@ -59,6 +64,19 @@ note_blocks(struct backup_seen *seen, const struct jdoc *blocks)
 		if (id)
 			seen->blocks[seen->n_blocks++] = mem_strdup(id);
 	}
+}
+
+static void
+note_rows(struct looking *l, struct backup_seen *seen)
+{
+	const struct pg_tally_line *rows = pg_tally_find(&l->rows, seen->id);
+	char **mark = &seen->print.marks[BACKUP_MARK_ROWS];
+
+	if (!l->how->census)
+		*mark = mem_strdup("");
+	else if (rows)
+		*mark = backup_look_rows_mark(rows);
+	l->n_rows += rows != NULL;
 }
 
 /* An id becomes part of paths: another than Letta's goes no further. */
@@ -96,6 +114,7 @@ take_agent(void *ctx, const struct letta_agent *agent, struct err *err)
 	seen->name = mem_strdup(agent->name ? agent->name : "");
 	seen->tools = jdoc_len(jdoc_get(agent->state, "tools"));
 	note_blocks(seen, backup_print_blocks(agent->state));
+	note_rows(l, seen);
 	for (size_t i = 0; i <= BACKUP_MARK_IDENTITIES && rc == 0; i++) {
 		backup_print_text(agent->state, (enum backup_mark)i,
 		    &l->text);
@@ -145,17 +164,19 @@ keep_marks(const struct looking *l, struct backup_seen *seen)
 	const struct backup_look_how *how = l->how;
 	const struct backup_seen *then = how->before ?
 	    backup_look_find(how->before, seen->id) : NULL;
-	char *const *marks;
+	char *const *marks, **now = seen->print.marks;
 
 	if (!then || how->again(how->ctx, seen->id))
 		return false;
 	marks = then->print.marks;
-	for (size_t i = 0; i <= BACKUP_MARK_IDENTITIES; i++) {
-		if (!str_eq(marks[i], seen->print.marks[i]))
+	for (size_t i = 0; i < BACKUP_MARKS; i++) {
+		if (now[i] && (!marks[i] || !str_eq(marks[i], now[i])))
 			return false;
 	}
-	for (size_t i = BACKUP_MARK_IDENTITIES + 1; i < BACKUP_MARKS; i++)
-		seen->print.marks[i] = mem_strdup(marks[i]);
+	if (!now[BACKUP_MARK_ROWS])
+		return false;
+	now[BACKUP_MARK_MESSAGE] = mem_strdup(marks[BACKUP_MARK_MESSAGE]);
+	now[BACKUP_MARK_PASSAGE] = mem_strdup(marks[BACKUP_MARK_PASSAGE]);
 	return true;
 }
 
@@ -291,6 +312,24 @@ find_shared(struct looking *l, struct err *err)
 	return rc;
 }
 
+int
+backup_look_rows(const struct backup_census *census, struct buf *text,
+    struct pg_tally *tally, struct err *err)
+{
+	if (census->take(census->ctx, text, err) != 0 ||
+	    buf_check(text, "the rows of agents", err) != 0)
+		return -1;
+	pg_tally_read(buf_cstr(text), tally);
+	return 0;
+}
+
+char *
+backup_look_rows_mark(const struct pg_tally_line *rows)
+{
+	return mem_printf("%.*s %.*s", rows->count_len, rows->count,
+	    rows->mark_len, rows->mark);
+}
+
 static int
 look_at(struct looking *l, struct err *err)
 {
@@ -298,8 +337,17 @@ look_at(struct looking *l, struct err *err)
 
 	(void)snprintf(out->version, sizeof(out->version), "%s",
 	    l->server->caps.version);
-	if (agent_list(l->server, take_agent, l, err) != 0 ||
-	    find_shared(l, err) != 0 || ask_agents(l, err) != 0)
+	/* First of all: what is written from here on the next one sees. */
+	if (l->how->census && backup_look_rows(l->how->census, &l->census,
+	    &l->rows, err) != 0)
+		return -1;
+	if (agent_list(l->server, take_agent, l, err) != 0)
+		return -1;
+	if (l->how->census && out->n_agents > 0 && l->n_rows == 0)
+		return err_set(err, ERR_DATA, "%s: the database that was "
+		    "asked has no rows of any of its %zu agents",
+		    l->server->name, out->n_agents);
+	if (find_shared(l, err) != 0 || ask_agents(l, err) != 0)
 		return -1;
 	if (out->n_refused > 0)
 		out->refused = mem_strdup(buf_cstr(&l->refused));
@@ -313,6 +361,7 @@ backup_look(const struct endpoint *at, const struct backup_look_how *how,
 	struct looking l = {
 		.how = how, .out = out, .text = BUF_INIT(LETTA_ANSWER_MAX),
 		.refused = BUF_INIT(2 * REFUSED_MAX),
+		.census = BUF_INIT(BACKUP_CENSUS_MAX),
 	};
 	int rc = -1;
 
@@ -326,6 +375,8 @@ backup_look(const struct endpoint *at, const struct backup_look_how *how,
 	hash_free(l.hash);
 	buf_wipe(&l.text);
 	buf_clear(&l.refused);
+	pg_tally_clear(&l.rows);
+	buf_clear(&l.census);
 	if (rc != 0)
 		backup_look_clear(out);
 	return rc;

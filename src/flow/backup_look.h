@@ -9,9 +9,13 @@
 #include "core/backup_index.h"
 #include "core/letta.h"
 
+struct backup_census;
+struct buf;
 struct endpoint;
 struct err;
 struct jdoc;
+struct pg_tally;
+struct pg_tally_line;
 struct server;
 
 /*
@@ -49,16 +53,30 @@ struct backup_look_how {
 	const struct backup_look *before;
 	bool (*again)(void *ctx, const char *id);
 	void *ctx;
+	/*
+	 * flow/backup.h; NULL: nobody is asked for rows.  An agent without any
+	 * has no mark of them, and so is like nothing.
+	 */
+	const struct backup_census *census;
 };
 
 /*
  * Look.  The connection is closed again: what is forked after has none.  What
  * the server cannot answer about one agent (a row that it cannot convert) is a
- * mark, too, which stands for the answer.
+ * mark, too, which stands for the answer.  ERR_DATA: the census knows none of
+ * the agents, so it is of another database.
  */
 int backup_look(const struct endpoint *, const struct backup_look_how *,
     struct backup_look *, struct err *) MUST_CHECK;
 void backup_look_clear(struct backup_look *);
+
+/*
+ * A census by itself: tally borrows text, which the caller inits and clears
+ * with it; and BACKUP_MARK_ROWS of a line, which the caller frees.
+ */
+int backup_look_rows(const struct backup_census *, struct buf *text,
+    struct pg_tally *, struct err *) MUST_CHECK;
+char *backup_look_rows_mark(const struct pg_tally_line *);
 
 const struct backup_seen *backup_look_find(const struct backup_look *,
     const char *id);

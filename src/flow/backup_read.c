@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "core/backup_print.h"
 #include "core/jdoc.h"
+#include "core/pg_tally.h"
 #include "flow/backup.h"
 #include "flow/backup_look.h"
 #include "io/fs.h"
@@ -141,10 +142,11 @@ compare_all(const struct asking *a, const struct backup_index *index,
 
 int
 backup_changed(const struct endpoint *at, const char *dir,
+    const struct backup_census *census,
     int (*each)(void *ctx, const struct backup_change *, struct err *),
     void *ctx, struct err *err)
 {
-	const struct backup_look_how how = { 0 };
+	const struct backup_look_how how = { .census = census };
 	const struct asking asking = { each, ctx };
 	struct backup_index index;
 	struct backup_look look;
@@ -157,6 +159,45 @@ backup_changed(const struct endpoint *at, const char *dir,
 		rc = compare_all(&asking, &index, &look, err);
 		backup_look_clear(&look);
 	}
+	backup_index_clear(&index);
+	return rc;
+}
+
+static int
+compare_rows(const struct asking *a, const struct backup_entry *entry,
+    const struct pg_tally *tally, struct err *err)
+{
+	const struct pg_tally_line *rows = pg_tally_find(tally, entry->id);
+	const char *then = entry->print.marks[BACKUP_MARK_ROWS];
+	char *now = rows ? backup_look_rows_mark(rows) : NULL;
+	int rc = 0;
+
+	if (!entry->gone && entry->path && (!now || !then ||
+	    !str_eq(then, now)))
+		rc = tell(a, entry->id, entry->name,
+		    backup_mark_word(BACKUP_MARK_ROWS), err);
+	free(now);
+	return rc;
+}
+
+int
+backup_rows_changed(const char *dir, const struct backup_census *census,
+    int (*each)(void *ctx, const struct backup_change *, struct err *),
+    void *ctx, struct err *err)
+{
+	struct buf text = BUF_INIT(BACKUP_CENSUS_MAX);
+	const struct asking asking = { each, ctx };
+	struct pg_tally tally = { 0 };
+	struct backup_index index;
+	int rc;
+
+	if (backup_index_read(dir, &index, err) != 0)
+		return -1;
+	rc = backup_look_rows(census, &text, &tally, err);
+	for (size_t i = 0; i < index.n_entries && rc == 0; i++)
+		rc = compare_rows(&asking, &index.entries[i], &tally, err);
+	pg_tally_clear(&tally);
+	buf_clear(&text);
 	backup_index_clear(&index);
 	return rc;
 }

@@ -135,12 +135,28 @@ check_shell(struct check *c, struct bundle_figures *figures, struct err *err)
 	jdoc_write(doc, &text);
 	rc = af_shell_read(buf_cstr(&text), text.len, &shell, err);
 	if (rc == 0) {
-		figures->blocks = shell.n_blocks;
+		if (!bundle_manifest_find(&c->dir->manifest, "blocks.jsonl"))
+			figures->blocks = shell.n_blocks;
 		af_shell_clear(&shell);
 	}
 	jdoc_free(doc);
 	buf_clear(&text);
 	return settle(c, "shell.json", rc, err);
+}
+
+static int
+count_losses(struct check *c, struct bundle_figures *figures,
+    struct err *err)
+{
+	struct jdoc *doc;
+	int rc;
+
+	if (!bundle_manifest_find(&c->dir->manifest, "losses.json"))
+		return 0;
+	rc = read_doc(c, "losses.json", &doc, err);
+	figures->losses = jdoc_len(jdoc_get(doc, "losses"));
+	jdoc_free(doc);
+	return rc;
 }
 
 static int
@@ -172,6 +188,7 @@ count(const struct bundle_dir *dir, struct bundle_figures *figures)
 {
 	figures->messages = rows_of(dir, "messages.jsonl");
 	figures->passages = rows_of(dir, "archival.jsonl");
+	figures->blocks = rows_of(dir, "blocks.jsonl");
 	figures->identities = rows_of(dir, "identities.jsonl");
 	figures->conversations = rows_of(dir, "conversations.jsonl");
 	figures->changes = rows_of(dir, "originals/changes.jsonl");
@@ -204,7 +221,8 @@ check_all(struct check *c, struct bundle_figures *figures, struct err *err)
 	const struct bundle_manifest *m = &c->dir->manifest;
 
 	if (bundle_dir_strays(c->dir, stray, c, err) != 0 ||
-	    read_state(c, err) != 0 || check_shell(c, figures, err) != 0)
+	    read_state(c, err) != 0 || check_shell(c, figures, err) != 0 ||
+	    count_losses(c, figures, err) != 0)
 		return -1;
 	if (!bundle_manifest_find(m, "messages.jsonl") &&
 	    report(c, "messages.jsonl", "the manifest has no such file",
@@ -213,6 +231,7 @@ check_all(struct check *c, struct bundle_figures *figures, struct err *err)
 	for (size_t i = 0; i < m->n_files; i++) {
 		if (!str_eq(m->files[i].path, "shell.json") &&
 		    !str_eq(m->files[i].path, "state.json") &&
+		    !str_eq(m->files[i].path, "losses.json") &&
 		    check_file(c, &m->files[i], err) != 0)
 			return -1;
 	}

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "core/shown.h"
 #include "flow/command.h"
 #include "io/host.h"
 
@@ -84,13 +85,16 @@ command_must(struct host *host, const char *const *argv,
 void
 command_said(struct buf *out, const struct buf *said, size_t max)
 {
-	size_t from = said->len > max ? said->len - max : 0;
-	struct buf line = BUF_INIT(said->len + 1);
+	struct buf masked = BUF_INIT(2 * said->len + 1);
+	struct buf line = BUF_INIT(2 * said->len + 1);
 	bool gap = false;
+	size_t from;
 	char c;
 
-	for (size_t i = from; i < said->len; i++) {
-		c = said->data[i];
+	shown_mask(&masked, buf_cstr(said), said->len);
+	from = masked.len > max ? masked.len - max : 0;
+	for (size_t i = from; i < masked.len; i++) {
+		c = masked.data[i];
 		if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
 			gap = line.len > 0;
 			continue;
@@ -102,4 +106,5 @@ command_said(struct buf *out, const struct buf *said, size_t max)
 	}
 	str_printable(out, buf_cstr(&line), line.len);
 	buf_clear(&line);
+	buf_clear(&masked);
 }

@@ -39,7 +39,7 @@ int command_must(struct host *, const char *const *argv, const char *input,
 
 /*
  * Append the end of what a program said, at most max bytes of it, as one
- * printable line.
+ * printable line; user and password of a URI in it are masked.
  */
 void command_said(struct buf *out, const struct buf *said, size_t max);
 

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
+#include "core/pg_uri.h"
 #include "flow/command.h"
 #include "flow/compose_service.h"
 #include "io/host.h"
@@ -26,14 +27,35 @@
 	"\"env_files\":{{json (.Label \"" LABEL \
 	"project.environment_file\")}}}"
 
+/* Behind these words compose quotes a value, or a line of an env file. */
+static void
+cut_quoted(struct buf *text)
+{
+	static const char *const words[] = { "with another $.",
+	    " in variable name " };
+	const char *at;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		at = strstr(buf_cstr(text), words[i]);
+		if (at)
+			buf_truncate(text, (size_t)(at - text->data) +
+			    strlen(words[i]));
+	}
+}
+
 static int
 fail(const struct compose_service *cs, const char *what,
     const struct proc_result *result, struct err *err)
 {
-	struct buf said = BUF_INIT(4 * SAID_MAX);
+	const struct buf *from = result->err_out.len > 0 ? &result->err_out :
+	    &result->out;
+	struct buf said = BUF_INIT(4 * SAID_MAX), text;
 
-	command_said(&said, result->err_out.len > 0 ? &result->err_out :
-	    &result->out, SAID_MAX);
+	buf_init_still(&text, OUT_MAX);
+	buf_add(&text, buf_cstr(from), from->len);
+	cut_quoted(&text);
+	command_said(&said, &text, SAID_MAX);
+	buf_wipe(&text);
 	(void)err_set(err, ERR_FAILED, "%s:%s: docker %s: %s (exit code %d)",
 	    host_name(cs->host), cs->file, what, buf_cstr(&said),
 	    result->status);
@@ -371,6 +393,78 @@ check_container(const struct compose_service *cs, const char *image,
 	    "runs a tag (docker tag %s REPOSITORY:VERSION) and name that in "
 	    "the file; nothing was changed", host_name(cs->host), cs->file,
 	    cs->name, cs->image, image, cs->image);
+}
+
+/* A name that the service has within the networks of its project. */
+static bool
+is_named(const struct jdoc *service, const char *name, const char *host)
+{
+	const struct jdoc *aliases;
+	struct jdoc_member network = { 0 };
+
+	if (str_eq(host, name) || jdoc_is(service, "container_name", host))
+		return true;
+	while (jdoc_next(jdoc_get(service, "networks"), &network)) {
+		aliases = jdoc_get(network.value, "aliases");
+		for (size_t i = 0; i < jdoc_len(aliases); i++) {
+			if (str_eq(jdoc_str(jdoc_at(aliases, i)), host))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Else a database would be dropped that this server does not use. */
+static int
+check_uri(const struct compose_service *cs, const struct jdoc *config,
+    const struct pg_uri *used, const char *database, struct err *err)
+{
+	const char *other = cs->letta->compose_database;
+	const struct jdoc *service = jdoc_get(jdoc_get(config, "services"),
+	    other ? other : "");
+
+	if (!str_eq(used->database, database))
+		return err_set(err, ERR_STALE, "%s:%s: the database of the "
+		    "service %s is %.100s, by its LETTA_PG_URI, and %.100s "
+		    "by [letta %s]: give its URI as `database'; nothing was "
+		    "changed", host_name(cs->host), cs->file, cs->name,
+		    used->database, database, cs->letta->name);
+	if (!other || (used->host && is_named(service, other, used->host)))
+		return 0;
+	return err_set(err, ERR_STALE, "%s:%s: the database of the service "
+	    "%s is on %.100s, by its LETTA_PG_URI, and `compose_database' of "
+	    "[letta %s] is %s: name the service that it uses, or leave the "
+	    "key out and give `database'; nothing was changed",
+	    host_name(cs->host), cs->file, cs->name, used->host ? used->host :
+	    "a socket of its own", cs->letta->name, other);
+}
+
+int
+compose_service_check_database(const struct compose_service *cs,
+    const char *database, struct err *err)
+{
+	const struct jdoc *service;
+	struct pg_uri used = { 0 };
+	struct jdoc *config;
+	const char *uri;
+	int rc;
+
+	rc = compose_service_config(cs, &config, &service, err);
+	if (rc == 0) {
+		uri = jdoc_get_str(jdoc_get(service, "environment"),
+		    "LETTA_PG_URI");
+		rc = pg_uri_parse(uri ? uri : "", uri ? strlen(uri) : 0, &used,
+		    err);
+		if (rc != 0)
+			(void)err_ctx(err, "%s:%s: LETTA_PG_URI of the "
+			    "service %s", host_name(cs->host), cs->file,
+			    cs->name);
+	}
+	if (rc == 0)
+		rc = check_uri(cs, config, &used, database, err);
+	pg_uri_clear(&used);
+	jdoc_free(config);
+	return rc;
 }
 
 static int

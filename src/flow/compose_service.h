@@ -99,6 +99,14 @@ int compose_service_check(const struct compose_service *, struct err *)
     MUST_CHECK;
 
 /*
+ * Whether LETTA_PG_URI of the service names this database, on the service of
+ * `compose_database' where that is given (by its name, container_name or an
+ * alias).  ERR_STALE: another one.
+ */
+int compose_service_check_database(const struct compose_service *,
+    const char *database, struct err *) MUST_CHECK;
+
+/*
  * docker WORDS, which end with NULL, for an hour at most.  asks: it changes
  * nothing.  Any end but 0 is ERR_FAILED with the last that it said.
  */

@@ -12,6 +12,7 @@
 #include "flow/run.h"
 #include "flow/switch.h"
 #include "flow/upgrade.h"
+#include "flow/upgrade_since.h"
 #include "flow/worker.h"
 
 /* A worker stands and falls with its agent, where the job moves that. */
@@ -106,6 +107,7 @@ job_cancel(struct run *run, const struct plan *plan,
     const struct plan_watch *watch, size_t *undone, struct err *err)
 {
 	if (switch_refuse_completed(run, err) != 0 ||
+	    upgrade_may_go_back(run, err) != 0 ||
 	    close_windows(run, err) != 0)
 		return -1;
 	return plan_cancel(run, plan, watch, undone, err);

@@ -29,7 +29,8 @@ void job_plan(struct plan *, const struct conf *);
 
 /*
  * Take back what was done (plan_cancel), and close a window that a killed run
- * left open at a source (flow/agent_raw.h).  ERR_STALE after `complete'.
+ * left open at a source (flow/agent_raw.h).  ERR_STALE after `complete', and
+ * as upgrade_may_go_back (flow/upgrade_since.h) has it.
  */
 int job_cancel(struct run *, const struct plan *, const struct plan_watch *,
     size_t *undone, struct err *) MUST_CHECK;

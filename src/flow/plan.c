@@ -285,6 +285,7 @@ plan_cancel_part(struct run *run, const struct plan *plan, size_t first,
     struct err *err)
 {
 	enum journal_state state;
+	struct err left = ERR_INIT;
 	const struct step *step;
 
 	*undone = 0;
@@ -296,11 +297,19 @@ plan_cancel_part(struct run *run, const struct plan *plan, size_t first,
 			return -1;
 		if (state != JOURNAL_BEGUN && state != JOURNAL_DONE)
 			continue;
-		if (cancel_step(run, step, watch, err) != 0)
+		if (cancel_step(run, step, watch, err) == 0) {
+			*undone += 1;
+		} else if (step->kind->may_leave && err->kind ==
+		    ERR_PARTIAL) {
+			left = *err;
+			err_clear(err);
+		} else
 			return -1;
-		*undone += 1;
 	}
-	return 0;
+	if (left.kind == ERR_NONE)
+		return 0;
+	*err = left;
+	return -1;
 }
 
 int

@@ -74,6 +74,13 @@ struct step_kind {
 	 */
 	int (*undo)(struct run *, const struct step *, struct plan_note *,
 	    struct err *);
+
+	/*
+	 * ERR_PARTIAL of undo is that something stays which hinders no other
+	 * step: those before it are taken back all the same, and the step is
+	 * not, so that the same call meets it again.
+	 */
+	bool may_leave;
 };
 
 struct plan {

@@ -86,6 +86,12 @@ int postgres_admin_do(struct postgres *, const char *db, const char *sql,
  */
 int postgres_check_rights(struct postgres *, struct err *) MUST_CHECK;
 
+/*
+ * ERR_DATA unless database_admin sees public.agents and public.messages by
+ * their names alone, as counts and copies do.  Changes nothing.
+ */
+int postgres_check_tables(struct postgres *, struct err *) MUST_CHECK;
+
 /* Bytes of the database, as it lies on its server's disk. */
 int postgres_size(struct postgres *, uint64_t *out, struct err *) MUST_CHECK;
 
@@ -139,9 +145,22 @@ int postgres_properties(struct postgres *, struct buf *sql, struct err *)
     MUST_CHECK;
 int postgres_make(struct postgres *, const char *properties,
     const char *name, bool vector, struct err *) MUST_CHECK;
-/* What it runs, for `plan'. */
+/*
+ * What it runs, for `plan': with *** for the values of settings of an
+ * application's own (app.secret), which it may keep secrets in.
+ */
 void postgres_make_text(const char *properties, const char *name,
     bool vector, struct buf *out);
+
+/*
+ * Another name, once whoever is connected to it was disconnected.  The text of
+ * what is run, and of what drops one.
+ */
+int postgres_rename(struct postgres *, const char *from, const char *to,
+    struct err *) MUST_CHECK;
+void postgres_rename_text(const char *from, const char *to,
+    struct buf *out);
+void postgres_drop_text(const char *name, struct buf *out);
 
 /*
  * Drop `old', if it is there, with whoever is connected to it, and give `made'

@@ -11,6 +11,7 @@
 #define SQL_MAX (64 * 1024)
 #define NAMES_MAX (1024 * 1024)
 #define WORDS_SHOWN 6
+#define SAID_MAX 64
 
 /* One snapshot, and texts of dates and numbers that no setting changes. */
 #define BEGIN "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" \
@@ -57,6 +58,76 @@ postgres_census(struct postgres *pg, const char *db, struct buf *out,
 	    census_sql, out, err);
 }
 
+/*
+ * SELECTs of an agent's id, what it is, rows and digest: of the tables that
+ * name the agent, and of those that a link of it names; then one of them all.
+ * Numbers of transactions come again in a server whose disk was set back;
+ * dates do not, so they are in the digest where there are any.
+ */
+#define WRITTEN(t) "count(*) AS n, sum(hashtextextended(concat_ws('' '', " \
+    t "xmin%s), 0)) AS s"
+#define DATE(t, table) "CASE WHEN EXISTS (SELECT FROM columns u WHERE " \
+    "(u.relname, u.attname) = (" table ", 'updated_at')) THEN ', " t \
+    "updated_at' ELSE '' END"
+#define OWN "('messages', 'conversations', 'conversation_messages', " \
+    "'archival_passages', 'agent_passages', 'passages', 'agents_tags', " \
+    "'agent_environment_variables', 'blocks_agents', 'tools_agents', " \
+    "'identities_agents', 'archives_agents', 'sources_agents')"
+#define LINKED "('blocks_agents', 'block_id', 'block', 'id'), " \
+    "('identities_agents', 'identity_id', 'identities', 'id'), " \
+    "('archives_agents', 'archive_id', 'archives', 'id'), " \
+    "('archives_agents', 'archive_id', 'archival_passages', 'archive_id')"
+
+static const char agents_sql[] = BEGIN
+    "WITH columns AS (SELECT n.nspname, c.relname, a.attname FROM "
+    "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN "
+    "pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped WHERE "
+    "c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid)), pieces AS ("
+    "SELECT format('SELECT %I AS agent, %L AS what, " WRITTEN("")
+    " FROM %I.%I GROUP BY 1', o.attname, o.relname, "
+    DATE("", "o.relname") ", o.nspname, o.relname) AS piece FROM columns o "
+    "WHERE (o.relname, o.attname) = ('agents', 'id') OR o.relname IN " OWN
+    " AND o.attname = 'agent_id' "
+    "UNION ALL SELECT format('SELECT l.agent_id, %L, " WRITTEN("t.")
+    " FROM %I.%I l JOIN %I.%I t ON t.%I = l.%I GROUP BY 1', "
+    "v.name || ' of ' || v.link, " DATE("t.", "v.name") ", l.nspname, "
+    "l.relname, t.nspname, t.relname, t.attname, l.attname) FROM (VALUES "
+    LINKED ") v(link, key, name, id) JOIN columns l ON (l.relname, "
+    "l.attname) = (v.link, v.key) JOIN columns t ON (t.relname, t.attname) "
+    "= (v.name, v.id)) SELECT format('SELECT agent, sum(n), "
+    "sum(hashtextextended(concat_ws('' '', what, n, s), 0)) FROM (%s) "
+    "pieces WHERE agent IS NOT NULL GROUP BY agent ORDER BY agent', "
+    "string_agg(piece, ' UNION ALL ')) FROM pieces HAVING count(*) > 0 "
+    "\\gexec\n" END;
+
+int
+postgres_agents(struct postgres *pg, const char *db, struct buf *out,
+    struct err *err)
+{
+	return postgres_ask(pg, db, agents_sql, out, err);
+}
+
+int
+postgres_check_tables(struct postgres *pg, struct err *err)
+{
+	struct buf said = BUF_INIT(SAID_MAX);
+	int rc;
+
+	rc = postgres_sql(pg, pg->uri.database, true, true,
+	    "SELECT count(*) FROM (VALUES ('agents'), ('messages')) v(name) "
+	    "WHERE pg_table_is_visible(to_regclass('public.' || name))",
+	    &said, err);
+	if (rc == 0 && !str_eq(buf_cstr(&said), "2\n"))
+		rc = err_set(err, ERR_DATA, "%s: public.agents and "
+		    "public.messages are not there, or the search_path of "
+		    "the role of `%s' hides them; tables of Letta's in "
+		    "another schema are not upgraded.  Nothing was changed",
+		    pg->where, pg->admin.user ? "database_admin" :
+		    "database");
+	buf_clear(&said);
+	return rc;
+}
+
 /* What is no system's, and no session's own. */
 #define THEIRS "n.nspname NOT IN ('pg_catalog', 'information_schema') AND " \
     "n.nspname !~ '^pg_(toast|temp)'"
@@ -66,22 +137,24 @@ postgres_census(struct postgres *pg, const char *db, struct buf *out,
 static const char rows_sql[] =
     "SELECT CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE') OR NOT "
     "has_table_privilege(c.oid, 'SELECT') THEN format('SELECT %L, ''?'', "
-    "%L', w.name, 'not readable, ' || pg_relation_size(c.oid) || ' bytes') "
+    "%L', w.name, '" POSTGRES_UNREAD ", ' || pg_relation_size(c.oid) || "
+    "' bytes') "
     "WHEN c.relkind = 'S' THEN format('SELECT %L, last_value, is_called "
     "FROM %I.%I', w.name, n.nspname, c.relname) "
     "WHEN pg_table_size(c.oid) > " NUMBER(POSTGRES_SUM_MAX) " THEN "
     "format('SELECT %L, count(*), %L FROM ONLY %I.%I', w.name, "
-    "pg_relation_size(c.oid) || ' bytes', n.nspname, c.relname) "
+    "pg_relation_size(c.oid) || '" POSTGRES_MEASURED "', n.nspname, c.relname) "
     "ELSE format('SELECT %L, count(*), " DIGEST " FROM ONLY %I.%I "
     "sanctumctl_row', w.name, n.nspname, c.relname) END "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, "
-    "LATERAL (SELECT current_database() || '.' || translate(n.nspname || "
-    "'.' || c.relname, E'\\t\\n', '  ') AS name) w "
+    "LATERAL (SELECT quote_ident(current_database()) || '.' || translate("
+    "n.nspname || '.' || c.relname, E'\\t\\n', '  ') AS name) w "
     "WHERE c.relkind IN ('r', 'm', 'S') AND c.relispopulated AND " THEIRS
     " ORDER BY w.name \\gexec\n";
 
 static const char definitions_sql[] =
-    "SELECT current_database() || ' (definitions)', count(*), "
+    "SELECT quote_ident(current_database()) || '" POSTGRES_DEFINED
+    "', count(*), "
     "coalesce(sum(hashtextextended(x, 0)), 0) FROM ("
     "SELECT concat_ws(' ', n.nspname, c.relname, c.relkind, c.relowner, "
     "c.relacl) AS x FROM pg_class c JOIN pg_namespace n ON n.oid = "
@@ -97,7 +170,7 @@ static const char definitions_sql[] =
     "pg_get_constraintdef(o.oid)) FROM pg_constraint o JOIN pg_namespace n "
     "ON n.oid = o.connamespace WHERE " THEIRS ") all_of_it;\n";
 
-/* The others by name; "f": it does not let us in. */
+/* "t" when it lets us in, its name as in SQL, its name. */
 static int
 list_others(struct postgres *pg, struct buf *out, struct err *err)
 {
@@ -105,8 +178,9 @@ list_others(struct postgres *pg, struct buf *out, struct err *err)
 	int rc;
 
 	buf_str(&sql, "SELECT has_database_privilege(oid, 'CONNECT') AND "
-	    "datname !~ '[[:cntrl:]]', translate(datname, E'\\t\\n', '  ') "
-	    "FROM pg_database WHERE datallowconn AND NOT datistemplate AND "
+	    "datname !~ '[[:cntrl:]]', translate(quote_ident(datname), "
+	    "E'\\t\\n', '  '), translate(datname, E'\\t\\n', '  ') FROM "
+	    "pg_database WHERE datallowconn AND NOT datistemplate AND "
 	    "datname !~ '^sanctumctl_[a-z]+_[0-9a-f]{12}$' AND datname <> ");
 	postgres_put_literal(&sql, pg->uri.database);
 	buf_str(&sql, " ORDER BY datname");
@@ -115,9 +189,16 @@ list_others(struct postgres *pg, struct buf *out, struct err *err)
 	return rc;
 }
 
+static void
+put_unread(struct buf *out, const char *quoted)
+{
+	buf_printf(out, "%s\t?\t" POSTGRES_UNREAD "\n", quoted);
+}
+
+/* What pg_hba.conf keeps us out of is known only by trying. */
 static int
-sum_one(struct postgres *pg, const char *name, struct buf *out,
-    struct err *err)
+sum_one(struct postgres *pg, const char *quoted, const char *name,
+    struct buf *out, struct err *err)
 {
 	struct buf sql = BUF_INIT(SQL_MAX);
 	int rc;
@@ -125,6 +206,11 @@ sum_one(struct postgres *pg, const char *name, struct buf *out,
 	buf_printf(&sql, BEGIN "%s%s" END, rows_sql, definitions_sql);
 	rc = postgres_sql(pg, name, true, true, buf_cstr(&sql), out, err);
 	buf_clear(&sql);
+	if (rc != 0 && err->kind == ERR_AUTH) {
+		err_clear(err);
+		put_unread(out, quoted);
+		return 0;
+	}
 	return rc == 0 ? 0 : err_ctx(err, "look at the database %s", name);
 }
 
@@ -132,16 +218,20 @@ int
 postgres_others(struct postgres *pg, struct buf *out, struct err *err)
 {
 	struct buf names = BUF_INIT(NAMES_MAX);
-	char *rest, *line;
+	char *rest, *line, *lets, *quoted;
 	int rc;
 
 	rc = list_others(pg, &names, err);
 	rest = names.data;
 	while (rc == 0 && rest && (line = strsep(&rest, "\n")) != NULL) {
-		if (str_starts(line, "t\t"))
-			rc = sum_one(pg, line + 2, out, err);
-		else if (str_starts(line, "f\t"))
-			buf_printf(out, "%s\t?\tnot readable\n", line + 2);
+		lets = strsep(&line, "\t");
+		quoted = strsep(&line, "\t");
+		if (!line)
+			continue;
+		if (str_eq(lets, "t"))
+			rc = sum_one(pg, quoted, line, out, err);
+		else
+			put_unread(out, quoted);
 	}
 	buf_clear(&names);
 	return rc;

@@ -26,14 +26,38 @@ int postgres_census(struct postgres *, const char *db, struct buf *out,
     struct err *) MUST_CHECK;
 
 /*
+ * Of each agent its id, how many rows are its own, and a digest that another
+ * one takes the place of with whatever is written to them: of xmin, by which
+ * PostgreSQL tells the transaction that has written a row, and of updated_at.
+ * So an old row that was edited in place is seen, and one that was deleted and
+ * another put in, whatever dates they have, and no contents are read.  Its row
+ * of agents, its messages, conversations, passages, tags, variables, what is
+ * attached to it, and the blocks, identities and archives that are; tools
+ * alone by which: a server that starts writes them anew, and what they are is
+ * in its list of agents.
+ *
+ * A digest is of this database and no other: a dump that was restored has
+ * other ones.  db and what there is without tables as above.
+ */
+int postgres_agents(struct postgres *, const char *db, struct buf *out,
+    struct err *) MUST_CHECK;
+
+/*
  * Of every other database that takes connections and is no template: each
  * table's rows and the sum of hashtextextended() over them, and of its
  * definitions; a table above POSTGRES_SUM_MAX bytes its rows and size alone.
- * What may not be read has the mark "not readable", and the same for a
- * database that we may not connect to.  Large objects are not looked at, nor
- * databases named sanctumctl_WORD_MARK, which are ours.  As database_admin.
+ * What may not be read has a mark that begins with POSTGRES_UNREAD, and the
+ * same for a database that we may not connect to, by its rights or by
+ * pg_hba.conf.  Large objects are not looked at, nor databases named
+ * sanctumctl_WORD_MARK, which are ours.  As database_admin.
+ *
+ * Each name begins with the database's, quoted as in SQL: "shop.public.sold",
+ * "shop (definitions)"; "shop" alone when it cannot be read.
  */
 #define POSTGRES_SUM_MAX 536870912
+#define POSTGRES_UNREAD "not readable"
+#define POSTGRES_MEASURED " bytes"		/* ends the mark */
+#define POSTGRES_DEFINED " (definitions)"	/* ends the name */
 int postgres_others(struct postgres *, struct buf *out, struct err *)
     MUST_CHECK;
 

@@ -93,6 +93,45 @@ put_named(struct buf *out, const char *sql, const char *name)
 	buf_str(out, sql);
 }
 
+/* Behind a quote: where what is quoted ends, which two of them do not. */
+static const char *
+quoted_end(const char *at)
+{
+	const char quote = *at++;
+
+	for (; *at; at++) {
+		if (*at == quote && *++at != quote)
+			break;
+	}
+	return at;
+}
+
+/*
+ * A setting with a dot in its name is an application's own, which keeps its
+ * secrets there.  The server quotes such a name, and every value.
+ */
+static void
+put_shown(struct buf *out, const char *sql)
+{
+	const char *start = sql, *end;
+	bool own = false;
+
+	for (; *sql; sql = end) {
+		end = sql + 1;
+		if (*sql == ';')
+			own = false;
+		if (*sql == '"' || *sql == '\'')
+			end = quoted_end(sql);
+		if (*sql == '"' && sql - start >= 5 &&
+		    strncmp(sql - 5, " SET ", 5) == 0)
+			own = memchr(sql, '.', (size_t)(end - sql)) != NULL;
+		if (*sql == '\'' && own)
+			buf_str(out, "'***'");
+		else
+			buf_add(out, sql, (size_t)(end - sql));
+	}
+}
+
 static int
 check_ours(const char *name, struct err *err)
 {
@@ -114,7 +153,12 @@ void
 postgres_make_text(const char *properties, const char *name, bool vector,
     struct buf *out)
 {
-	put_named(out, properties, name);
+	struct buf sql = BUF_INIT(SQL_MAX);
+
+	put_drop(out, name);
+	put_named(&sql, properties, name);
+	put_shown(out, buf_cstr(&sql));
+	buf_clear(&sql);
 	if (!vector)
 		return;
 	buf_str(out, "\\connect ");
@@ -141,21 +185,48 @@ postgres_make(struct postgres *pg, const char *properties, const char *name,
 	return rc == 0 ? 0 : err_ctx(err, "make the database %s", name);
 }
 
-static void
-put_rename(struct buf *out, const char *made, const char *old)
+/*
+ * A rename waits five seconds for sessions and fails while there is one.  Those
+ * of the server's own workers, which have no user, it ends itself.
+ */
+void
+postgres_rename_text(const char *from, const char *to, struct buf *out)
 {
-	buf_str(out, "ALTER DATABASE ");
-	postgres_put_name(out, made);
+	buf_str(out, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+	    "WHERE usesysid IS NOT NULL AND datname = ");
+	postgres_put_literal(out, from);
+	buf_str(out, ";\nALTER DATABASE ");
+	postgres_put_name(out, from);
 	buf_str(out, " RENAME TO ");
-	postgres_put_name(out, old);
+	postgres_put_name(out, to);
 	buf_str(out, ";\n");
+}
+
+int
+postgres_rename(struct postgres *pg, const char *from, const char *to,
+    struct err *err)
+{
+	struct buf sql = BUF_INIT(SQL_MAX);
+	int rc;
+
+	postgres_rename_text(from, to, &sql);
+	rc = postgres_admin_do(pg, NULL, buf_cstr(&sql), err);
+	buf_clear(&sql);
+	return rc == 0 ? 0 : err_ctx(err, "rename the database %s to %s",
+	    from, to);
+}
+
+void
+postgres_drop_text(const char *name, struct buf *out)
+{
+	put_drop(out, name);
 }
 
 void
 postgres_swap_text(const char *made, const char *old, struct buf *out)
 {
 	put_drop(out, old);
-	put_rename(out, made, old);
+	postgres_rename_text(made, old, out);
 }
 
 /* Two calls: whoever is killed between them has the name free. */
@@ -163,12 +234,11 @@ int
 postgres_swap(struct postgres *pg, const char *made, const char *old,
     struct err *err)
 {
-	struct buf drop = BUF_INIT(SQL_MAX), name = BUF_INIT(SQL_MAX);
+	struct buf drop = BUF_INIT(SQL_MAX);
 	uint64_t there;
 	int rc;
 
 	put_drop(&drop, old);
-	put_rename(&name, made, old);
 	rc = postgres_oid(pg, made, &there, err);
 	if (rc == 0 && there == 0)
 		rc = err_set(err, ERR_STALE, "%s: the database %s, which "
@@ -177,8 +247,7 @@ postgres_swap(struct postgres *pg, const char *made, const char *old,
 	if (rc == 0)
 		rc = postgres_admin_do(pg, NULL, buf_cstr(&drop), err);
 	if (rc == 0)
-		rc = postgres_admin_do(pg, NULL, buf_cstr(&name), err);
-	buf_clear(&name);
+		rc = postgres_rename(pg, made, old, err);
 	buf_clear(&drop);
 	return rc;
 }

@@ -161,7 +161,7 @@ kind_of(const char *text)
 {
 	static const char *const auth[] = { "authentication failed",
 	    "no password supplied", "no pg_hba.conf entry",
-	    "is not permitted to log in", NULL };
+	    "pg_hba.conf rejects", "is not permitted to log in", NULL };
 	static const char *const away[] = { "Connection refused",
 	    "could not translate host name", "No route to host",
 	    "timeout expired", "is starting up", "is shutting down",

@@ -149,7 +149,8 @@ judge_agent(struct run *run, const struct conf_agent *agent,
 		return 0;
 	}
 	if (rc == 0)
-		rc = agent_compare(agent, run->journal, false, verdict, err);
+		rc = agent_compare(agent, run->journal, AGENT_SINCE_NONE,
+		    verdict, err);
 	if (rc == 0)
 		rc = run_server(run, agent->to, &to, err);
 	if (rc == 0)

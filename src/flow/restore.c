@@ -10,6 +10,7 @@
 #include "flow/job.h"
 #include "flow/plan.h"
 #include "flow/restore.h"
+#include "flow/restore_ids.h"
 #include "flow/restore_list.h"
 #include "flow/run.h"
 #include "flow/switch.h"
@@ -170,6 +171,8 @@ restore_run(const char *job, const struct endpoint *to,
 	if (nested_open(job, to, true, &nested, err) != 0)
 		return -1;
 	rc = apply(&nested, watch, err);
+	if (rc == 0)
+		rc = restore_ids_write(nested.run, err);
 	if (rc == 0)
 		rc = restore_count(nested.run, totals, err);
 	if (rc == 0)

@@ -1,6 +1,7 @@
 #ifndef FLOW_RESTORE_H
 #define FLOW_RESTORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,7 +44,7 @@ struct verdict;
 struct restore_options {
 	const char *state_dir;	/* as in struct run_options */
 	const char *name;	/* of the job, its directory; NULL:
-				 * "restore-HASH" of what goes where */
+				 * "restore-HASH" of directory and server */
 	const char *tools;	/* "stop", ...; NULL: the job's default */
 	/*
 	 * Ids of agents that may stay behind, with one blank between; NULL.
@@ -81,7 +82,9 @@ void restore_totals_leave(struct restore_totals *, const char *leave);
  * of the server.
  *
  * Fails with ERR_MISSING and ERR_DATA: no backup, or none with an agent in it;
- * ERR_USAGE: a path that a job file does not take.
+ * ERR_USAGE: a path that a job file does not take; ERR_STALE: without a name
+ * of its own, the job of this directory has brought other bundles than are
+ * there now, and they were not taken back.
  */
 int restore_job(const char *dir, const struct endpoint *to,
     const struct restore_options *, char **job, struct err *) MUST_CHECK;
@@ -123,7 +126,8 @@ int restore_forget(const char *job, struct err *) MUST_CHECK;
 
 /*
  * Each agent of the backup that has no bundle, as a check "agent.ID" that was
- * not compared, with the reason; leave as in struct restore_options.
+ * not compared, with the reason; leave as in struct restore_options.  One
+ * whose bundle is not current, as "agent.ID.current".
  */
 int restore_add_without(const char *dir, const char *leave,
     struct verdict *, struct err *) MUST_CHECK;
@@ -132,10 +136,12 @@ int restore_add_without(const char *dir, const char *leave,
  * The proof of a rollback: each bundle against the agent of its id on the
  * server that it came from, as checks "agent.NAME.CHECK", and "agents".
  * Nothing is written there.  state_dir is where what is read is staged, in a
- * directory that is removed.
+ * directory that is removed.  goes_on: clients may have written to it since:
+ * rows behind the bundle's last one are counted, and not called different.
  */
 int restore_compare(const char *dir, const struct endpoint *,
-    const char *state_dir, struct verdict *, struct err *) MUST_CHECK;
+    const char *state_dir, bool goes_on, struct verdict *, struct err *)
+    MUST_CHECK;
 
 /* The same for who has opened the job himself. */
 

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
@@ -12,6 +13,8 @@
 #include "flow/restore_list.h"
 #include "flow/run.h"
 #include "io/fs.h"
+#include "io/hash.h"
+#include "io/journal.h"
 
 /*
  * A job file cannot hold every text: what comes out of its reader must be
@@ -54,9 +57,23 @@ write_leave(const char *dir, const char *leave, const struct fs_meta *meta,
 	return rc;
 }
 
+/* Of what was restored: another one under the same name is refused. */
+static int
+write_digest(const char *dir, const char *digest, const struct fs_meta *meta,
+    struct err *err)
+{
+	char *file = mem_printf("%s/" RESTORE_DIGEST, dir);
+	int rc = digest ? fs_replace(file, digest, strlen(digest), meta,
+	    err) : 0;
+
+	free(file);
+	return rc;
+}
+
 static int
 write_job(const struct restore_conf *conf,
-    const struct restore_options *options, char **job, struct err *err)
+    const struct restore_options *options, const char *digest, char **job,
+    struct err *err)
 {
 	const struct fs_meta meta = {
 		.mode = 0600, .uid = (uid_t)-1, .gid = (gid_t)-1
@@ -75,6 +92,8 @@ write_job(const struct restore_conf *conf,
 	if (rc == 0)
 		rc = write_leave(dir, options->leave, &meta, err);
 	if (rc == 0)
+		rc = write_digest(dir, digest, &meta, err);
+	if (rc == 0)
 		rc = fs_replace(file, buf_cstr(&text), text.len, &meta, err);
 	buf_clear(&text);
 	free(dir);
@@ -85,24 +104,121 @@ write_job(const struct restore_conf *conf,
 	return rc;
 }
 
+/* The digest that the job of this name was written for; "" for none. */
 static int
-choose_name(const struct restore_list *list, const struct endpoint *to,
-    const struct restore_options *options, char **name, struct err *err)
+read_digest(const char *state_dir, const char *name, struct buf *out,
+    struct err *err)
 {
-	char *digest;
+	char *file = run_state_path(state_dir, name, RESTORE_DIGEST);
+	int rc = fs_read(file, out, NULL, err);
+
+	if (rc != 0 && err->kind == ERR_MISSING) {
+		err_clear(err);
+		rc = 0;
+	}
+	free(file);
+	return rc;
+}
+
+static int
+note_begun(void *ctx, const struct journal_step *step, struct err *err)
+{
+	bool *begun = ctx;
+
+	(void)err;
+	*begun = *begun || step->state == JOURNAL_BEGUN ||
+	    step->state == JOURNAL_DONE;
+	return 0;
+}
+
+/* Whether the job of this name has begun anything that is not taken back. */
+static int
+has_begun(const char *state_dir, const char *name, bool *out,
+    struct err *err)
+{
+	char *file = run_state_path(state_dir, name, "journal.db");
+	struct journal *journal;
 	int rc;
 
+	*out = false;
+	rc = journal_open(file, false, &journal, err);
+	if (rc == 0) {
+		rc = journal_steps(journal, note_begun, out, err);
+		journal_close(journal);
+	} else if (err->kind == ERR_MISSING) {
+		err_clear(err);
+		rc = 0;
+	}
+	free(file);
+	return rc;
+}
+
+/*
+ * One job a directory and server: after it was brought up to date, the same
+ * agents would come beside those that are there.
+ */
+static int
+check_former(const struct restore_list *list, const struct endpoint *to,
+    const char *state_dir, const char *name, const char *digest,
+    struct err *err)
+{
+	struct buf former = BUF_INIT(2 * HASH_SIZE + 1);
+	bool begun = false;
+	char *job;
+	int rc;
+
+	rc = read_digest(state_dir, name, &former, err);
+	if (rc == 0 && former.len > 0 && !str_eq(buf_cstr(&former), digest))
+		rc = has_begun(state_dir, name, &begun, err);
+	buf_clear(&former);
+	if (rc != 0 || !begun)
+		return rc;
+	job = run_state_path(state_dir, name, "job.conf");
+	(void)err_set(err, ERR_STALE, "%s holds other bundles than when it "
+	    "was restored to %s by the job %s, so its agents would be there "
+	    "twice; nothing was changed.  `sanctumctl cancel %s' takes those "
+	    "of then away; after that the same command restores what it "
+	    "holds now", list->dir, to->name, job, job);
+	free(job);
+	return -1;
+}
+
+/* A name that is given is of a nested job, whose backup stays as it is. */
+static int
+choose_name(const struct restore_list *list, const struct endpoint *to,
+    const struct restore_options *options, char **name, char **digest,
+    struct err *err)
+{
+	*digest = NULL;
 	if (options->name) {
 		*name = mem_strdup(options->name);
 		return 0;
 	}
 	*name = NULL;
-	if (restore_list_digest(list, &digest, err) != 0)
+	if (restore_list_digest(list, digest, err) != 0 ||
+	    agent_order_name("restore", (const char *const[]){ list->dir,
+	    to->url, NULL }, name, err) != 0)
 		return -1;
-	rc = agent_order_name("restore", (const char *const[]){ list->dir,
-	    digest, to->url, NULL }, name, err);
-	free(digest);
-	return rc;
+	return check_former(list, to, options->state_dir, *name, *digest,
+	    err);
+}
+
+/* What is restored all the same, as it is here. */
+static void
+warn_stale(const struct backup_index *index)
+{
+	const struct backup_entry *entry;
+	const char *why;
+
+	for (size_t i = 0; i < index->n_entries; i++) {
+		entry = &index->entries[i];
+		why = restore_list_stale(entry);
+		if (entry->path && !entry->gone && why)
+			log_warn("%s: its bundle is of %s and not current; "
+			    "%s%s", entry->id, entry->read_at ?
+			    entry->read_at : "a time before", entry->failed ?
+			    "" : "changed while it was read: ", why);
+	}
 }
 
 int
@@ -113,7 +229,7 @@ restore_job(const char *dir, const struct endpoint *to,
 		.ca_file = to->ca_file, .token = to->token_ref,
 		.tools = options->tools };
 	struct restore_list list;
-	char *name;
+	char *name = NULL, *digest = NULL;
 	int rc;
 
 	*job = NULL;
@@ -121,12 +237,14 @@ restore_job(const char *dir, const struct endpoint *to,
 		return -1;
 	conf.agents = list.agents;
 	conf.n_agents = list.n;
-	rc = choose_name(&list, to, options, &name, err);
+	warn_stale(&list.index);
+	rc = choose_name(&list, to, options, &name, &digest, err);
 	if (rc == 0) {
 		conf.job = name;
-		rc = write_job(&conf, options, job, err);
-		free(name);
+		rc = write_job(&conf, options, digest, job, err);
 	}
+	free(digest);
+	free(name);
 	restore_list_clear(&list);
 	return rc;
 }

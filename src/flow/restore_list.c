@@ -47,6 +47,12 @@ refuse_links(const struct restore_list *list, struct err *err)
 	return rc;
 }
 
+const char *
+restore_list_stale(const struct backup_entry *entry)
+{
+	return entry->failed ? entry->failed : entry->changed_during;
+}
+
 int
 restore_list_read(const char *dir, struct restore_list *list,
     struct err *err)

@@ -28,8 +28,13 @@ int restore_list_read(const char *dir, struct restore_list *, struct err *)
     MUST_CHECK;
 void restore_list_clear(struct restore_list *);
 
+/* Why a bundle is not of the agent as it was in the end; NULL: it is. */
+const char *restore_list_stale(const struct backup_entry *);
+
 /* Beside the file of a nested job: ids that may stay behind. */
 #define RESTORE_LEAVE "leave"
+/* And, by restore_list_digest, what a job that is named by us restores. */
+#define RESTORE_DIGEST "digest"
 
 /* A SHA-256 over the ids and bundles: of what would be restored. */
 int restore_list_digest(const struct restore_list *, char **digest,

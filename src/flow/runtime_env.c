@@ -115,6 +115,51 @@ kept_path(const struct runtime *rt, const char *path)
 	return mem_printf("%s.sanctumctl-%s", path, rt->run->mark);
 }
 
+/* The value that the kept file gives key, if it does. */
+static int
+kept_value(const struct runtime_env *env, const struct runtime *rt,
+    const char *key, struct buf *value, bool *set, struct err *err)
+{
+	enum dotenv_found found = DOTENV_ABSENT;
+	char *path = kept_path(rt, env->path);
+	struct buf text;
+	int rc;
+
+	buf_init_still(&text, DOTENV_MAX_BYTES);
+	rc = host_read(env->host, path, &text, NULL, err);
+	if (rc == 0 && dotenv_get(buf_cstr(&text), text.len, key, NULL, value,
+	    &found, err) != 0)
+		rc = err_ctx(err, "%s:%s", host_name(env->host), path);
+	*set = found == DOTENV_VALUE;
+	buf_wipe(&text);
+	free(path);
+	return rc;
+}
+
+int
+runtime_env_revert(struct runtime_env *env, const struct runtime *rt,
+    const char *word, const char *key, struct err *err)
+{
+	char *fact = mem_printf("%s.before", word), *before = NULL;
+	struct buf value;
+	bool set = false;
+	int rc;
+
+	buf_init_still(&value, DOTENV_MAX_BYTES);
+	rc = runtime_get(rt, fact, &before, err);
+	if (rc == 0 && before && str_eq(before, KEPT))
+		rc = kept_value(env, rt, key, &value, &set, err);
+	if (rc == 0 && set)
+		rc = runtime_env_set(env, key, buf_cstr(&value), err);
+	else if (rc == 0 && before && dotenv_unset(&env->now, env->path, key,
+	    err) != 0)
+		rc = err_ctx(err, "%s", host_name(env->host));
+	buf_wipe(&value);
+	free(before);
+	free(fact);
+	return rc;
+}
+
 /* The journal says last that it is kept, so half a copy is made anew. */
 static int
 keep(const struct runtime_env *env, const struct runtime *rt,

@@ -56,6 +56,13 @@ int runtime_env_get(const struct runtime_env *, const char *key,
 int runtime_env_set(struct runtime_env *, const char *key, const char *value,
     struct err *) MUST_CHECK;
 
+/*
+ * KEY as it was before this job's first write: with the value that it had
+ * then, or no line of it.  Nothing before that write (word as below).
+ */
+int runtime_env_revert(struct runtime_env *, const struct runtime *,
+    const char *word, const char *key, struct err *) MUST_CHECK;
+
 /* Does the file on the host differ from what was set, or is it too open? */
 bool runtime_env_changed(const struct runtime_env *);
 

@@ -14,6 +14,9 @@
 #include "flow/runtime_postgres.h"
 #include "io/host.h"
 
+#define WORD "environment"	/* facts of the journal: the file's, */
+#define KEYS WORD ".keys"	/* and names of [env], never a value */
+#define KEYS_MAX (1024 * 1024)
 #define URI_MAX 4096
 
 /* Telemetry off, and the loop without which turns stall (0.16.2, seen). */
@@ -96,6 +99,16 @@ set_redis(const struct runtime *rt, struct runtime_env *env, struct err *err)
 	return rc;
 }
 
+static bool
+is_line(const struct runtime *rt, const char *key)
+{
+	for (size_t i = 0; i < rt->letta->n_env; i++) {
+		if (str_eq(rt->letta->env[i].key, key))
+			return true;
+	}
+	return false;
+}
+
 /* The lines of [env NAME], last: they beat ours. */
 static int
 set_lines(const struct runtime *rt, struct runtime_env *env, struct err *err)
@@ -137,11 +150,59 @@ runtime_env_common(const struct runtime *rt, struct runtime_env *env,
 	return set_fixed(env, err) != 0 ? -1 : set_lines(rt, env, err);
 }
 
+/*
+ * Lines of [env NAME] that the job has put there and that were taken out of it
+ * since are as they were before it, so that what breaks a server can be taken
+ * back.  The password stays: others were told it, and nobody says another.
+ */
+static int
+drop_lines(const struct runtime *rt, struct runtime_env *env, struct err *err)
+{
+	char *keys = NULL, *rest, *key;
+	int rc;
+
+	rc = runtime_get(rt, KEYS, &keys, err);
+	rest = keys;
+	while (rc == 0 && rest && (key = strsep(&rest, " ")) != NULL) {
+		if (*key && !is_line(rt, key) &&
+		    !str_eq(key, "LETTA_SERVER_PASSWORD"))
+			rc = runtime_env_revert(env, rt, WORD, key, err);
+	}
+	free(keys);
+	return rc;
+}
+
+/* Before the file is written those of both, and then those that are in it. */
+static int
+note_keys(const struct runtime *rt, bool written, struct err *err)
+{
+	struct buf all = BUF_INIT(KEYS_MAX);
+	char *keys = NULL, *rest, *key;
+	int rc;
+
+	rc = runtime_get(rt, KEYS, &keys, err);
+	for (size_t i = 0; i < rt->letta->n_env; i++)
+		buf_printf(&all, "%s%s", all.len > 0 ? " " : "",
+		    rt->letta->env[i].key);
+	rest = written ? NULL : keys;
+	while (rest && (key = strsep(&rest, " ")) != NULL) {
+		if (*key && !is_line(rt, key))
+			buf_printf(&all, " %s", key);
+	}
+	if (rc == 0)
+		rc = buf_check(&all, "the names of [env]", err);
+	if (rc == 0 && (keys || all.len > 0))
+		rc = runtime_put(rt, KEYS, buf_cstr(&all), err);
+	buf_clear(&all);
+	free(keys);
+	return rc;
+}
+
 static int
 fill(const struct runtime *rt, struct runtime_env *env, bool *known,
     struct err *err)
 {
-	if (set_fixed(env, err) != 0)
+	if (drop_lines(rt, env, err) != 0 || set_fixed(env, err) != 0)
 		return -1;
 	if (rt->letta->runtime == CONF_RUNTIME_VENV &&
 	    runtime_env_set(env, "LETTA_DIR", RUNTIME_HOME "/.letta", err)
@@ -200,9 +261,13 @@ environment_act(struct run *run, const struct step *step,
 		rc = err_set(err, ERR_FAILED, "%s: no database was made yet",
 		    host_name(rt.host));
 	if (rc == 0)
+		rc = note_keys(&rt, false, err);
+	if (rc == 0)
 		rc = runtime_env_write(&env, &rt,
 		    rt.letta->runtime == CONF_RUNTIME_COMPOSE ? NULL :
-		    RUNTIME_ACCOUNT, "environment", err);
+		    RUNTIME_ACCOUNT, WORD, err);
+	if (rc == 0)
+		rc = note_keys(&rt, true, err);
 	if (rc == 0)
 		plan_say(note, '~', RUNTIME_ENV);
 	runtime_env_clear(&env);
@@ -217,8 +282,8 @@ environment_undo(struct run *run, const struct step *step,
 	bool edited;
 
 	if (runtime_open(&rt, run, step, err) != 0 ||
-	    runtime_env_undo(&rt, RUNTIME_ENV, "environment", &edited, err)
-	    != 0)
+	    runtime_env_undo(&rt, RUNTIME_ENV, WORD, &edited, err) != 0 ||
+	    runtime_put(&rt, KEYS, "", err) != 0)
 		return -1;
 	plan_say(note, '-', edited ? RUNTIME_ENV " was edited by somebody "
 	    "and stays" : RUNTIME_ENV);
@@ -226,7 +291,7 @@ environment_undo(struct run *run, const struct step *step,
 }
 
 const struct step_kind runtime_environment_kind = {
-	.word = "environment",
+	.word = WORD,
 	.probe = environment_probe,
 	.act = environment_act,
 	.undo = environment_undo,

@@ -401,6 +401,13 @@ look(struct service *service, struct run *run, struct state *state,
 	return rc;
 }
 
+/* At boot, if it has to. */
+static bool
+will_start(const struct service *service, const struct state *state)
+{
+	return state->enabled || service->spec->transient;
+}
+
 int
 service_look(struct service *service, struct run *run, struct plan_note *note,
     bool *ready, struct err *err)
@@ -410,8 +417,8 @@ service_look(struct service *service, struct run *run, struct plan_note *note,
 
 	if (look(service, run, &state, err) != 0)
 		return -1;
-	*ready = state.files && state.current && state.enabled &&
-	    state.active;
+	*ready = state.files && state.current && state.active &&
+	    will_start(service, &state);
 	for (size_t i = 0; note && i < service->n_files; i++) {
 		one = &service->files[i];
 		if (host_file_note(&one->file, one->text.data, one->text.len,
@@ -506,14 +513,15 @@ bring_up(struct service *service, struct run *run, bool *acted,
 	if (look(service, run, &state, err) != 0)
 		return -1;
 	renew = !state.files || !state.current;
-	if (!renew && state.enabled && state.active)
+	if (!renew && will_start(service, &state) && state.active)
 		return 0;
 	*acted = true;
 	/* Until it has been started again nobody knows what runs. */
 	if (note_before(service, run, &state, err) != 0 ||
 	    (renew && put(run, service, "running", "", err) != 0) ||
 	    (renew && set_files(service, run, err) != 0) ||
-	    service->ops->enable(&service->unit, true, err) != 0)
+	    (!service->spec->transient &&
+	    service->ops->enable(&service->unit, true, err) != 0))
 		return -1;
 	if (renew || !state.active) {
 		if (start_again(service, err) != 0 ||

@@ -75,6 +75,11 @@ struct service_spec {
 	 * NULL: nothing.
 	 */
 	const char *stamp;
+	/*
+	 * It is to be gone before long: systemd is not told to start it at
+	 * boot.  The others start whatever they have a file of.
+	 */
+	bool transient;
 };
 
 struct service;
@@ -88,9 +93,10 @@ enum service_manager service_manager_of(const struct service *);
 const char *service_name(const struct service *);
 
 /*
- * A probe: *ready when every file is as it must be, it starts at boot, it
- * runs, and what runs was started with these files and this stamp.  The note
- * gets the diff and a line of what would be done; it may be NULL.
+ * A probe: *ready when every file is as it must be, it starts at boot (unless
+ * it is transient), it runs, and what runs was started with these files and
+ * this stamp.  The note gets the diff and a line of what would be done; it may
+ * be NULL.
  */
 int service_look(struct service *, struct run *, struct plan_note *,
     bool *ready, struct err *) MUST_CHECK;

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "flow/plan.h"
+#include "flow/postgres_census.h"
 #include "flow/run.h"
 #include "flow/runtime.h"
 #include "flow/upgrade.h"
@@ -151,6 +152,12 @@ upgrade_backup_dir(const struct upgrade *up)
 		return run_local_path(up->conf->backup);
 	return mem_printf("%.*s/backup",
 	    (int)(strrchr(own, '/') - own), own);
+}
+
+int
+upgrade_rows(void *postgres, struct buf *out, struct err *err)
+{
+	return postgres_agents(postgres, NULL, out, err);
 }
 
 int

@@ -63,6 +63,9 @@ int upgrade_verify_old(struct run *, const struct conf_upgrade *,
 int upgrade_stays(struct run *, char **backup, char **dump, struct err *)
     MUST_CHECK;
 
+/* Where the agents' new ids are (flow/restore_ids.h); the caller frees it. */
+char *upgrade_ids_path(const struct run *);
+
 /* Whether the database of this job is the one that was made anew. */
 int upgrade_rebuilt(struct run *, bool *out, struct err *) MUST_CHECK;
 
@@ -74,16 +77,29 @@ int upgrade_has_stopped(struct run *, bool *out, struct err *) MUST_CHECK;
 
 int upgrade_was_stopped(struct run *, bool *out, struct err *) MUST_CHECK;
 
+/* What `rollback' can do now. */
+enum upgrade_back {
+	UPGRADE_BACK_NONE,	/* completed */
+	UPGRADE_BACK_GONE,	/* the safety copy is, and it is needed */
+	UPGRADE_BACK_WHOLE,	/* nothing is lost by it */
+	UPGRADE_BACK_DROPS	/* what the new server was told since */
+};
+
+int upgrade_back(struct run *, enum upgrade_back *out, struct err *)
+    MUST_CHECK;
+
 /*
- * For an apply that has failed: behind its cause, what leads back and what
- * goes on.  job is the word of the command line.
+ * For an apply that has failed: behind its cause, what leads back, if there
+ * is a way, and what goes on.  job is the word of the command line.
  */
 void upgrade_advise(struct run *, const char *job, struct err *);
 
 /*
  * Drop what the way back needs: the dump, and the environment file that was
  * there before.  Bundles stay, and so does what the old server was made of.
- * ERR_STALE when a step is not done, or was not yet proven.
+ * Before that upgrade_verify is asked: ERR_VERDICT when what it says is not
+ * `same'.  ERR_STALE when a step is not done.  Nothing is removed then.
+ * Once it was `same', an end that was interrupted is not asked for again.
  */
 int upgrade_complete(struct run *, struct err *) MUST_CHECK;
 

@@ -10,6 +10,7 @@
 #include "flow/backup.h"
 #include "flow/endpoint.h"
 #include "flow/plan.h"
+#include "flow/postgres.h"
 #include "flow/run.h"
 #include "flow/upgrade_part.h"
 #include "io/journal.h"
@@ -19,17 +20,21 @@
 
 /*
  * Every agent of the old server into bundles.  Nothing is taken back: they
- * harm nobody, and whoever cancels may want them more than before.
+ * harm nobody, and whoever cancels may want them more than before.  Bundles of
+ * other days are trusted by the rows of their agents alone.
  */
 struct part {
 	struct upgrade up;
 	struct endpoint from;
 	char *dir;
+	struct postgres *pg;	/* that it is asked by, once it is */
+	struct backup_census census;
 };
 
 static void
 part_close(struct part *part)
 {
+	postgres_close(part->pg);
 	endpoint_clear(&part->from);
 	free(part->dir);
 }
@@ -43,6 +48,17 @@ part_open(struct part *part, struct run *run, const struct step *step,
 	    run_endpoint(run, part->up.conf->from, &part->from, err) != 0)
 		return -1;
 	part->dir = upgrade_backup_dir(&part->up);
+	return 0;
+}
+
+/* Not before it is needed: once it is dropped nobody is there to ask. */
+static int
+open_census(struct part *part, struct err *err)
+{
+	if (postgres_open(&part->pg, part->up.run, part->up.conf->from, err)
+	    != 0)
+		return -1;
+	part->census = (struct backup_census){ upgrade_rows, part->pg };
 	return 0;
 }
 
@@ -150,8 +166,8 @@ count_changed(struct part *part, size_t *out, struct err *err)
 		return -1;
 	if (stopping)
 		return 0;
-	if (backup_changed(&part->from, part->dir, count_change, &watch,
-	    err) != 0)
+	if (open_census(part, err) != 0 || backup_changed(&part->from,
+	    part->dir, &part->census, count_change, &watch, err) != 0)
 		return -1;
 	*out = watch.n;
 	return 0;
@@ -251,11 +267,15 @@ make(struct part *part, struct plan_note *note, struct err *err)
 {
 	const char *own = journal_path(part->up.run->journal);
 	char *state_dir = mem_strndup(own, (size_t)(strrchr(own, '/') - own));
-	struct backup_options options = { .state_dir = state_dir };
+	const struct backup_options options = { .state_dir = state_dir,
+	    .census = &part->census };
 	struct backup_figures f;
 	int rc;
 
-	rc = backup_make(&part->from, part->dir, &options, &f, err);
+	rc = open_census(part, err);
+	if (rc == 0)
+		rc = backup_make(&part->from, part->dir, &options, &f,
+		    err);
 	/* Who has failed is told by the index; who was written to, by stop. */
 	if (rc != 0 && err->kind == ERR_PARTIAL) {
 		log_detail("%s", err->text);

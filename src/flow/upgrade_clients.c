@@ -26,6 +26,10 @@
 #define FILES "clients.files"
 #define RELOAD "clients.reload"
 #define LIST_MAX (64 * 1024)
+#define SHOWN_MAX 500	/* bytes of paths in a message */
+/* Nobody reads these files anew by himself. */
+#define RESTART "; start programs that read them again" \
+	" (changed units: systemctl daemon-reload first)"
 
 struct clients {
 	struct upgrade up;
@@ -346,11 +350,12 @@ edit_anew(const struct clients *clients, struct client *client,
     const char *record, struct err *err)
 {
 	struct buf former;
+	size_t left;
 	int rc = 0;
 
-	buf_init_still(&former, CLIENT_URL_TEXT_MAX);
+	buf_init_still(&former, 2 * CLIENT_URL_TEXT_MAX);
 	if (record && client_url_revert(buf_cstr(&client->now),
-	    client->now.len, record, &former)) {
+	    client->now.len, record, &former, &left)) {
 		buf_wipe(&client->after);
 		buf_init_still(&client->after, 2 * CLIENT_URL_TEXT_MAX);
 		buf_clear(&client->record);
@@ -386,29 +391,32 @@ write_client(const struct clients *clients, struct client *client,
 	return rc;
 }
 
-/* *edited: somebody has moved what we wrote, and it stays. */
+/*
+ * *left: addresses that stay, since somebody has edited the file; the record
+ * stays with them.
+ */
 static int
-put_back(const struct upgrade *up, const char *path, bool *edited,
+put_back(const struct upgrade *up, const char *path, size_t *left,
     struct err *err)
 {
 	char *word = record_word(path), *record = NULL;
 	struct client client;
 	int rc;
 
-	*edited = false;
+	*left = 0;
 	rc = client_read(up, path, &client, err);
 	if (rc == 0)
 		rc = upgrade_get(up, word, &record, err);
-	if (rc == 0 && record && client.present) {
-		*edited = client_url_state(buf_cstr(&client.now),
-		    client.now.len, record) == CLIENT_URL_OTHER;
-		if (client_url_revert(buf_cstr(&client.now), client.now.len,
-		    record, &client.after))
+	if (rc == 0 && record && client.present &&
+	    client_url_revert(buf_cstr(&client.now), client.now.len, record,
+	    &client.after, left)) {
+		rc = buf_check(&client.after, path, err);
+		if (rc == 0)
 			rc = host_replace(up->host, path,
 			    buf_cstr(&client.after), client.after.len,
 			    &client.meta, err);
 	}
-	if (rc == 0 && record)
+	if (rc == 0 && record && *left == 0)
 		rc = upgrade_put(up, word, "", err);
 	free(record);
 	free(word);
@@ -416,16 +424,33 @@ put_back(const struct upgrade *up, const char *path, bool *edited,
 	return rc;
 }
 
-/* Those of nginx, or all; what stays is told. */
+/* Files that are as they were, and those in which something stays. */
+struct gone_back {
+	size_t n, n_left;
+	struct buf left;	/* "PATH (2), PATH (1)" */
+};
+
+static void
+note_left(struct gone_back *back, const char *path, size_t n)
+{
+	back->n_left++;
+	if (back->left.len > SHOWN_MAX)
+		return;
+	buf_str(&back->left, back->left.len > 0 ? ", " : "");
+	str_printable(&back->left, path, strlen(path));
+	buf_printf(&back->left, " (%zu)", n);
+}
+
+/* Those of nginx, or all; clear back->left in any case. */
 static int
 put_back_all(const struct upgrade *up, bool nginx_alone,
-    struct plan_note *note, size_t *n, struct err *err)
+    struct gone_back *back, struct err *err)
 {
 	char *files = NULL, *rest, *path;
-	bool edited = false;
+	size_t left;
 	int rc;
 
-	*n = 0;
+	*back = (struct gone_back){ .left = BUF_INIT(LIST_MAX) };
 	rc = upgrade_get(up, FILES, &files, err);
 	rest = files;
 	while (rc == 0 && (path = next_line(&rest)) != NULL) {
@@ -434,14 +459,11 @@ put_back_all(const struct upgrade *up, bool nginx_alone,
 		if (is_nginx(path))
 			rc = upgrade_put(up, RELOAD, "yes", err);
 		if (rc == 0)
-			rc = put_back(up, path, &edited, err);
-		*n += rc == 0 && !edited;
-		if (rc == 0 && edited && note) {
-			buf_str(&note->diff, "    edited by somebody since, "
-			    "and stays: ");
-			str_printable(&note->diff, path, strlen(path));
-			buf_char(&note->diff, '\n');
-		}
+			rc = put_back(up, path, &left, err);
+		if (rc == 0 && left > 0)
+			note_left(back, path, left);
+		else
+			back->n += rc == 0;
 	}
 	free(files);
 	return rc;
@@ -472,14 +494,15 @@ static int
 refused(const struct upgrade *up, struct err *err)
 {
 	struct err second = ERR_INIT;
-	size_t n;
+	struct gone_back back;
 
-	if (put_back_all(up, true, NULL, &n, &second) != 0 ||
+	if (put_back_all(up, true, &back, &second) != 0 ||
 	    upgrade_put(up, RELOAD, "", &second) != 0)
 		err_clear(&second);
 	else
 		(void)err_ctx(err, "the %zu nginx files are as they were, "
-		    "other files of clients have the new address", n);
+		    "other files of clients have the new address", back.n);
+	buf_clear(&back.left);
 	return -1;
 }
 
@@ -512,42 +535,60 @@ clients_act(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0 && wanted && reload(&clients.up, err) != 0)
 		rc = refused(&clients.up, err);
 	if (rc == 0)
-		plan_say(note, '~', "%zu addresses in %zu files%s", places,
-		    files, wanted ? "; nginx has read them" : "");
+		plan_say(note, '~', "%zu addresses in %zu files%s%s", places,
+		    files, wanted ? "; nginx has read its own" : "",
+		    files > 0 ? RESTART : "");
 	free(wanted);
 	free(list);
 	clients_close(&clients);
 	return rc;
 }
 
+/* What nginx does not take is not by us: its files are what they were. */
+static int
+reload_back(const struct upgrade *up, struct plan_note *note,
+    struct err *err)
+{
+	char *wanted = NULL;
+	int rc = upgrade_get(up, RELOAD, &wanted, err);
+
+	if (rc == 0 && wanted)
+		rc = reload(up, err);
+	free(wanted);
+	if (rc == 0 || err->kind != ERR_FAILED)
+		return rc;
+	buf_str(&note->diff, "    not read by nginx: ");
+	str_printable(&note->diff, err->text, strlen(err->text));
+	buf_char(&note->diff, '\n');
+	err_clear(err);
+	return upgrade_put(up, RELOAD, "", err);
+}
+
 static int
 clients_undo(struct run *run, const struct step *step,
     struct plan_note *note, struct err *err)
 {
+	struct gone_back back = { .n = 0 };
 	struct upgrade up;
-	char *wanted = NULL;
-	size_t n = 0;
 	int rc;
 
-	if (upgrade_open(&up, run, step, err) != 0 ||
-	    put_back_all(&up, false, note, &n, err) != 0 ||
-	    upgrade_get(&up, RELOAD, &wanted, err) != 0)
-		return -1;
-	rc = wanted ? reload(&up, err) : 0;
-	free(wanted);
-	/* Not by us: its files are what they were. */
-	if (rc != 0 && err->kind == ERR_FAILED) {
-		buf_str(&note->diff, "    not read by nginx: ");
-		str_printable(&note->diff, err->text, strlen(err->text));
-		buf_char(&note->diff, '\n');
-		err_clear(err);
-		rc = upgrade_put(&up, RELOAD, "", err);
-	}
+	rc = upgrade_open(&up, run, step, err);
+	if (rc == 0)
+		rc = put_back_all(&up, false, &back, err);
+	if (rc == 0)
+		rc = reload_back(&up, note, err);
+	if (rc == 0 && back.n_left > 0)
+		rc = err_set(err, ERR_PARTIAL, "%s: somebody has edited files "
+		    "of clients, and new addresses of Letta stay in them: %s. "
+		    " Write the old one there, then run the same command "
+		    "again; %zu other files have it", host_name(up.host),
+		    buf_cstr(&back.left), back.n);
 	if (rc == 0)
 		rc = upgrade_put(&up, FILES, "", err);
 	if (rc == 0)
-		plan_say(note, '~', "%zu files name the old address again",
-		    n);
+		plan_say(note, '~', "%zu files name the old address again"
+		    "%s", back.n, back.n > 0 ? RESTART : "");
+	buf_clear(&back.left);
 	return rc;
 }
 
@@ -556,4 +597,5 @@ const struct step_kind upgrade_clients_kind = {
 	.probe = clients_probe,
 	.act = clients_act,
 	.undo = clients_undo,
+	.may_leave = true,
 };

@@ -439,3 +439,17 @@ upgrade_compose_look(const struct upgrade *up, struct err *err)
 	file_clear(&file);
 	return rc;
 }
+
+int
+upgrade_compose_same(const struct upgrade *up, const char *database,
+    struct err *err)
+{
+	struct compose_service cs = { 0 };
+	int rc;
+
+	rc = compose_service_open(&cs, up->host, up->conf->from, err);
+	if (rc == 0)
+		rc = compose_service_check_database(&cs, database, err);
+	compose_service_close(&cs);
+	return rc;
+}

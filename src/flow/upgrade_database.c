@@ -2,6 +2,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/str.h"
@@ -12,20 +14,23 @@
 #include "flow/postgres_census.h"
 #include "flow/run.h"
 #include "flow/upgrade_database.h"
+#include "flow/upgrade_others.h"
 #include "flow/upgrade_part.h"
 #include "io/host.h"
 
 #define TEXT_MAX (16 * 1024 * 1024)
 #define WORDS_MAX 2048
 #define NEW "new"
+#define OLD "old"
 #define RESTORED "restore"
 
 /*
- * The new database is made whole beside the old one and takes its name only
- * then: what can fail (a right, the extension, a locale) has not, once the old
- * one is dropped.  The rollback goes the same way, so a pg_restore that fails
- * leaves what is there as it is.  Each is told by its oid, since both have the
- * name at some time.
+ * The new database is made whole beside the old one, and takes its name only
+ * then.  The old one gets a name that no client knows, is looked at once more
+ * when nobody can write to it any more, and is dropped last: until then the
+ * way back is its name.  The rollback restores beside what is there, so a
+ * pg_restore that fails leaves that as it is.  Each is told by its oid, since
+ * all have the name at some time.
  */
 struct rebuild {
 	struct upgrade up;
@@ -55,13 +60,32 @@ open_it(struct rebuild *r, struct run *run, const struct step *step,
 	return postgres_oid(r->pg, NULL, &r->now, err);
 }
 
+/* As kept; NULL: they were not. */
+static int
+kept_properties(const struct rebuild *r, char **out, struct err *err)
+{
+	char *path = upgrade_properties_path(&r->up);
+	struct buf sql = BUF_INIT(TEXT_MAX);
+	struct fs_meta meta = { 0 };
+	int rc = host_stat(r->up.host, path, &meta, err);
+
+	*out = NULL;
+	if (rc == 0 && meta.type == FS_FILE)
+		rc = host_read(r->up.host, path, &sql, NULL, err);
+	if (rc == 0 && sql.len > 0)
+		*out = buf_take(&sql);
+	buf_clear(&sql);
+	free(path);
+	return rc;
+}
+
 static int
 properties(const struct rebuild *r, char **out, struct err *err)
 {
 	struct buf sql = BUF_INIT(TEXT_MAX);
 	int rc;
 
-	if (upgrade_get(&r->up, "database.properties", out, err) != 0)
+	if (kept_properties(r, out, err) != 0)
 		return -1;
 	if (*out)
 		return 0;
@@ -69,6 +93,22 @@ properties(const struct rebuild *r, char **out, struct err *err)
 	if (rc == 0)
 		*out = buf_take(&sql);
 	buf_clear(&sql);
+	return rc;
+}
+
+static int
+keep_properties(const struct rebuild *r, struct err *err)
+{
+	const struct fs_meta meta = { .mode = 0600, .uid = (uid_t)-1,
+	    .gid = (gid_t)-1 };
+	char *path = upgrade_properties_path(&r->up), *sql = NULL;
+	int rc = properties(r, &sql, err);
+
+	if (rc == 0)
+		rc = host_replace(r->up.host, path, sql, strlen(sql), &meta,
+		    err);
+	free(sql);
+	free(path);
 	return rc;
 }
 
@@ -125,26 +165,45 @@ put_lines(struct buf *out, const char *text)
 	}
 }
 
+/* All that apply and `rollback' run, in the names of this job. */
+static void
+put_statements(const struct rebuild *r, const char *sql, struct buf *out)
+{
+	const char *name = postgres_database(r->pg);
+	char *made = upgrade_aside(&r->up, NEW);
+	char *old = upgrade_aside(&r->up, OLD);
+	char *restored = upgrade_aside(&r->up, RESTORED);
+
+	postgres_make_text(sql, made, true, out);
+	postgres_rename_text(name, old, out);
+	buf_str(out, "-- its rows counted once more\n");
+	postgres_rename_text(made, name, out);
+	postgres_drop_text(old, out);
+	buf_str(out, "-- every other database: its sums before and after\n"
+	    "-- rollback, with the copy restored into the first:\n");
+	postgres_make_text(sql, restored, false, out);
+	postgres_swap_text(restored, name, out);
+	free(restored);
+	free(old);
+	free(made);
+}
+
 static int
 say_statements(const struct rebuild *r, struct plan_note *note,
     struct err *err)
 {
-	char *sql = NULL, *name = upgrade_aside(&r->up, NEW);
 	struct buf text = BUF_INIT(TEXT_MAX);
+	char *sql = NULL;
 	int rc = properties(r, &sql, err);
 
 	if (rc == 0) {
-		postgres_make_text(sql, name, true, &text);
-		postgres_swap_text(name, postgres_database(r->pg), &text);
+		put_statements(r, sql, &text);
 		put_lines(&note->diff, buf_cstr(&text));
-		buf_str(&note->diff, "    -- every other database: its sums "
-		    "before and after\n");
 		if (!r->up.run->conf->break_glass)
 			buf_str(&note->diff, "    -- not without `break_glass "
 			    "= yes' in [job]\n");
 	}
 	buf_clear(&text);
-	free(name);
 	free(sql);
 	return rc;
 }
@@ -178,7 +237,7 @@ database_probe(struct run *run, const struct step *step,
 
 /* Nobody has written to it since: a rollback could not bring that back. */
 static int
-check_unchanged(const struct rebuild *r, struct err *err)
+check_unchanged(const struct rebuild *r, const char *db, struct err *err)
 {
 	struct buf now = BUF_INIT(TEXT_MAX), moved = BUF_INIT(WORDS_MAX);
 	char *before = NULL;
@@ -186,7 +245,7 @@ check_unchanged(const struct rebuild *r, struct err *err)
 
 	rc = upgrade_get(&r->up, "dump.census", &before, err);
 	if (rc == 0)
-		rc = postgres_census(r->pg, NULL, &now, err);
+		rc = postgres_census(r->pg, db, &now, err);
 	if (rc == 0 && postgres_census_moved(before ? before : "",
 	    buf_cstr(&now), &moved) > 0)
 		rc = err_set(err, ERR_STALE, "%s: has changed since its "
@@ -200,71 +259,23 @@ check_unchanged(const struct rebuild *r, struct err *err)
 	return rc;
 }
 
-static int
-keep_others(const struct rebuild *r, const char *word, struct err *err)
-{
-	struct buf sums = BUF_INIT(TEXT_MAX);
-	int rc = postgres_others(r->pg, &sums, err);
-
-	/* A fact that is "" is none: an end that every text has. */
-	buf_char(&sums, '\n');
-	if (rc == 0)
-		rc = buf_check(&sums, "sums of the other databases", err);
-	if (rc == 0)
-		rc = upgrade_put(&r->up, word, buf_cstr(&sums), err);
-	buf_clear(&sums);
-	return rc;
-}
-
-/*
- * Whoever else writes to them does so meanwhile, too, and only a person can
- * tell: the first run that sees it stops, and the next one compares with what
- * was seen then.
- */
-static int
-compare_others(const struct rebuild *r, const char *word, struct err *err)
-{
-	struct buf now = BUF_INIT(TEXT_MAX), moved = BUF_INIT(WORDS_MAX);
-	char *before = NULL;
-	int rc;
-
-	rc = upgrade_get(&r->up, word, &before, err);
-	if (rc == 0 && before)
-		rc = postgres_others(r->pg, &now, err);
-	buf_char(&now, '\n');
-	if (rc == 0 && before && postgres_census_moved(before,
-	    buf_cstr(&now), &moved) > 0 &&
-	    upgrade_put(&r->up, word, buf_cstr(&now), err) == 0)
-		rc = err_set(err, ERR_VERDICT, "%s: another database of its "
-		    "server is not as it was before the rebuild: %s.  Nothing "
-		    "but the statements that `plan' shows was run.  Look who "
-		    "writes there; if that is its own client, run the same "
-		    "command again", postgres_where(r->pg), buf_cstr(&moved));
-	free(before);
-	buf_clear(&moved);
-	buf_clear(&now);
-	return rc;
-}
-
 /* What is asked before anything is made or dropped. */
 static int
 prepare(struct rebuild *r, struct err *err)
 {
-	char *sql = NULL;
 	int rc;
 
 	rc = postgres_check_rights(r->pg, err);
 	if (rc == 0)
-		rc = check_unchanged(r, err);
+		rc = check_unchanged(r, NULL, err);
 	if (rc == 0)
-		rc = keep_others(r, "database.others", err);
+		rc = upgrade_others_keep(&r->up, r->pg, err);
 	if (rc == 0)
-		rc = properties(r, &sql, err);
-	if (rc == 0)
-		rc = upgrade_put(&r->up, "database.properties", sql, err);
-	if (rc == 0 && r->was == 0)
+		rc = keep_properties(r, err);
+	if (rc == 0 && r->was == 0) {
 		rc = upgrade_put_oid(&r->up, "database.was", r->now, err);
-	free(sql);
+		r->was = r->now;
+	}
 	return rc;
 }
 
@@ -277,10 +288,11 @@ make_aside(const struct rebuild *r, const char *name, const char *word,
 	char *sql = NULL, *path = NULL;
 	int rc;
 
-	rc = upgrade_get(&r->up, "database.properties", &sql, err);
+	rc = kept_properties(r, &sql, err);
 	if (rc == 0 && !sql)
-		rc = err_set(err, ERR_DATA, "the journal does not know how "
-		    "%s was made", postgres_where(r->pg));
+		rc = err_set(err, ERR_DATA, "how %s was made is not known: "
+		    "the file beside its safety copy is not there",
+		    postgres_where(r->pg));
 	if (rc == 0)
 		rc = postgres_make(r->pg, sql, name, fresh, err);
 	path = upgrade_dump_path(&r->up);
@@ -290,6 +302,7 @@ make_aside(const struct rebuild *r, const char *name, const char *word,
 		rc = postgres_oid(r->pg, name, oid, err);
 	if (rc == 0)
 		rc = upgrade_put_oid(&r->up, word, *oid, err);
+	fault_point("database_whole");
 	free(path);
 	free(sql);
 	return rc;
@@ -301,6 +314,58 @@ refuse_stranger(const struct rebuild *r, struct err *err)
 	return err_set(err, ERR_STALE, "%s: is a database that this job has "
 	    "neither found nor made; it was left as it is.  Rename it, then "
 	    "run the same command again", postgres_where(r->pg));
+}
+
+/* Under a name that no client knows: what it holds now, it held last. */
+static int
+last_look(const struct rebuild *r, const char *old, struct err *err)
+{
+	struct err second = ERR_INIT;
+
+	if (check_unchanged(r, old, err) == 0)
+		return 0;
+	if (postgres_rename(r->pg, old, postgres_database(r->pg), &second) ==
+	    0)
+		return -1;
+	return err_ctx(err, "(and %s could not have its name again, which "
+	    "`rollback' gives it: %.200s)", old, second.text);
+}
+
+/* A kill between leaves no database of that name, and the next run goes on. */
+static int
+take_place(const struct rebuild *r, const char *made, struct err *err)
+{
+	char *old = upgrade_aside(&r->up, OLD);
+	uint64_t aside = 0;
+	int rc = 0;
+
+	if (r->now != 0)
+		rc = postgres_rename(r->pg, postgres_database(r->pg), old,
+		    err);
+	fault_point("database_aside");
+	if (rc == 0)
+		rc = postgres_oid(r->pg, old, &aside, err);
+	if (rc == 0 && aside != 0 && aside == r->was)
+		rc = last_look(r, old, err);
+	if (rc == 0)
+		rc = postgres_rename(r->pg, made, postgres_database(r->pg),
+		    err);
+	fault_point("database_placed");
+	free(old);
+	return rc;
+}
+
+static int
+drop_old(const struct rebuild *r, struct err *err)
+{
+	char *old = upgrade_aside(&r->up, OLD);
+	uint64_t aside = 0;
+	int rc = postgres_oid(r->pg, old, &aside, err);
+
+	if (rc == 0 && aside != 0)
+		rc = postgres_scratch_drop(r->pg, old, err);
+	free(old);
+	return rc;
 }
 
 /* Whatever was done before a kill, go on from there. */
@@ -326,8 +391,7 @@ rebuild(struct rebuild *r, struct err *err)
 	if (rc == 0 && (aside == 0 || aside != r->made))
 		rc = make_aside(r, name, "database.made", &r->made, err);
 	if (rc == 0)
-		rc = postgres_swap(r->pg, name, postgres_database(r->pg),
-		    err);
+		rc = take_place(r, name, err);
 	free(name);
 	return rc;
 }
@@ -336,6 +400,7 @@ static int
 database_act(struct run *run, const struct step *step,
     struct plan_note *note, struct err *err)
 {
+	struct buf words = BUF_INIT(TEXT_MAX);
 	struct rebuild r;
 	bool dumped = false;
 	int rc;
@@ -351,12 +416,15 @@ database_act(struct run *run, const struct step *step,
 	if (rc == 0 && (r.made == 0 || r.now != r.made))
 		rc = rebuild(&r, err);
 	if (rc == 0)
-		rc = compare_others(&r, "database.others", err);
+		rc = drop_old(&r, err);
+	if (rc == 0)
+		rc = upgrade_others_compare(&r.up, r.pg, &words, err);
 	if (rc == 0)
 		rc = upgrade_put(&r.up, "database.proven", "yes", err);
 	if (rc == 0)
-		plan_say(note, '~', "%s was dropped and made anew; the other "
-		    "databases are as they were", postgres_where(r.pg));
+		plan_say(note, '~', "%s was dropped and made anew; %s",
+		    postgres_where(r.pg), buf_cstr(&words));
+	buf_clear(&words);
 	close_it(&r);
 	return rc;
 }
@@ -390,19 +458,24 @@ restore(struct rebuild *r, const char *name, struct err *err)
 {
 	struct err ignored = ERR_INIT;
 	uint64_t aside = 0;
+	bool whole;
 	int rc;
 
 	rc = postgres_oid(r->pg, name, &aside, err);
-	if (rc == 0 && aside != 0 && aside == r->back)
-		return 0;
-	if (rc == 0)
+	if (rc != 0)
+		return -1;
+	/* Killed behind that: it is whole, but was perhaps not proven. */
+	whole = aside != 0 && aside == r->back;
+	if (!whole)
 		rc = upgrade_dump_is_whole(&r->up, r->pg, err);
-	if (rc == 0)
+	if (rc == 0 && !whole)
 		rc = make_aside(r, name, "database.back", &aside, err);
 	if (rc == 0)
 		rc = prove_restored(r, name, err);
 	if (rc == 0)
 		return 0;
+	if (whole && err->kind != ERR_VERDICT)
+		return -1;
 	/* Half of it takes room, and is of no use. */
 	if (upgrade_put(&r->up, "database.back", "", &ignored) != 0 ||
 	    postgres_scratch_drop(r->pg, name, &ignored) != 0)
@@ -412,23 +485,44 @@ restore(struct rebuild *r, const char *name, struct err *err)
 	    "%s first", postgres_database(r->pg));
 }
 
+/* A neighbour whom we cannot look at does not keep the old server down. */
+static int
+keep_for_back(const struct rebuild *r, struct err *err)
+{
+	struct err why = ERR_INIT;
+
+	if (upgrade_others_keep(&r->up, r->pg, &why) == 0)
+		return 0;
+	log_warn("%s: the other databases of its server are not compared: %s",
+	    postgres_where(r->pg), why.text);
+	return upgrade_put(&r->up, "database.others", "", err);
+}
+
+/* The old one itself, as long as it was not dropped; else out of its copy. */
 static int
 bring_back(struct rebuild *r, struct err *err)
 {
+	char *old = upgrade_aside(&r->up, OLD);
 	char *name = upgrade_aside(&r->up, RESTORED);
+	uint64_t aside = 0;
+	bool kept;
 	int rc;
 
-	if (r->now != 0 && r->now != r->made) {
-		free(name);
-		return refuse_stranger(r, err);
-	}
-	rc = restore(r, name, err);
+	if (r->now != 0 && r->now != r->made)
+		rc = refuse_stranger(r, err);
+	else
+		rc = postgres_oid(r->pg, old, &aside, err);
+	kept = aside != 0 && aside == r->was;
+	if (rc == 0 && !kept)
+		rc = restore(r, name, err);
 	if (rc == 0)
-		rc = keep_others(r, "database.others", err);
+		rc = keep_for_back(r, err);
 	if (rc == 0)
-		rc = postgres_swap(r->pg, name, postgres_database(r->pg),
-		    err);
+		rc = postgres_swap(r->pg, kept ? old : name,
+		    postgres_database(r->pg), err);
+	fault_point("database_back");
 	free(name);
+	free(old);
 	return rc;
 }
 
@@ -436,14 +530,14 @@ bring_back(struct rebuild *r, struct err *err)
 static int
 forget(const struct rebuild *r, struct err *err)
 {
-	static const char *const asides[] = { NEW, RESTORED };
+	static const char *const asides[] = { NEW, OLD, RESTORED };
 	static const char *const words[] = { "database.proven",
-	    "database.others", "database.properties", "database.made",
+	    "database.others", "database.acknowledged", "database.made",
 	    "database.was", "database.back" };
 	char *name;
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < 2; i++) {
+	for (size_t i = 0; rc == 0 && i < 3; i++) {
 		name = upgrade_aside(&r->up, asides[i]);
 		rc = postgres_scratch_drop(r->pg, name, err);
 		free(name);
@@ -451,6 +545,10 @@ forget(const struct rebuild *r, struct err *err)
 	for (size_t i = 0; rc == 0 && i < sizeof(words) / sizeof(*words);
 	    i++)
 		rc = upgrade_put(&r->up, words[i], "", err);
+	name = upgrade_properties_path(&r->up);
+	if (rc == 0)
+		rc = host_remove(r->up.host, name, err);
+	free(name);
 	return rc;
 }
 
@@ -467,11 +565,11 @@ database_undo(struct run *run, const struct step *step,
 	if (touched && (r.back == 0 || r.now != r.back))
 		rc = bring_back(&r, err);
 	if (rc == 0 && touched)
-		rc = compare_others(&r, "database.others", err);
+		upgrade_others_tell(&r.up, r.pg);
 	if (rc == 0)
 		rc = forget(&r, err);
 	if (rc == 0)
-		plan_say(note, '-', touched ? "%s, out of its safety copy" :
+		plan_say(note, '-', touched ? "%s, as it was dumped" :
 		    "%s was not dropped yet", postgres_where(r.pg));
 	close_it(&r);
 	return rc;

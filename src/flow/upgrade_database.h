@@ -14,20 +14,32 @@ struct upgrade;
  * What the steps `dump' and `database' know of each other, as facts of the
  * journal.
  *
- *     dump.path, .size, .sha256   the safety copy on the host
+ *     dump.path, .size, .sha256   the safety copy on the host; no size: none
  *     dump.census                 what the database held then
  *     database.was                the oid of the old database, once its
  *                                 rebuild has begun
- *     database.properties         the SQL that makes one like it
- *     database.others             sums of the other databases before
  *     database.made               the oid of the new one, once it is whole
- *     database.proven             the others were as before
+ *     database.proven             the others were as before, or were reported
+ *                                 (flow/upgrade_others.h, which has its own)
  *     database.back               the oid of the restored one, once it is
  *                                 whole
  */
 
-/* The host's /var/lib/sanctumctl/JOB/NAME.dump; the caller frees it. */
+/* The host's /var/lib/sanctumctl/JOB/NAME-MARK.dump; the caller frees it. */
 char *upgrade_dump_path(const struct upgrade *);
+
+/*
+ * Beside it the SQL that makes a database like the old one, once its rebuild
+ * has begun.  No fact of the journal: settings may hold secrets.
+ */
+char *upgrade_properties_path(const struct upgrade *);
+
+/*
+ * What is free where the copy goes; ERR_FAILED when it may not hold that of a
+ * database of so many bytes.
+ */
+int upgrade_dump_room(const struct upgrade *, uint64_t database_bytes,
+    uint64_t *room, struct err *) MUST_CHECK;
 
 /* ERR_STALE unless the copy is there as it was made, by its SHA-256. */
 int upgrade_dump_is_whole(const struct upgrade *, struct postgres *,

@@ -15,6 +15,7 @@
 
 #define HOST_DIR "/var/lib/sanctumctl"
 #define PART ".partial"
+#define TRIAL "trial"
 #define CENSUS_MAX (16 * 1024 * 1024)
 #define WORDS_MAX 2048
 #define SPARE_BYTES (UINT64_C(64) * 1024 * 1024)
@@ -22,8 +23,18 @@
 char *
 upgrade_dump_path(const struct upgrade *up)
 {
-	return mem_printf(HOST_DIR "/%s/%s.dump", up->run->conf->name,
-	    up->conf->name);
+	return mem_printf(HOST_DIR "/%s/%s-%s.dump", up->run->conf->name,
+	    up->conf->name, *up->run->mark ? up->run->mark : "MARK");
+}
+
+char *
+upgrade_properties_path(const struct upgrade *up)
+{
+	char *dump = upgrade_dump_path(up);
+	char *path = mem_printf("%s.properties", dump);
+
+	free(dump);
+	return path;
 }
 
 int
@@ -52,7 +63,9 @@ upgrade_put_oid(const struct upgrade *up, const char *word, uint64_t oid,
 char *
 upgrade_aside(const struct upgrade *up, const char *what)
 {
-	return mem_printf("sanctumctl_%s_%s", what, up->run->mark);
+	/* A plan may be shown before the job has its mark. */
+	return mem_printf("sanctumctl_%s_%s", what,
+	    *up->run->mark ? up->run->mark : "MARK");
 }
 
 /* Whether a copy is noted and there, by its size. */
@@ -96,26 +109,32 @@ static int
 probe_missing(struct upgrade *up, bool noted, const char *path,
     struct plan_note *note, enum plan_found *found, struct err *err)
 {
-	struct postgres *pg;
+	char *trial = upgrade_aside(up, TRIAL);
+	struct postgres *pg = NULL;
 	bool rebuilt = false;
 	uint64_t size = 0;
 	int rc;
 
-	if (postgres_open(&pg, up->run, up->conf->from, err) != 0)
-		return -1;
-	rc = noted ? is_rebuilt(up, pg, &rebuilt, err) : 0;
+	rc = postgres_open(&pg, up->run, up->conf->from, err);
+	if (rc == 0 && noted)
+		rc = is_rebuilt(up, pg, &rebuilt, err);
 	if (rc == 0 && !rebuilt)
 		rc = postgres_size(pg, &size, err);
 	*found = rebuilt ? PLAN_DONE : PLAN_TODO;
 	if (rc == 0 && rebuilt)
 		plan_say(note, '~', "the safety copy %s:%s is not there any "
-		    "more: a rollback has the bundles alone",
+		    "more: nothing leads back to the old server",
 		    host_name(up->host), path);
-	else if (rc == 0)
+	if (rc == 0 && !rebuilt) {
 		plan_say(note, '+', "pg_dump -Fc of %s (%" PRIu64 " MB) to "
 		    "%s:%s, checked", postgres_where(pg), size / 1000000,
 		    host_name(up->host), path);
+		buf_printf(&note->diff, "    -- its definitions are tried in "
+		    "the database %s, made\n    -- as the step `database' "
+		    "says, and dropped\n", trial);
+	}
 	postgres_close(pg);
+	free(trial);
 	return rc;
 }
 
@@ -142,25 +161,54 @@ dump_probe(struct run *run, const struct step *step, struct plan_note *note,
 	return rc;
 }
 
+/* Of the nearest directory above that there is. */
+static int
+free_there(const struct upgrade *up, char *path, uint64_t *out,
+    struct err *err)
+{
+	struct fs_meta meta;
+	char *slash;
+	int rc = host_stat(up->host, path, &meta, err);
+
+	while (rc == 0 && meta.type == FS_NONE &&
+	    (slash = strrchr(path, '/')) != NULL && slash != path) {
+		*slash = '\0';
+		rc = host_stat(up->host, path, &meta, err);
+	}
+	return rc == 0 ? host_free_bytes(up->host, path, out, err) : -1;
+}
+
 /* It is smaller in most cases; vectors are larger as text. */
+int
+upgrade_dump_room(const struct upgrade *up, uint64_t database_bytes,
+    uint64_t *room, struct err *err)
+{
+	char *dir = mem_printf(HOST_DIR "/%s", up->run->conf->name);
+	uint64_t need = database_bytes + SPARE_BYTES;
+	int rc = free_there(up, dir, room, err);
+
+	if (rc == 0 && *room < need)
+		rc = err_set(err, ERR_FAILED, "%s:" HOST_DIR "/%s: the "
+		    "safety copy of the database may need %" PRIu64 " bytes "
+		    "and the filesystem has %" PRIu64 " free; make room "
+		    "there, then run the same command again",
+		    host_name(up->host), up->run->conf->name, need, *room);
+	free(dir);
+	return rc;
+}
+
 static int
 check_room(const struct upgrade *up, struct postgres *pg, struct err *err)
 {
 	char *dir = mem_printf(HOST_DIR "/%s", up->run->conf->name);
-	uint64_t need, room;
+	uint64_t size, room;
 	int rc;
 
 	rc = host_mkdirs(up->host, dir, 0700, err);
 	if (rc == 0)
-		rc = postgres_size(pg, &need, err);
+		rc = postgres_size(pg, &size, err);
 	if (rc == 0)
-		rc = host_free_bytes(up->host, dir, &room, err);
-	if (rc == 0 && room < need + SPARE_BYTES)
-		rc = err_set(err, ERR_FAILED, "%s:%s: the safety copy may "
-		    "need %" PRIu64 " bytes and the filesystem has %" PRIu64
-		    " free; make room there, then run the same command "
-		    "again, or `rollback', which starts the old server",
-		    host_name(up->host), dir, need + SPARE_BYTES, room);
+		rc = upgrade_dump_room(up, size, &room, err);
 	free(dir);
 	return rc;
 }
@@ -174,6 +222,10 @@ dump_quietly(struct postgres *pg, const char *part, struct buf *census,
 	int rc;
 
 	rc = postgres_census(pg, NULL, census, err);
+	if (rc == 0 && census->len == 0)
+		rc = err_set(err, ERR_DATA, "%s: none of Letta's tables is "
+		    "seen there, so that nothing could tell whether the copy "
+		    "is whole", postgres_where(pg));
 	if (rc == 0)
 		rc = postgres_dump(pg, part, err);
 	if (rc == 0)
@@ -198,7 +250,7 @@ try_definitions(const struct upgrade *up, struct postgres *pg,
     const char *part, struct err *err)
 {
 	struct buf sql = BUF_INIT(CENSUS_MAX);
-	char *name = upgrade_aside(up, "trial");
+	char *name = upgrade_aside(up, TRIAL);
 	struct err ignored = ERR_INIT;
 	int rc;
 
@@ -215,7 +267,23 @@ try_definitions(const struct upgrade *up, struct postgres *pg,
 	return rc;
 }
 
-/* The facts before the name, so that what has the name is known. */
+/* A former copy stays until this one has its name. */
+static int
+put_over(const struct upgrade *up, const char *part, const char *path,
+    struct err *err)
+{
+	struct fs_meta meta;
+
+	if (host_stat(up->host, path, &meta, err) != 0)
+		return -1;
+	if (meta.type == FS_NONE)
+		return host_rename(up->host, part, path, 0, err);
+	if (host_rename(up->host, part, path, 1, err) != 0)
+		return -1;
+	return host_remove(up->host, part, err);
+}
+
+/* Without a size no copy is noted: what has the name meanwhile is no matter. */
 static int
 keep(const struct upgrade *up, struct postgres *pg, const char *part,
     const char *path, const struct buf *census, uint64_t *size,
@@ -224,13 +292,13 @@ keep(const struct upgrade *up, struct postgres *pg, const char *part,
 	char sum[POSTGRES_SUM_SIZE];
 
 	if (postgres_dump_sum(pg, part, sum, size, err) != 0 ||
-	    host_remove(up->host, path, err) != 0 ||
+	    upgrade_put(up, "dump.size", "", err) != 0 ||
 	    upgrade_put(up, "dump.path", path, err) != 0 ||
 	    upgrade_put(up, "dump.sha256", sum, err) != 0 ||
 	    upgrade_put(up, "dump.census", buf_cstr(census), err) != 0 ||
-	    upgrade_put_oid(up, "dump.size", *size, err) != 0)
+	    put_over(up, part, path, err) != 0)
 		return -1;
-	return host_rename(up->host, part, path, 0, err);
+	return upgrade_put_oid(up, "dump.size", *size, err);
 }
 
 static int
@@ -283,6 +351,8 @@ dump_act(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = postgres_check_rights(pg, err);
 	if (rc == 0)
+		rc = postgres_check_tables(pg, err);
+	if (rc == 0)
 		rc = make_copy(&up, pg, note, err);
 	postgres_close(pg);
 	return rc;
@@ -292,7 +362,7 @@ dump_act(struct run *run, const struct step *step, struct plan_note *note,
 static void
 sweep_trial(const struct upgrade *up)
 {
-	char *name = upgrade_aside(up, "trial");
+	char *name = upgrade_aside(up, TRIAL);
 	struct err ignored = ERR_INIT;
 	struct postgres *pg;
 

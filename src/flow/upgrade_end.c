@@ -4,12 +4,14 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
+#include "core/verdict.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/runtime.h"
 #include "flow/upgrade.h"
 #include "flow/upgrade_database.h"
 #include "flow/upgrade_part.h"
+#include "flow/upgrade_since.h"
 #include "io/host.h"
 #include "io/journal.h"
 
@@ -85,19 +87,95 @@ upgrade_was_stopped(struct run *run, bool *out, struct err *err)
 	return has_fact(run, UPGRADE_STOP_CENSUS, out, err);
 }
 
+static int
+is_completed(struct run *run, bool *out, struct err *err)
+{
+	char *text = NULL;
+
+	if (journal_get(run->journal, COMPLETED, &text, err) != 0)
+		return -1;
+	*out = text != NULL;
+	free(text);
+	return 0;
+}
+
+/* What the journal alone knows; *needs: the way back needs the copy. */
+static int
+back_by_journal(const struct upgrade *up, enum upgrade_back *out, bool *needs,
+    struct err *err)
+{
+	bool completed, kept;
+	uint64_t was;
+
+	if (is_completed(up->run, &completed, err) != 0 ||
+	    upgrade_since_kept(up, &kept, err) != 0 ||
+	    upgrade_oid(up, "database.was", &was, err) != 0)
+		return -1;
+	*out = completed ? UPGRADE_BACK_NONE :
+	    kept ? UPGRADE_BACK_DROPS : UPGRADE_BACK_WHOLE;
+	*needs = was != 0 && !completed;
+	return 0;
+}
+
+int
+upgrade_back(struct run *run, enum upgrade_back *out, struct err *err)
+{
+	struct fs_meta meta = { .type = FS_NONE };
+	struct upgrade up;
+	bool needs;
+	char *path;
+	int rc;
+
+	*out = UPGRADE_BACK_NONE;
+	if (!of_run(run, &up))
+		return 0;
+	if (back_by_journal(&up, out, &needs, err) != 0 ||
+	    run_host(run, up.conf->from->host, &up.host, err) != 0)
+		return -1;
+	path = upgrade_dump_path(&up);
+	rc = needs ? host_stat(up.host, path, &meta, err) : 0;
+	if (rc == 0 && needs && meta.type != FS_FILE)
+		*out = UPGRADE_BACK_GONE;
+	free(path);
+	return rc;
+}
+
+static void
+advise(enum upgrade_back back, const char *job, char advice[ADVICE_MAX])
+{
+	if (back == UPGRADE_BACK_GONE)
+		(void)snprintf(advice, ADVICE_MAX, "The safety copy is gone, "
+		    "so nothing leads back to the old server; the same "
+		    "command once more goes on from here");
+	else if (back == UPGRADE_BACK_DROPS)
+		(void)snprintf(advice, ADVICE_MAX, "`sanctumctl letta "
+		    "rollback %s' brings the old server back as it was, and "
+		    "drops what was written to the new one since its restore; "
+		    "the same command once more goes on from here", job);
+	else
+		(void)snprintf(advice, ADVICE_MAX, "Nothing of the old "
+		    "server is lost: `sanctumctl letta rollback %s' brings "
+		    "it back as it was; the same command once more goes on "
+		    "from here", job);
+}
+
+/* A host that is away says nothing of the copy. */
 void
 upgrade_advise(struct run *run, const char *job, struct err *err)
 {
 	struct err ignored = ERR_INIT, cause = *err;
 	char advice[ADVICE_MAX];
+	enum upgrade_back back;
 	bool stopped = false;
 	int room;
 
 	if (upgrade_has_stopped(run, &stopped, &ignored) != 0 || !stopped)
 		return;
-	(void)snprintf(advice, sizeof(advice), "Nothing of the old server is "
-	    "lost: `sanctumctl letta rollback %s' brings it back as it was; "
-	    "the same command once more goes on from here", job);
+	if (upgrade_back(run, &back, &ignored) != 0)
+		err_clear(&ignored);
+	if (back == UPGRADE_BACK_NONE)
+		return;
+	advise(back, job, advice);
 	room = ERR_TEXT_MAX - (int)strlen(advice) - 4;
 	(void)err_set(err, cause.kind, "%.*s.  %s", room, cause.text, advice);
 	err->transient = cause.transient;
@@ -124,25 +202,63 @@ check_done(struct run *run, struct err *err)
 	return rc;
 }
 
+/* What cannot be taken back any more must be what the bundles are. */
+static int
+check_same(struct run *run, struct err *err)
+{
+	const struct verdict_check *check = NULL;
+	struct verdict verdict = { 0 };
+	int rc;
+
+	rc = upgrade_verify(run, run->conf->upgrades, &verdict, err);
+	for (size_t i = 0; rc == 0 && !check && i < verdict.n_checks; i++) {
+		if (verdict.checks[i].state == VERDICT_DIFFERENT)
+			check = &verdict.checks[i];
+	}
+	if (rc == 0 && verdict_overall(&verdict) != VERDICT_SAME)
+		rc = err_set(err, ERR_VERDICT, "the verdict on the new server "
+		    "is not `same'%s%s%s%s%s; nothing was removed, `verify' "
+		    "shows every check", check ? ": " : "",
+		    check ? check->name : "", check ? " (" : "",
+		    check ? check->reason : "", check ? ")" : "");
+	verdict_clear(&verdict);
+	return rc;
+}
+
+/* Once: an end that was interrupted has been. */
+static int
+check_proven(struct run *run, struct err *err)
+{
+	bool completed;
+
+	if (is_completed(run, &completed, err) != 0)
+		return -1;
+	return completed ? 0 : check_same(run, err);
+}
+
 int
 upgrade_complete(struct run *run, struct err *err)
 {
 	struct upgrade up;
-	char *kept, *dump;
+	char *kept, *dump, *properties;
 	int rc;
 
 	if (!of_run(run, &up))
 		return err_set(err, ERR_USAGE, "job %s upgrades nothing",
 		    run->conf->name);
-	if (check_done(run, err) != 0 ||
+	if (check_done(run, err) != 0 || check_proven(run, err) != 0 ||
 	    run_host(run, up.conf->from->host, &up.host, err) != 0 ||
 	    journal_put(run->journal, COMPLETED, "yes", err) != 0)
 		return -1;
 	kept = mem_printf(RUNTIME_ENV ".sanctumctl-%s", run->mark);
 	dump = upgrade_dump_path(&up);
+	properties = upgrade_properties_path(&up);
 	rc = host_remove(up.host, kept, err);
 	if (rc == 0)
+		rc = host_remove(up.host, properties, err);
+	if (rc == 0)
 		rc = host_remove(up.host, dump, err);
+	free(properties);
 	free(dump);
 	free(kept);
 	return rc;

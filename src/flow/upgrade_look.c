@@ -13,6 +13,7 @@
 #include "flow/runtime.h"
 #include "flow/runtime_part.h"
 #include "flow/upgrade.h"
+#include "flow/upgrade_database.h"
 #include "flow/upgrade_database_of.h"
 #include "flow/upgrade_models.h"
 #include "flow/upgrade_part.h"
@@ -30,6 +31,7 @@ struct look {
 	struct postgres *pg;
 	char version[RUNTIME_VERSION_SIZE];
 	uint64_t bytes;		/* of its database */
+	uint64_t room;		/* where its dump goes */
 };
 
 /* Indented, as a probe's words are. */
@@ -139,10 +141,16 @@ look_at_database(struct look *look, struct err *err)
 	if (!from->compose && upgrade_database_same(&look->up, &look->owner,
 	    err) != 0)
 		return -1;
-	if (postgres_open(&look->pg, look->up.run, from, err) != 0 ||
-	    postgres_check_rights(look->pg, err) != 0)
+	if (postgres_open(&look->pg, look->up.run, from, err) != 0)
 		return -1;
-	return postgres_size(look->pg, &look->bytes, err);
+	if (from->compose && upgrade_compose_same(&look->up,
+	    postgres_database(look->pg), err) != 0)
+		return -1;
+	if (postgres_check_rights(look->pg, err) != 0 ||
+	    postgres_check_tables(look->pg, err) != 0 ||
+	    postgres_size(look->pg, &look->bytes, err) != 0)
+		return -1;
+	return upgrade_dump_room(&look->up, look->bytes, &look->room, err);
 }
 
 /* The old one's is free once that is stopped. */
@@ -212,25 +220,24 @@ free_here(const char *path, uint64_t *out, struct err *err)
 	return rc;
 }
 
-/* The dump is smaller than the database, bundles are about as large. */
+/* Bundles are about as large as the database. */
 static int
 tell_room(const struct look *look, struct plan_note *note, struct err *err)
 {
 	const uint64_t mb = 1024 * 1024;
 	char *dir = upgrade_backup_dir(&look->up);
-	uint64_t here = 0, there = 0;
+	uint64_t here = 0;
 	int rc;
 
 	rc = free_here(dir, &here, err);
-	if (rc == 0)
-		rc = host_free_bytes(look->up.host, "/var", &there, err);
 	if (rc == 0) {
 		tell(note, "database %s: %" PRIu64 " MB; its dump takes less, "
-		    "/var there has %" PRIu64 " MB free",
-		    postgres_where(look->pg), look->bytes / mb, there / mb);
+		    "and %" PRIu64 " MB are free for it",
+		    postgres_where(look->pg), look->bytes / mb,
+		    look->room / mb);
 		tell(note, "bundles go to %s, about as large; %" PRIu64
 		    " MB are free here", dir, here / mb);
-		if (here < look->bytes || there < look->bytes)
+		if (here < look->bytes)
 			tell(note, "warning: that may not be enough room");
 	}
 	free(dir);

@@ -6,6 +6,7 @@
 #include "base/attr.h"
 #include "core/conf.h"
 
+struct buf;
 struct err;
 struct host;
 struct run;
@@ -64,11 +65,23 @@ int upgrade_begun(const struct upgrade *, const struct step_kind *,
 char *upgrade_backup_dir(const struct upgrade *);
 
 /*
+ * struct backup_census of a server whose database (struct postgres, ctx) can
+ * be asked: what `backup' and `stop' look at its agents with.  So a write is
+ * seen that no answer of the server tells, back to the reading of each bundle
+ * that is trusted, an older backup's among them; it is in the index with the
+ * bundle, not in the journal, since one is nothing without the other.
+ */
+int upgrade_rows(void *postgres, struct buf *out, struct err *) MUST_CHECK;
+
+/*
  * With `runtime = compose', what `look' asks before anything is begun: the
  * service is one that can be upgraded (flow/compose_service.h), its file one
  * whose image can be replaced, and the port is the one that it has.
  */
 int upgrade_compose_look(const struct upgrade *, struct err *) MUST_CHECK;
+/* And that it uses this database (compose_service_check_database). */
+int upgrade_compose_same(const struct upgrade *, const char *database,
+    struct err *) MUST_CHECK;
 
 /*
  * ERR_USAGE without `break_glass = yes' in [job]: what the steps from `stop'

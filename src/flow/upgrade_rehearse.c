@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "core/meminfo.h"
+#include "flow/backup.h"
 #include "flow/endpoint.h"
 #include "flow/plan.h"
 #include "flow/postgres.h"
@@ -18,11 +19,16 @@
 #include "flow/upgrade_part.h"
 #include "flow/upgrade_scratch.h"
 #include "io/fs.h"
+#include "io/hash.h"
 #include "io/host.h"
 #include "io/journal.h"
 
 /* The word of the journal that has the figures of one that went well. */
 #define RESULT "rehearsal"
+/* What that was of: "VERSION DIGEST" of the new server, and its backup's
+ * ended_at. */
+#define OF_SERVER "rehearsal.server"
+#define OF_BACKUP "rehearsal.backup"
 /* The nested job: its name, and its directory below the job's own. */
 #define NESTED "rehearsal"
 
@@ -155,12 +161,103 @@ judge(const struct upgrade *up, struct postgres *pg, struct room *room,
 	    up->conf->name, room->why);
 }
 
+/* The [env] as the job has it: of a secret only where it is. */
+static int
+environment_digest(const struct conf_letta *to, char hex[static
+    2 * HASH_SIZE + 1], struct err *err)
+{
+	unsigned char digest[HASH_SIZE];
+	struct hash *hash = hash_new(err);
+	const char *value;
+	int rc;
+
+	if (!hash)
+		return -1;
+	for (size_t i = 0; i < to->n_env; i++) {
+		value = to->env[i].secret.ref ? to->env[i].secret.ref :
+		    to->env[i].value;
+		hash_add(hash, to->env[i].key, strlen(to->env[i].key) + 1);
+		if (value)
+			hash_add(hash, value, strlen(value) + 1);
+	}
+	rc = hash_end(hash, digest, err);
+	hash_free(hash);
+	if (rc == 0)
+		str_hex(digest, sizeof(digest), hex);
+	return rc;
+}
+
+/* What a rehearsal would be of, now; the caller frees both, also then. */
+static int
+subject_of(const struct upgrade *up, char **server, char **backup,
+    struct err *err)
+{
+	char *dir = upgrade_backup_dir(up), hex[2 * HASH_SIZE + 1];
+	struct backup_index index = { 0 };
+	int rc;
+
+	*server = *backup = NULL;
+	rc = environment_digest(up->conf->to, hex, err);
+	if (rc == 0)
+		*server = mem_printf("%s %s", up->conf->to->version, hex);
+	if (rc == 0)
+		rc = backup_index_read(dir, &index, err);
+	if (rc != 0 && err->kind == ERR_MISSING) {
+		err_clear(err);
+		rc = 0;
+	}
+	if (rc == 0)
+		*backup = mem_strdup(index.ended_at ? index.ended_at : "none");
+	backup_index_clear(&index);
+	free(dir);
+	return rc;
+}
+
+static int
+is_as_then(const struct upgrade *up, const char *word, const char *now,
+    bool *out, struct err *err)
+{
+	char *then = NULL;
+	int rc = upgrade_get(up, word, &then, err);
+
+	*out = then && str_eq(then, now);
+	free(then);
+	return rc;
+}
+
+/*
+ * Whether a result still tells something: of the same server, until the old
+ * one is stopped, and of the same backup, until `stop' begins, which brings
+ * that up to date itself.
+ */
+static int
+is_current(const struct upgrade *up, bool *out, struct err *err)
+{
+	bool server = false, backup = false, stopping = false, off = false;
+	char *as_server, *as_backup;
+	int rc;
+
+	rc = subject_of(up, &as_server, &as_backup, err);
+	if (rc == 0)
+		rc = is_as_then(up, OF_SERVER, as_server, &server, err);
+	if (rc == 0)
+		rc = is_as_then(up, OF_BACKUP, as_backup, &backup, err);
+	if (rc == 0)
+		rc = upgrade_begun(up, &upgrade_stop_kind, &stopping, err);
+	if (rc == 0)
+		rc = upgrade_has_stopped(up->run, &off, err);
+	*out = off || (server && (backup || stopping));
+	free(as_backup);
+	free(as_server);
+	return rc;
+}
+
 /* What is known already; *found is PLAN_TODO when one may be due. */
 static int
 look_back(const struct upgrade *up, struct plan_note *note,
     enum plan_found *found, struct err *err)
 {
-	bool left, stopped;
+	bool left, stopped, current = true;
 	char *result = NULL;
 
 	*found = PLAN_TODO;
@@ -168,7 +265,11 @@ look_back(const struct upgrade *up, struct plan_note *note,
 	    upgrade_begun(up, &upgrade_stop_kind, &stopped, err) != 0 ||
 	    upgrade_get(up, RESULT, &result, err) != 0)
 		return -1;
-	if (!left && (result || stopped)) {
+	if (result && is_current(up, &current, err) != 0) {
+		free(result);
+		return -1;
+	}
+	if (!left && current && (result || stopped)) {
 		*found = PLAN_DONE;
 		plan_say(note, '+', "%s", result ? result : "not rehearsed "
 		    "before the old server was stopped");
@@ -204,8 +305,9 @@ rehearse_probe(struct run *run, const struct step *step,
 	} else if (rc == 0) {
 		plan_say(note, '+', "every agent restored to a server of "
 		    "Letta %s with a database of its own beside the old one, "
-		    "compared, and all of that taken away",
-		    up.conf->to->version);
+		    "sanctumctl_rehearsal_%s, compared, and all of that "
+		    "taken away", up.conf->to->version,
+		    *run->mark ? run->mark : "MARK");
 	}
 	postgres_close(pg);
 	return rc;
@@ -323,9 +425,19 @@ conclude(const struct upgrade *up, const struct restore_totals *totals,
 	    "on a scratch server of Letta %s, %" PRIu64 " s",
 	    totals->restored, totals->agents, up->conf->to->version,
 	    (clock_ms() - began_ms + 500) / 1000);
-	int rc = upgrade_put(up, RESULT, result, err);
+	char *server, *backup;
+	int rc;
 
+	rc = subject_of(up, &server, &backup, err);
+	if (rc == 0)
+		rc = upgrade_put(up, OF_SERVER, server, err);
+	if (rc == 0)
+		rc = upgrade_put(up, OF_BACKUP, backup, err);
+	if (rc == 0)
+		rc = upgrade_put(up, RESULT, result, err);
 	plan_say(note, '+', "%s", result);
+	free(backup);
+	free(server);
 	free(result);
 	return rc;
 }
@@ -379,6 +491,10 @@ rehearse_undo(struct run *run, const struct step *step,
 		rc = take_away(&up, pg, err);
 	if (rc == 0)
 		rc = upgrade_put(&up, RESULT, "", err);
+	if (rc == 0)
+		rc = upgrade_put(&up, OF_SERVER, "", err);
+	if (rc == 0)
+		rc = upgrade_put(&up, OF_BACKUP, "", err);
 	if (rc == 0)
 		plan_say(note, '-', left ? "what a rehearsal has left" :
 		    "nothing is left of the rehearsal");

@@ -9,9 +9,11 @@
 #include "flow/endpoint.h"
 #include "flow/plan.h"
 #include "flow/restore.h"
+#include "flow/restore_ids.h"
 #include "flow/run.h"
 #include "flow/upgrade.h"
 #include "flow/upgrade_part.h"
+#include "flow/upgrade_since.h"
 #include "io/fs.h"
 #include "io/journal.h"
 
@@ -110,20 +112,25 @@ show(void *ctx, const struct plan_event *event)
 static const struct plan_watch watch = { .event = show };
 static const struct plan_watch quiet = { 0 };
 
+/* It is done once what the database holds is counted, too. */
 static int
 look(struct restoring *r, struct plan_note *note, enum plan_found *found,
     struct err *err)
 {
 	struct endpoint to = { 0 };
+	bool kept = false;
 	size_t todo = 0;
 	int rc;
 
 	rc = run_endpoint(r->up.run, r->up.conf->to, &to, err);
 	if (rc == 0)
 		rc = restore_look(r->job, &to, &quiet, &todo, err);
+	if (rc == 0)
+		rc = upgrade_since_kept(&r->up, &kept, err);
 	endpoint_clear(&to);
 	if (rc != 0)
 		return -1;
+	todo += !kept;
 	if (todo == 0)
 		plan_say(note, '+', "every agent of the backup is there");
 	else
@@ -151,7 +158,9 @@ restore_probe(struct run *run, const struct step *step,
 		*found = ready ? PLAN_TODO : PLAN_WAITS;
 		plan_say(note, '+', "restore every agent of the backup to %s; "
 		    "a name that no server takes is mapped, and each gets "
-		    "its own once its verdict is `same'", conf->to->name);
+		    "its own once its verdict is `same'.  Each gets another "
+		    "id: a worker follows by `sanctumctl worker repoint DIR "
+		    "NEW_ID'", conf->to->name);
 	}
 	restoring_clear(&r);
 	return rc;
@@ -210,6 +219,8 @@ restore_act(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = restore_run(r.job, &to, &watch, &totals, err);
 	if (rc == 0)
+		rc = upgrade_since_keep(&r.up, err);
+	if (rc == 0)
 		say_totals(&totals, note);
 	restore_totals_clear(&totals);
 	endpoint_clear(&to);
@@ -236,6 +247,18 @@ const struct step_kind upgrade_restore_kind = {
 	.act = restore_act,
 	.undo = restore_step_undo,
 };
+
+char *
+upgrade_ids_path(const struct run *run)
+{
+	const char *own = journal_path(run->journal);
+	char *job = mem_printf("%.*s/" NESTED "/job.conf",
+	    (int)(strrchr(own, '/') - own), own);
+	char *path = restore_ids_path(job);
+
+	free(job);
+	return path;
+}
 
 /* Whether the job was rolled back: then the old server is what counts. */
 static int
@@ -307,8 +330,8 @@ upgrade_verify_old(struct run *run, const struct conf_upgrade *conf,
 		rc = run_endpoint(run, conf->from, &from, err);
 	if (rc == 0) {
 		backup = upgrade_backup_dir(&r.up);
-		rc = restore_compare(backup, &from, r.state_dir, verdict,
-		    err);
+		rc = restore_compare(backup, &from, r.state_dir, true,
+		    verdict, err);
 		if (rc == 0)
 			rc = restore_add_without(backup, conf->leave,
 			    verdict, err);

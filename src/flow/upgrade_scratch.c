@@ -114,7 +114,7 @@ open_service(struct scratch *s, struct err *err)
 	s->spec = (struct service_spec){ .on = s->letta.host, .key = s->key,
 	    .name = NAME, .template = TEMPLATE, .values = s->values,
 	    .n_values = 4, .account = RUNTIME_ACCOUNT,
-	    .directory = UPGRADE_SCRATCH_DIR };
+	    .directory = UPGRADE_SCRATCH_DIR, .transient = true };
 	return service_open(s->up->run, &s->spec, &s->service, err);
 }
 

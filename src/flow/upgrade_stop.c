@@ -105,16 +105,41 @@ static int
 holds_backup(struct stop *stop, bool *out, struct err *err)
 {
 	char *dir = upgrade_backup_dir(&stop->up);
+	const struct backup_census rows = { upgrade_rows, stop->pg };
 	struct endpoint at = { 0 };
 	int rc;
 
 	buf_clear(&stop->who);
 	rc = run_endpoint(stop->up.run, stop->up.conf->from, &at, err);
 	if (rc == 0)
-		rc = backup_changed(&at, dir, note_change, stop, err);
+		rc = backup_changed(&at, dir, &rows, note_change, stop, err);
 	*out = rc == 0 && stop->who.len == 0;
 	endpoint_clear(&at);
 	free(dir);
+	return rc;
+}
+
+/*
+ * It is off: whether its database is as it was by the census of before, and
+ * each agent's rows are those of its bundle.  The one sees what was made, the
+ * other what was edited and kept its date.
+ */
+static int
+holds_still(struct stop *stop, const char *before, bool *out, struct err *err)
+{
+	const struct backup_census rows = { upgrade_rows, stop->pg };
+	struct buf now = BUF_INIT(CENSUS_MAX);
+	char *dir = upgrade_backup_dir(&stop->up);
+	int rc;
+
+	buf_clear(&stop->who);
+	rc = census(stop, &now, err);
+	if (rc == 0 && postgres_census_moved(before, buf_cstr(&now),
+	    &stop->who) == 0)
+		rc = backup_rows_changed(dir, &rows, note_change, stop, err);
+	*out = rc == 0 && stop->who.len == 0;
+	free(dir);
+	buf_clear(&now);
 	return rc;
 }
 
@@ -271,14 +296,14 @@ turn_on(struct stop *stop, struct err *err)
 }
 
 /*
- * One round: a census, the bundles are what is there, off, the same census.
- * What is written between the two is seen by the one or the other.
+ * One round: a census, the bundles are what is there, off, and both are so
+ * still.  What is written in between is seen by the one or the other.
  * *quiet is false when somebody has written, who says so.
  */
 static int
 try_round(struct stop *stop, bool *quiet, struct err *err)
 {
-	struct buf before = BUF_INIT(CENSUS_MAX), after = BUF_INIT(CENSUS_MAX);
+	struct buf before = BUF_INIT(CENSUS_MAX);
 	int rc;
 
 	*quiet = false;
@@ -292,13 +317,10 @@ try_round(struct stop *stop, bool *quiet, struct err *err)
 			rc = note_was(stop, err);
 		if (rc == 0)
 			rc = turn_off(stop, err);
+		*quiet = false;
 		if (rc == 0)
-			rc = census(stop, &after, err);
-		if (rc == 0)
-			*quiet = postgres_census_moved(buf_cstr(&before),
-			    buf_cstr(&after), &stop->who) == 0;
+			rc = holds_still(stop, buf_cstr(&before), quiet, err);
 	}
-	buf_clear(&after);
 	buf_clear(&before);
 	return rc;
 }
@@ -307,7 +329,6 @@ try_round(struct stop *stop, bool *quiet, struct err *err)
 static int
 was_quiet(struct stop *stop, bool *quiet, struct err *err)
 {
-	struct buf now = BUF_INIT(CENSUS_MAX);
 	struct port_owner none = { 0 };
 	char *before = NULL;
 	int rc;
@@ -319,12 +340,8 @@ was_quiet(struct stop *stop, bool *quiet, struct err *err)
 	if (rc == 0)
 		rc = upgrade_get(&stop->up, UPGRADE_STOP_CENSUS, &before, err);
 	if (rc == 0 && before)
-		rc = census(stop, &now, err);
-	if (rc == 0 && before)
-		*quiet = postgres_census_moved(before, buf_cstr(&now),
-		    &stop->who) == 0;
+		rc = holds_still(stop, before, quiet, err);
 	free(before);
-	buf_clear(&now);
 	return rc;
 }
 

@@ -104,10 +104,16 @@ class Host:
         return self
 
     def stop(self):
-        """End everything on the host; the link goes with it."""
+        """End everything on the host, and the link.
+
+        The kernel would take that away, too, but some time later, when the
+        next host of the name may want it.
+        """
         if self.space is not None:
             self.space.close()
             self.space = self._sshd = None
+            subprocess.run(["ip", "link", "del", self.link],
+                           capture_output=True, check=False)
 
     def __enter__(self):
         return self.start()

@@ -11,6 +11,7 @@ from bed.postgres import BIN, Postgres
 PORT = 15999
 PROGRAMS = "/opt/letta/postgres/pgsql/bin"
 LETTA, ADMIN = "hunter2-of-letta", "hunter3/of@boss"
+JWT = 'hunter4;"of" \\an "app.'
 URI = f"postgresql+pg8000://letta:{LETTA}@127.0.0.1:{PORT}/letta"
 ADMIN_URI = (f"postgresql://boss:hunter3%2Fof%40boss@127.0.0.1:{PORT}"
              "/postgres")
@@ -30,6 +31,7 @@ CREATE DATABASE letta OWNER letta TEMPLATE template0 LC_COLLATE 'C'
 REVOKE ALL ON DATABASE letta FROM PUBLIC;
 GRANT CONNECT ON DATABASE letta TO "re'ad er" WITH GRANT OPTION;
 ALTER DATABASE letta SET search_path TO public, "odd one";
+ALTER DATABASE letta SET app.jwt_secret TO '{JWT}';
 ALTER DATABASE letta SET work_mem TO '5MB';
 ALTER ROLE letta IN DATABASE letta SET statement_timeout TO '9min';
 COMMENT ON DATABASE letta IS 'it''s "letta"';

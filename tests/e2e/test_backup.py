@@ -181,7 +181,7 @@ def test_a_killed_backup_is_gone_on_with(whole, backup, minds, letta,
 def test_one_that_fails_does_not_stop_the_rest(whole, backup, minds, letta,
                                                tmp_path):
     run, _ = whole
-    folder = tmp_path / "most"
+    folder = tmp_path / "letta-backup-20200101"
     with Quirk(letta.url) as quirk:
         quirk.rules({"on": f"GET .*/{minds[1]}/export", "do": "status",
                      "status": 500, "body": '{"detail":"says the quirk"}'},
@@ -199,6 +199,16 @@ def test_one_that_fails_does_not_stop_the_rest(whole, backup, minds, letta,
         quirk.clear()
         _, figures = backup(folder, url=quirk.url)
         assert (figures["read"], figures["failed"]) == (1, 0)
+        # It keeps no old backup for ever, but the last that has it.
+        quirk.rules({"on": f"GET .*/{minds[1]}/export", "do": "status",
+                     "status": 500, "body": "{}"})
+        letta.call("POST", PASSAGE.format(minds[1]), {"text": "one more"})
+        for day in (2, 3):
+            _, figures = backup(tmp_path / f"letta-backup-2020010{day}",
+                                "--keep", "1", url=quirk.url, rc=3)
+            assert figures["removed"] == day - 2
+        assert sorted(p.name[-1] for p in tmp_path.glob("letta-*")) == [
+            "1", "3"]
 
 
 def test_a_writer_is_noticed_and_named(whole, backup, minds, letta,
@@ -219,8 +229,10 @@ def test_a_writer_is_noticed_and_named(whole, backup, minds, letta,
         ended.set()
         writer.join()
     assert figures["changed"] == 1 and figures["failed"] == 0
-    assert agents_of(tmp_path / "busy")[minds[0]]["changed_during"] == \
-        "passages"
+    busy = agents_of(tmp_path / "busy")[minds[0]]
+    assert busy["changed_during"] == "passages"
+    # Like nothing, so that it is read again whatever it is by then.
+    assert busy["fingerprint"] == {}
     assert f"{minds[0]} (kept 0) changed" in done.err
     _, figures = backup(tmp_path / "busy")
     assert (figures["read"], figures["changed"]) == (1, 0)

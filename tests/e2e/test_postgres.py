@@ -14,6 +14,8 @@ from bed import jobs
 from bed.old_database import (ADMIN, ADMIN_URI, LETTA, OldDatabase, PORT,
                               PROGRAMS, URI)
 from bed.paths import TOP
+from bed.postgres import BIN
+from bed.wait import wait_for
 
 WRONG = "hunter9-is-wrong"
 
@@ -88,12 +90,18 @@ def write_job(src, tmp_path):
 def no_secret(run, *said):
     kept = b"".join(p.read_bytes() for p in run.state.rglob("*")
                     if p.is_file())
-    for secret in (LETTA, ADMIN, WRONG, "hunter3%2Fof"):
+    for secret in (LETTA, ADMIN, WRONG, "hunter3%2Fof", "hunter4"):
         assert secret.encode() not in kept
         assert all(secret not in one.out + one.err for one in said)
 
 
-DUMP = "/var/lib/sanctumctl/up/home.dump"
+DUMPS = "/var/lib/sanctumctl/up"
+
+
+def dump(server):
+    """The safety copy; its name has the job's mark."""
+    copy, = server.host.path(DUMPS).glob("home-????????????.dump")
+    return copy
 
 
 def asides(server):
@@ -104,7 +112,12 @@ def asides(server):
 def test_made_anew_and_brought_back(old, write_job, drive):
     before = (old.contents(), old.properties(), old.contents("shop"))
     planned = drive("plan", write_job(glass=None))
-    assert 'DROP DATABASE IF EXISTS "letta" WITH (FORCE);' in planned.out
+    for said in ('ALTER DATABASE "letta" RENAME TO "sanctumctl_old_',
+                 'DROP DATABASE IF EXISTS "sanctumctl_old_',
+                 'DROP DATABASE IF EXISTS "sanctumctl_new_',
+                 'DROP DATABASE IF EXISTS "letta" WITH (FORCE);'):
+        assert said in planned.out, said
+    assert "SET \"app.jwt_secret\" TO  E'***';" in planned.out
     assert "not without `break_glass = yes'" in planned.out
     refused = drive("apply", write_job(glass=None))
     assert refused.rc == 2 and "break_glass = yes" in refused.err
@@ -113,8 +126,10 @@ def test_made_anew_and_brought_back(old, write_job, drive):
     job, oid = write_job(), old.oid()
     done = drive("apply", job)
     assert done.rc == 0, done.err
-    meta = old.host.path(DUMP).stat()
+    meta = dump(old).stat()
     assert meta.st_mode & 0o777 == 0o600 and meta.st_uid == 0
+    properties = dump(old).with_suffix(".dump.properties")
+    assert properties.stat().st_mode & 0o777 == 0o600
     assert old.oid() != oid and old.properties() == before[1]
     assert old.sql("SELECT extname FROM pg_extension ORDER BY 1",
                    "letta") == "plpgsql\nvector"
@@ -126,14 +141,14 @@ def test_made_anew_and_brought_back(old, write_job, drive):
     back = drive("cancel", job)
     assert back.rc == 0, back.err
     assert (old.contents(), old.properties(), old.contents("shop")) == before
-    assert asides(old) == "0" and old.host.path(DUMP).exists()
+    assert asides(old) == "0" and dump(old) and not properties.exists()
     no_secret(drive, planned, refused, done, again, back)
 
 
 def restore_dies(old, drive, job, before):
     """Neither a spoiled copy nor half a restore costs what is there."""
     new = old.oid()
-    copy = old.host.path(DUMP)
+    copy = dump(old)
     data = copy.read_bytes()
     copy.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     spoiled = drive("cancel", job)
@@ -146,6 +161,39 @@ def restore_dies(old, drive, job, before):
         old.put_back("pg_restore")
     assert died.rc == 1 and "`rollback' goes on" in died.err, died.err
     assert old.oid() == new and asides(old) == "0"
+
+
+def test_whatever_is_written_moves_the_rows_of_its_agent(old, write_job,
+                                                         drive):
+    job = write_job()
+
+    def rows():
+        done = drive("rows", job)
+        assert done.rc == 0, done.err
+        return {line.split("\t")[0]: line for line in done.out.splitlines()}
+
+    old.sql("SET ROLE letta; CREATE TABLE block (id text, value text); INSERT"
+            " INTO block VALUES ('block-1', 'x'), ('block-2', 'x')", "letta")
+    before = rows()
+    assert sorted(before) == ["agent-1", "agent-2", "agent-3"]
+    # Its row, 133 messages, 20 passages, a link and what it links.
+    assert before["agent-1"].split("\t")[1] == str(1 + 133 + 20 + 1 + 1)
+    writes = {
+        "agent-3": "UPDATE messages SET text = 'edited' WHERE id = "
+                   "'message-2'",
+        "agent-2": "DELETE FROM messages WHERE id = 'message-1'; INSERT INTO "
+                   "messages (id, agent_id, updated_at) VALUES ('message-1', "
+                   "'agent-2', '2001-01-01')",
+        "agent-1": "UPDATE block SET value = 'y' WHERE id = 'block-1'"}
+    for agent, sql in writes.items():
+        old.sql(sql, "letta")
+        after = rows()
+        assert [a for a in after if after[a] != before[a]] == [agent], sql
+        before = after
+    # What writes nothing: a reader, the manager's own cleaning.
+    old.sql("UPDATE block SET value = 'z' WHERE id = 'block-2'", "letta")
+    old.sql("VACUUM FULL messages; VACUUM FREEZE", "letta")
+    assert rows() == before
 
 
 def test_the_default_of_sequence_id(old, write_job, drive):
@@ -164,43 +212,127 @@ def test_the_default_of_sequence_id(old, write_job, drive):
     assert "\n0 steps" in drive("apply", job).out
 
 
+def test_a_rollback_asks_for_what_was_written_since(old, write_job, drive):
+    job, oid = write_job(), old.oid()
+    assert drive("back", job).rc == 0
+    assert drive("apply", job).rc == 0
+    old.sql("SET ROLE letta; CREATE TABLE agents (id text, name text, "
+            "updated_at timestamptz DEFAULT now()); CREATE TABLE messages ("
+            "id text, agent_id text, updated_at timestamptz DEFAULT now());"
+            "CREATE TABLE tools (id text, updated_at timestamptz DEFAULT "
+            "now()); INSERT INTO agents VALUES ('agent-1', 'Sage'), "
+            "('agent-2', 'Thalia'); INSERT INTO tools VALUES ('tool-1'); "
+            "INSERT INTO messages VALUES ('a', 'agent-1')", "letta")
+    # Half restored: nobody is asked.
+    assert drive("back", job).rc == 0
+    assert drive("restored", job).rc == 0
+    old.sql("UPDATE tools SET updated_at = now()", "letta")
+    assert drive("back", job).rc == 0
+    old.sql("INSERT INTO messages VALUES ('b', 'agent-1')", "letta")
+    # Noted once: what came since is not taken for its own.
+    assert drive("restored", job).rc == 0
+    asked = drive("back", job)
+    assert asked.rc == 15 and "nothing was taken back" in asked.err
+    assert "Sage (agent-1), messages: 2, had 1" in asked.err, asked.err
+    assert "tables: messages: 2, had 1" in asked.err
+    assert "Thalia" not in asked.err and "tools" not in asked.err
+    said = drive("discard", job)
+    assert said.rc == 0 and "Sage (agent-1)" in said.err, said.err
+
+    copy = old.host.path(DUMP)
+    data = copy.read_bytes()
+    copy.unlink()
+    gone = drive("discard", job)
+    assert gone.rc == 15 and "there is no way back" in gone.err, gone.err
+    copy.write_bytes(data)
+    assert drive("cancel", job).rc == 0 and old.oid() != oid
+    assert drive("back", job).rc == 0
+
+
 @pytest.fixture
-def killed(drive, faults, tmp_path):
-    """Function that runs a verb until its n-th point; returns its name."""
-    def kill(verb, job, n):
-        names = tmp_path / f"{verb}-points"
-        names.unlink(missing_ok=True)
+def killed(drive, faults):
+    """Function that runs a verb until its first point of a name."""
+    def kill(verb, job, name):
         r = drive(verb, job, program=faults,
-                       env={"SANCTUMCTL_FAULT_STOP": str(n),
-                            "SANCTUMCTL_FAULT_COUNT": str(names)})
-        assert r.rc == 99, (verb, n, r)
-        return names.read_text().split()[-1]
+                  env={"SANCTUMCTL_FAULT_STOP": name})
+        assert r.rc == 99, (verb, name, r)
     return kill
+
+
+def aside(server, what):
+    return server.sql("SELECT datname FROM pg_database WHERE datname ~ "
+                      f"'^sanctumctl_{what}_'")
 
 
 def test_killed_on_the_way_and_back(old, write_job, drive, killed):
     before = (old.contents(), old.properties(), old.contents("shop"))
-    job = write_job()
-    # Each goes on from where the one before was killed: until the copy has
-    # its name, until the new database is whole, and then point by point.
-    way = [(killed("apply", job, n), old.oid() != "") for n in
-           (9, 15, 16, 6, 7, 5, 3, 4, 3)]
-    assert way[-4:] == [
-        ("host_run", False), ("host_run", False),  # the drop, and in vain
-        ("host_run", True), ("journal_meta", True)]
-    assert all(there for _, there in way[:-4])
+    job, oid = write_job(), old.oid()
+    # Each goes on from where the one before was killed.
+    for at, there in (("host_run", oid), ("host_rename", oid),
+                      ("host_replace", oid), ("database_whole", oid),
+                      ("database_aside", ""), ("host_run", None),
+                      ("host_run", None)):
+        killed("apply", job, at)
+        assert there in (None, old.oid()), at
+    assert old.oid() not in ("", oid) and asides(old) == "0"
     done = drive("apply", job)
     assert done.rc == 0, done.err
     assert old.properties() == before[1] and asides(old) == "0"
     assert old.sql("SELECT count(*) FROM pg_class WHERE relname = 'agents'",
                    "letta") == "0"
-    way = [(killed("cancel", job, n), old.oid() != "")
-           for n in (2, 3, 2, 3, 5)]
-    assert [there for _, there in way] == [True, True, False, True, True]
+    new = old.oid()
+    for at, there in (("host_run", new), ("database_whole", new),
+                      ("host_run", ""), ("database_back", None),
+                      ("host_run", None)):
+        killed("cancel", job, at)
+        assert there in (None, old.oid()), at
     back = drive("cancel", job)
     assert back.rc == 0, back.err
     assert asides(old) == "0"
     assert (old.contents(), old.properties(), old.contents("shop")) == before
+
+
+def test_what_came_back_is_counted_after_a_kill(old, write_job, drive,
+                                                killed):
+    before, job = old.contents(), write_job()
+    assert drive("apply", job).rc == 0
+    new = old.oid()
+    killed("cancel", job, "database_whole")
+    old.sql("DELETE FROM messages WHERE id = 'message-3'",
+            aside(old, "restore"))
+    spoiled = drive("cancel", job)
+    assert spoiled.rc == 14 and "not what was dumped" in spoiled.err, spoiled
+    assert old.oid() == new and asides(old) == "0"
+    assert drive("cancel", job).rc == 0 and old.contents() == before
+
+
+def test_the_old_one_is_there_until_the_last(old, write_job, drive, killed):
+    """Somebody writes to it, then is in the new one; the way back is short."""
+    job, oid = write_job(), old.oid()
+    killed("apply", job, "database_aside")
+    old.sql("UPDATE messages SET updated_at = '2031-01-01' WHERE id = "
+            "'message-3'", aside(old, "old"))
+    moved = drive("apply", job)
+    assert moved.rc == 15 and "messages agent-1" in moved.err, moved.err
+    assert old.oid() == oid
+    dump(old).unlink()
+    killed("apply", job, "database_aside")
+    assert old.oid() == "" and old.oid(aside(old, "old")) == oid
+    someone = old.host.spawn(
+        [BIN / "psql", "-Xqc", "SELECT pg_sleep(600)",
+         f"postgresql://boss:hunter3%2Fof%40boss@127.0.0.1:{PORT}/"
+         + aside(old, "new")])
+    try:
+        wait_for("a session in the new database", lambda: old.sql(
+            "SELECT 1 FROM pg_stat_activity WHERE usesysid IS NOT NULL AND "
+            "datname ~ '^sanctumctl_new_'"))
+        killed("apply", job, "database_placed")
+        assert old.oid() not in ("", oid)
+    finally:
+        someone.stop()
+    back = drive("cancel", job)
+    assert back.rc == 0 and old.oid() == oid, back
+    assert asides(old) == "0"
 
 
 def test_no_room_for_the_copy(old, write_job, drive):
@@ -215,7 +347,7 @@ def test_no_room_for_the_copy(old, write_job, drive):
         small = drive("apply", job)
         old.host.run([*mount, "remount,size=120m", "/var/lib/sanctumctl"])
         full = drive("apply", job)
-        left = sorted(p.name for p in old.host.path(DUMP).parent.iterdir())
+        left = sorted(p.name for p in old.host.path(DUMPS).iterdir())
     finally:
         old.put_back("pg_dump")
         old.host.run(["umount", "/var/lib/sanctumctl"])
@@ -228,21 +360,48 @@ def test_no_room_for_the_copy(old, write_job, drive):
 
 def test_others_who_write(old, write_job, drive, killed):
     job, oid = write_job(), old.oid()
-    killed("apply", job, 22)
+    killed("apply", job, "database_whole")
     old.sql("UPDATE messages SET updated_at = '2031-01-01' WHERE id = "
             "'message-3'", "letta")
     moved = drive("apply", job)
     assert moved.rc == 15 and "messages agent-1" in moved.err, moved.err
     assert old.oid() == oid
-    old.host.path(DUMP).unlink()
-    # Dropped, and its successor has no name yet.
-    killed("apply", job, 27)
-    assert old.oid() == ""
+    dump(old).unlink()
+    killed("apply", job, "database_placed")
     old.sql("UPDATE sold SET what = 'nothing' WHERE n = 7", "shop")
     seen = drive("apply", job)
     assert seen.rc == 14 and "shop.public.sold" in seen.err, seen.err
     assert "other contents in its 300 rows" in seen.err
-    assert drive("apply", job).rc == 0
+    # It goes on writing: that was reported, and stops nobody any more.
+    old.sql("UPDATE sold SET what = 'less' WHERE n = 7", "shop")
+    done = drive("apply", job)
+    assert done.rc == 0, done.err
+    assert "but for what was reported of shop" in done.out
+    killed("cancel", job, "database_back")
+    old.sql("UPDATE sold SET what = 'more' WHERE n = 7", "shop")
+    back = drive("cancel", job)
+    assert back.rc == 0 and "shop.public.sold" in back.err, back
+
+
+def test_a_database_that_lets_nobody_in(old, write_job, drive):
+    """By pg_hba.conf: the same as without the right to connect."""
+    rules = old.host.path("/srv/old-database/pg_hba.conf")
+    text = rules.read_text()
+
+    def set_rules(first):
+        loaded = old.sql("SELECT pg_conf_load_time()")
+        rules.write_text(first + text)
+        old.sql("SELECT pg_reload_conf()")
+        wait_for("pg_hba.conf to be read", lambda: old.sql(
+            "SELECT pg_conf_load_time()") != loaded)
+
+    set_rules("host shop boss 127.0.0.1/32 reject\n")
+    try:
+        done = drive("apply", write_job())
+    finally:
+        set_rules("")
+    assert done.rc == 0, done.err
+    assert "1 not readable and not compared" in done.out
 
 
 @pytest.mark.parametrize("uri, admin, rc, says", [
@@ -261,6 +420,17 @@ def test_refused_before_anything_is_made(old, write_job, drive, uri,
     assert old.oid() == oid and asides(old) == "0"
     assert WRONG not in r.out + r.err
     no_secret(drive, r)
+
+
+def test_tables_that_are_hidden(old, write_job, drive):
+    """Else each count would be empty, and the same as the one before."""
+    old.sql("ALTER ROLE boss SET search_path TO elsewhere")
+    try:
+        r = drive("apply", write_job())
+    finally:
+        old.sql("ALTER ROLE boss RESET search_path")
+    assert "the search_path of the role of `database_admin'" in r.err, r
+    assert asides(old) == "0" and not old.host.path(DUMPS).exists()
 
 
 def test_two_databases_that_are_meant(old, write_job, drive):
@@ -316,7 +486,7 @@ def test_in_a_container(old, docker, write_job, drive):
                     compose="/srv/up.yaml", compose_database="db")
     done = drive("apply", job)
     assert done.rc == 0, done.err
-    assert old.host.path(DUMP).stat().st_mode & 0o777 == 0o600
+    assert dump(old).stat().st_mode & 0o777 == 0o600
     assert old.properties() == before[1]
     back = drive("cancel", job)
     assert back.rc == 0, back.err

@@ -3,6 +3,8 @@
 import json
 import shutil
 from collections import namedtuple
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -105,6 +107,20 @@ def restored(client):
     return dict(found)
 
 
+@contextmanager
+def changed(folder, **keys):
+    """The first entry of the index with other keys, for a while."""
+    index = Path(folder) / "index.json"
+    text = index.read_text()
+    found = json.loads(text)
+    found["agents"][0].update(keys)
+    index.write_text(json.dumps(found))
+    try:
+        yield found["agents"][0]
+    finally:
+        index.write_text(text)
+
+
 def lines(result):
     return [json.loads(line) for line in result.out.splitlines()]
 
@@ -142,6 +158,8 @@ def test_a_killed_restore_goes_on_to_one_of_each(
     assert counted["there"] == counted["others"] + 4 == len(ids(new))
     assert {"id": stranger, "name": STRANGER} in counted["named"]
     assert counted["missing"] == []
+    assert sorted(one["to"] for one in lines(done)
+                  if one["type"] == "agent_id") == sorted(there.values())
     for name, agent in there.items():
         assert len(new.row_ids(agent)) == 30, name
         assert len(new.passages(agent)) == 4, name
@@ -157,6 +175,12 @@ def test_a_killed_restore_goes_on_to_one_of_each(
     assert "4 of 4 agents are restored" in again.out
     assert restored(new) == there
     job = lines(done)[0]["path"]
+    # Of a directory that holds something else since, none comes twice.
+    with changed(backup.folder, gone=True):
+        other = sanctumctl(*words, env=KEY)
+        assert other.rc == 15, other
+        assert f"sanctumctl cancel {job}" in other.err
+    assert restored(new) == there
     verified = sanctumctl("verify", job, "--json", env=KEY)
     assert verified.rc == 0, verified.out + verified.err
     checks = {c["check"]: c for c in lines(verified)
@@ -220,7 +244,8 @@ def test_a_backup_that_is_none(sanctumctl, target, tmp_path):
             assert none.rc == 1 and name in none.err
 
 
-def test_a_backup_against_the_server_it_is_of(backup, old, sanctumctl):
+def test_a_backup_against_the_server_it_is_of(
+        backup, old, sanctumctl, tmp_path):
     words = ("letta", "compare", backup.folder, old.url)
     same = sanctumctl(*words, "--json")
     assert same.rc == 0, same.out + same.err
@@ -228,6 +253,16 @@ def test_a_backup_against_the_server_it_is_of(backup, old, sanctumctl):
               if c["type"] == "verdict_check"}
     assert (checks["agents"]["source"], checks["agents"]["target"]) == (4, 4)
     assert len([n for n in checks if n.endswith(".messages")]) == 4
+    with changed(backup.folder, failed="no route") as entry:
+        checks = {c["check"]: c for c in lines(sanctumctl(*words, "--json"))
+                  if c["type"] == "verdict_check"}
+        reason = checks[f"agent.{entry['id']}.current"]["reason"]
+        assert entry["read_at"] in reason and "no route" in reason
+    moved = Path(backup.folder) / entry["path"]
+    moved.rename(tmp_path / "away")
+    gone = sanctumctl(*words)
+    (tmp_path / "away").rename(moved)
+    assert gone.rc == 14 and "is not on the server" not in gone.out, gone
     old("PATCH", f"/v1/blocks/{backup.shared}", {"value": "Or do we?"})
     other = sanctumctl(*words)
     assert other.rc == 14

@@ -139,13 +139,21 @@ def test_killed_on_its_way_then_kept_with_its_agents(
 
     # Another value: the server is started anew, and says when it cannot.
     text = job.read_text()
-    job.write_text(text.replace("STANDIN = yes", "STANDIN = die"))
+    job.write_text(text.replace(
+        "STANDIN = yes", "STANDIN = die\nOTHER = ours\nSPARE = x"))
     failed = sanctumctl("apply", "--json", job)
     assert failed.rc == 1 and "cannot start" in failed.err, failed.err
     assert [s for s, acted in letta_steps(failed).items() if acted] == [
         "environment"]
     assert "letta.new.service" in failed.err
+    env = node.path("/etc/letta/letta.env").read_text()
+    assert "OTHER='ours'\n" in env and "SPARE=x\n" in env, env
+    # Lines that are taken out of the job are as they were before it.
     job.write_text(text)
+    mended = sanctumctl("apply", job)
+    assert AT_EDGE in mended.err, mended.err
+    env = node.path("/etc/letta/letta.env").read_text()
+    assert env.startswith(theirs) and "SPARE" not in env, env
 
     # With an agent in it the database stays, until it is purged.
     node.psql("INSERT INTO agents VALUES ('agent-1')")

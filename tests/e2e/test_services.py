@@ -299,6 +299,15 @@ def test_a_service_is_brought_up_and_taken_back(hand, machine):
     assert hand("down", "3")[0] == "systemd no"
 
 
+def test_a_service_that_will_be_gone_is_not_started_at_boot(hand, machine):
+    assert hand("up", "transient")[0] == "systemd yes"
+    assert machine.unit_state(hand.NAME) == ("active", "disabled")
+    assert hand("look", "transient")[0] == "systemd yes"
+    assert hand("up", "transient")[0] == "systemd no"
+    assert hand("down", "transient")[0] == "systemd no"
+    assert not machine.path(f"/etc/systemd/system/{hand.NAME}").exists()
+
+
 def test_a_service_of_somebody_else_comes_back(hand, machine):
     text = ("[Service]\nExecStart=/usr/bin/sleep 1000\n[Install]\n"
             "WantedBy=multi-user.target\n")

@@ -167,19 +167,33 @@ def test_there_and_back(clients, src):
 
 
 def test_what_is_edited_since_stays(clients):
+    """Other changes of a file are kept, and the edit is taken back."""
     before = clients.texts()
-    clients.do("apply")
-    mine = after(RC) + "# mine\n"
-    clients.put("/root/clients/.bashrc", mine)
-    # A key that is drawn anew moves nothing: it is kept, the edit is not.
+    assert "daemon-reload" in clients.do("apply")
+    clients.put("/root/clients/.bashrc", "# me\n" + after(RC) + "# mine\n")
     rotated = after(ENV).replace(SECRET, SECRET[::-1])
     clients.put("/root/clients/bot/.env", rotated)
-    said = clients.do("cancel")
-    assert "edited by somebody since, and stays: /root/clients/.bashrc" \
-        in said
+    clients.do("cancel")
     assert clients.texts() == {
-        **before, "/root/clients/.bashrc": mine,
+        **before, "/root/clients/.bashrc": "# me\n" + RC + "# mine\n",
         "/root/clients/bot/.env": ENV.replace(SECRET, SECRET[::-1])}
+
+
+def test_what_is_not_ours_stays(clients):
+    """One more new address: it is named until somebody changes it."""
+    before = clients.texts()
+    clients.do("apply")
+    mine = "export MINE=http://localhost:28283\n"
+    clients.put("/root/clients/.bashrc", after(RC) + mine)
+    for _ in range(2):
+        done = clients.hand("cancel")
+        assert done.returncode == 3, done
+        assert "stay in them: /root/clients/.bashrc (1)." in done.stderr
+        assert clients.texts() == {**before,
+                                   "/root/clients/.bashrc": RC + mine}
+    clients.put("/root/clients/.bashrc", RC)
+    clients.do("cancel")
+    assert clients.texts() == before
 
 
 def test_what_nginx_refuses_is_put_back(clients, src):

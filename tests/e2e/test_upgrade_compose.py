@@ -48,6 +48,12 @@ REFUSED = {
         "was made of the image letta/letta:0.16.2"),
     "no database outside": (
         b"LETTA_PG_URI:", b"LETTA_OTHER:", "sets no LETTA_PG_URI"),
+    "another database": (
+        b"@db:5432/letta", b"@db:5432/books",
+        "the database of the service letta is books, by its LETTA_PG_URI"),
+    "another database's service": (
+        b"@db:5432/letta", b"@old-db:5432/letta",
+        "the database of the service letta is on old-db"),
     "extended by another": (
         b"\n  db:", b"\n  two: { extends: letta, image: x }\n  db:",
         "compose.yaml:5: this service extends"),
@@ -60,7 +66,9 @@ def test_refused(home, what):
     job, asked = home.job(), len(home.asked())
     with written(home, was, now):
         planned = home.sanctumctl("plan", job)
-    assert planned.rc == 1 and why in planned.err, planned
+    assert planned.rc == (15 if "database" in what and "another" in what
+                          else 1) and why in planned.err, planned
+    assert PASSWORD not in planned.err
     assert changes(home, asked) == []
     assert home.answers() == "0.16.2"
 

@@ -199,6 +199,13 @@ def test_an_agent_that_cannot_be_exported_is_left_and_the_rest_rehearsed(home):
         again = home.sanctumctl("apply", left)
         assert again.rc == 2 and "break_glass" in again.err, again.err
         assert "1 of 1 agents the same" in again.out, again.out
+        same = home.sanctumctl("plan", left)
+        assert "1 of 1 agents the same" in same.out, same
+        # A rehearsal of another server is none of this one.
+        other = home.sanctumctl("plan", home.job(
+            upgrade={"leave": bad, "rehearse": "yes"}, break_glass=None,
+            env={"LETTA_PG_POOL_SIZE": "20"}))
+        assert "every agent restored to a server" in other.out, other
     as_before(home)
 
 

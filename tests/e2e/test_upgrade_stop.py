@@ -119,23 +119,50 @@ def test_a_writer_is_named(home):
     assert home.answers() == OLD
 
 
+def write_unseen(home):
+    """What no fingerprint tells; returns texts that a backup has then.
+
+    A passage with a date before all others, and an old message edited where
+    it is.
+    """
+    client, (one, other) = home.client(), home.seeded.ids
+    client("POST", f"/v1/agents/{one}/archival-memory",
+           {"text": "put in behind them all",
+            "created_at": "2001-01-01T00:00:00Z"})
+    user = next(m["id"] for m in client.listing(other)
+                if m["message_type"] == "user_message")
+    client("PATCH", f"/v1/agents/{other}/messages/{user}",
+           {"message_type": "user_message", "content": "not as it was"})
+    return "put in behind them all", "not as it was"
+
+
+def backed_up(home):
+    """The rows of all bundles of the job, as one text."""
+    index, = home.path("/root/state").rglob("backup/index.json")
+    return "".join(p.read_text() for p in index.parent.rglob("*.jsonl"))
+
+
 def test_stop_survives_a_kill_at_each_of_its_changes(home):
     """So does its way back; what was written before is in the backup."""
     before = files(home)
     done = home.sanctumctl("apply", home.job(to=NEW, break_glass=None))
     assert done.rc == 2, done.err
-    home.client()("POST", f"/v1/agents/{home.seeded.ids[0]}/archival-memory",
-                  {"text": "written behind the backup"})
+    texts = write_unseen(home)
+    assert [t for t in texts if t in backed_up(home)] == []
     job = home.job(to=NEW)
     everything = old_seed.everything(home.client())
 
     said = kill_at(home, f"journal_meta {STOP}.was", "apply", job)
     assert "made again" in said.err, said.err
+    for agent in home.seeded.ids:
+        assert agent in said.err, said.err
+    assert "rows in the database" in said.err, said.err
     kill_at(home, "supervisord", "apply", job)
     kill_at(home, "service_supervisorctl", "apply", job)
     kill_at(home, f"plan_acted {STOP}", "apply", job)
     assert not home.listens(old_home.PORT)
     assert home.supervisord.ctl("status") == ""
+    assert [t for t in texts if t not in backed_up(home)] == []
     planned = home.sanctumctl("plan", job)
     assert planned.rc == 4, planned.err
 

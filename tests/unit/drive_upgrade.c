@@ -5,17 +5,23 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "flow/plan.h"
+#include "flow/postgres.h"
 #include "flow/run.h"
 #include "flow/upgrade_part.h"
+#include "flow/upgrade_since.h"
 
 /*
  * For tests/e2e/test_postgres.py: of an upgrade the steps of its database
  * alone, which need no Letta.
  *
- *     drive_upgrade --state DIR plan|apply|cancel JOB
+ *     drive_upgrade --state DIR plan|apply|cancel|rows JOB
  *
  * Words and exit codes are near those of sanctumctl, whose commands run all
  * steps.
+ *
+ * In the place of plan: `restored' notes what the step of that name does in
+ * the end, `back' and `discard' ask what a rollback does, without and with
+ * --discard.
  */
 
 static void
@@ -29,6 +35,16 @@ show(void *ctx, const struct plan_event *event)
 }
 
 static int
+ask(struct run *run, const char *verb, struct err *err)
+{
+	const struct upgrade up = { .run = run, .conf = run->conf->upgrades };
+
+	run->discard = str_eq(verb, "discard");
+	return str_eq(verb, "restored") ? upgrade_since_keep(&up, err) :
+	    upgrade_may_go_back(run, err);
+}
+
+static int
 drive(struct run *run, const char *verb, struct err *err)
 {
 	const struct plan_watch watch = { .event = show };
@@ -37,6 +53,9 @@ drive(struct run *run, const char *verb, struct err *err)
 	size_t n = 0;
 	int rc;
 
+	if (str_eq(verb, "restored") || str_eq(verb, "back") ||
+	    str_eq(verb, "discard"))
+		return ask(run, verb, err);
 	plan_add(&plan, "upgrade", upgrade->name, &upgrade_dump_kind, upgrade);
 	plan_add(&plan, "upgrade", upgrade->name, &upgrade_database_kind,
 	    upgrade);
@@ -48,6 +67,23 @@ drive(struct run *run, const char *verb, struct err *err)
 	if (rc == 0)
 		(void)printf("%zu steps\n", n);
 	plan_clear(&plan);
+	return rc;
+}
+
+/* What `backup' and `stop' ask of each agent. */
+static int
+show_rows(struct run *run, struct err *err)
+{
+	struct buf rows = BUF_INIT(65536);
+	struct postgres *pg;
+	int rc;
+
+	if (postgres_open(&pg, run, run->conf->upgrades[0].from, err) != 0)
+		return -1;
+	rc = upgrade_rows(pg, &rows, err);
+	(void)fputs(buf_cstr(&rows), stdout);
+	buf_clear(&rows);
+	postgres_close(pg);
 	return rc;
 }
 
@@ -64,7 +100,8 @@ main(int argc, char **argv)
 	options.state_dir = argv[2];
 	rc = run_open(argv[4], &options, &run, &err);
 	if (rc == 0)
-		rc = drive(run, argv[3], &err);
+		rc = str_eq(argv[3], "rows") ? show_rows(run, &err) :
+		    drive(run, argv[3], &err);
 	if (rc != 0)
 		(void)fprintf(stderr, "%s\n", err.text);
 	run_close(run);

@@ -16,7 +16,8 @@
  *     service_hand STATE JOB ensure NAME
  *
  * The service is "letta1" of the first host of the job file, of the template
- * letta: /opt/letta1/bin/letta, as account letta1, in /var/lib/letta1.
+ * letta: /opt/letta1/bin/letta, as account letta1, in /var/lib/letta1.  With
+ * the stamp "transient" it is that, too.
  */
 static int
 on_service(struct run *run, const char *verb, const char *stamp,
@@ -33,6 +34,7 @@ on_service(struct run *run, const char *verb, const char *stamp,
 		.name = "letta1", .template = "letta", .values = values,
 		.n_values = 4, .account = "letta1",
 		.directory = "/var/lib/letta1", .stamp = stamp,
+		.transient = str_eq(stamp, "transient"),
 	};
 	struct plan_note note = { .summary = BUF_INIT(4096),
 	    .diff = BUF_INIT(65536) };

@@ -209,8 +209,12 @@ test_differences(void **state)
 	/* What could not be asked is like nothing. */
 	free(b.marks[BACKUP_MARK_BLOCKS]);
 	b.marks[BACKUP_MARK_BLOCKS] = NULL;
+	/* One whose rows nobody was asked for is not one that was. */
+	free(b.marks[BACKUP_MARK_ROWS]);
+	b.marks[BACKUP_MARK_ROWS] = mem_strdup("12 345");
 	backup_print_differences(&a, &b, &what);
-	assert_string_equal(buf_cstr(&what), "blocks, messages");
+	assert_string_equal(buf_cstr(&what), "blocks, messages, rows in the "
+	    "database");
 	backup_print_clear(&a);
 	backup_print_clear(&b);
 	buf_clear(&what);

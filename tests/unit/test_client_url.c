@@ -43,7 +43,7 @@ becomes(const char *before, const char *after)
 {
 	struct bed bed;
 	struct buf back = BUF_INIT(CLIENT_URL_TEXT_MAX);
-	size_t n;
+	size_t n, left;
 
 	bed_init(&bed);
 	n = client_url_edit(before, strlen(before), &bed.urls, &bed.out,
@@ -51,16 +51,14 @@ becomes(const char *before, const char *after)
 	assert_string_equal(buf_cstr(&bed.out), after);
 	assert_int_equal(n == 0, strcmp(before, after) == 0);
 	if (n > 0) {
-		assert_int_equal(client_url_state(before, strlen(before),
-		    buf_cstr(&bed.record)), CLIENT_URL_BEFORE);
-		assert_int_equal(client_url_state(after, strlen(after),
-		    buf_cstr(&bed.record)), CLIENT_URL_AFTER);
 		assert_true(client_url_revert(after, strlen(after),
-		    buf_cstr(&bed.record), &back));
+		    buf_cstr(&bed.record), &back, &left));
 		assert_string_equal(buf_cstr(&back), before);
+		assert_int_equal(left, 0);
 		buf_clear(&back);
 		assert_false(client_url_revert(before, strlen(before),
-		    buf_cstr(&bed.record), &back));
+		    buf_cstr(&bed.record), &back, &left));
+		assert_int_equal(left, 0);
 	}
 	buf_clear(&back);
 	bed_clear(&bed);
@@ -104,16 +102,28 @@ test_others(void **state)
 		becomes(*one, *one);
 }
 
+/* A text after the edit and somebody else's, and what is put back of it. */
+static void
+goes_back(const struct bed *bed, const char *now, const char *wanted,
+    size_t left_wanted)
+{
+	struct buf back = BUF_INIT(1024);
+	size_t left;
+
+	assert_int_equal(client_url_revert(now, strlen(now),
+	    buf_cstr(&bed->record), &back, &left), wanted != NULL);
+	assert_string_equal(buf_cstr(&back), wanted ? wanted : "");
+	assert_int_equal(left, left_wanted);
+	buf_clear(&back);
+}
+
+#define U(port) "U=http://localhost:" port "\n"
+#define V(port) "V=127.0.0.1:" port "\n"
+
 static void
 test_edited_since(void **state)
 {
-	static const char before[] = "K=secretsecret\nU=http://localhost:8284"
-	    "\nV=127.0.0.1:8284\n";
-	static const char rotated[] = "K=secretSECRET\nU=http://localhost:"
-	    "18283\nV=127.0.0.1:8283\n";
-	static const char moved[] = "\nK=secretsecret\nU=http://localhost:"
-	    "18283\nV=127.0.0.1:8283\n";
-	struct buf back = BUF_INIT(1024);
+	static const char before[] = "K=secretsecret\n" U("8284") V("8284");
 	struct bed bed;
 
 	(void)state;
@@ -121,19 +131,62 @@ test_edited_since(void **state)
 	assert_int_equal(client_url_edit(before, strlen(before), &bed.urls,
 	    &bed.out, &bed.record), 2);
 	assert_null(strstr(buf_cstr(&bed.record), "secret"));
-	assert_true(client_url_revert(rotated, strlen(rotated),
-	    buf_cstr(&bed.record), &back));
-	assert_string_equal(buf_cstr(&back), "K=secretSECRET\n"
-	    "U=http://localhost:8284\nV=127.0.0.1:8284\n");
-	buf_clear(&back);
-	assert_int_equal(client_url_state(moved, strlen(moved),
-	    buf_cstr(&bed.record)), CLIENT_URL_OTHER);
-	assert_int_equal(client_url_state(moved, strlen(moved), "rubbish"),
-	    CLIENT_URL_OTHER);
-	assert_int_equal(client_url_state("", 0, "0 0 99 a b"),
-	    CLIENT_URL_OTHER);
-	buf_clear(&back);
+	/* Another value, lines before, behind and between. */
+	goes_back(&bed, "K=secretSECRET\n" U("18283") V("8283"),
+	    "K=secretSECRET\n" U("8284") V("8284"), 0);
+	goes_back(&bed, "\nK=secretsecret\n" U("18283") V("8283") "# mine",
+	    "\nK=secretsecret\n" U("8284") V("8284") "# mine", 0);
+	goes_back(&bed, "\n" U("18283") "X=1\n" V("8283") "Y=1\n",
+	    "\n" U("8284") "X=1\n" V("8284") "Y=1\n", 0);
+	/* One is gone, or somebody's already. */
+	goes_back(&bed, "\n" U("18283") "\n", "\n" U("8284") "\n", 0);
+	goes_back(&bed, "\n\n" U("9") V("8283"), "\n\n" U("9") V("8284"), 0);
+	goes_back(&bed, "", NULL, 0);
+	/* One more: ours are found by their places, it is named. */
+	goes_back(&bed, "K=secretsecret\n" U("18283") V("8283") V("8283"),
+	    "K=secretsecret\n" U("8284") V("8284") V("8283"), 1);
+	goes_back(&bed, "K=secretsecret\n" U("8284") V("8284") V("8283"),
+	    NULL, 1);
+	/* Which is ours cannot be told. */
+	goes_back(&bed, "\n" V("8283") V("8283") "\n", NULL, 2);
 	bed_clear(&bed);
+}
+
+/* What stood there before stays. */
+static void
+test_stood_before(void **state)
+{
+	static const char before[] = V("8283") U("8284") V("8284") V("8283");
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	assert_int_equal(client_url_edit(before, strlen(before), &bed.urls,
+	    &bed.out, &bed.record), 2);
+	goes_back(&bed, V("8283") U("18283") V("8283") V("8283"), before, 0);
+	goes_back(&bed, "\n" V("8283") U("18283") V("8283") V("8283"),
+	    "\n" V("8283") U("8284") V("8284") V("8283"), 0);
+	goes_back(&bed, "\n" V("8283") U("18283") V("8283") V("8283") "\n",
+	    NULL, 2);
+	bed_clear(&bed);
+}
+
+static void
+test_rubbish(void **state)
+{
+	static const char *const records[] = { "rubbish", "1", "0 0", "0 0 9 a",
+		"0 0 9 a b", "0 0 9 a b c" };
+	struct buf back = BUF_INIT(1024);
+	size_t left;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(records) / sizeof(*records); i++) {
+		assert_false(client_url_revert("b", 1, records[i], &back,
+		    &left));
+		assert_int_equal(left, 1);
+	}
+	assert_false(client_url_revert("", 0, "0 0 99 a b 1", &back, &left));
+	buf_clear(&back);
 }
 
 static void
@@ -219,6 +272,8 @@ main(void)
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_edited_since),
+		cmocka_unit_test(test_stood_before),
+		cmocka_unit_test(test_rubbish),
 		cmocka_unit_test(test_env),
 		cmocka_unit_test(test_shown),
 	};

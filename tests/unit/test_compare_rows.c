@@ -48,8 +48,8 @@ stage(struct journal *j, const char *side, const char *const *bodies)
 
 /* reason: words of the check of all rows; NULL when they are the same. */
 static void
-expect(struct journal *j, const char *const *source,
-    const char *const *target, const char *reason)
+expect_since(struct journal *j, const char *const *source,
+    const char *const *target, enum agent_since since, const char *reason)
 {
 	struct err err = ERR_INIT;
 	struct verdict verdict = { 0 };
@@ -57,7 +57,7 @@ expect(struct journal *j, const char *const *source,
 
 	stage(j, "source", source);
 	stage(j, "target", target);
-	OK(agent_compare_rows(&sage, j, false, &verdict, &err));
+	OK(agent_compare_rows(&sage, j, since, &verdict, &err));
 	assert_true(verdict.n_checks > 0);
 	check = &verdict.checks[0];
 	assert_string_equal(check->name, "messages");
@@ -70,6 +70,13 @@ expect(struct journal *j, const char *const *source,
 			    reason);
 	}
 	verdict_clear(&verdict);
+}
+
+static void
+expect(struct journal *j, const char *const *source,
+    const char *const *target, const char *reason)
+{
+	expect_since(j, source, target, AGENT_SINCE_NONE, reason);
 }
 
 static void
@@ -112,6 +119,35 @@ test_not_alike(void **state)
 	journal_close(j);
 }
 
+/* A server that goes on, and what was read of it before. */
+static void
+test_written_since(void **state)
+{
+	static const char *const bundle[] = { ROW("system", TEXT("s")) "}",
+		ROW("user", TEXT("u")) "}", NULL };
+	static const char *const more[] = { ROW("system", TEXT("s")) "}",
+		ROW("user", TEXT("u")) "}", ROW("user", TEXT("v")) "}",
+		NULL };
+	static const char *const compiled[] = { ROW("system", TEXT("t")) "}",
+		ROW("user", TEXT("u")) "}", ROW("user", TEXT("v")) "}",
+		NULL };
+	static const char *const changed[] = { ROW("system", TEXT("t")) "}",
+		ROW("user", TEXT("u")) "}", NULL };
+	static const char *const other[] = { ROW("system", TEXT("s")) "}",
+		ROW("user", TEXT("w")) "}", ROW("user", TEXT("v")) "}",
+		NULL };
+	const enum agent_since since = AGENT_SINCE_SOURCE;
+	struct journal *j = journal_bed_open(*state, true);
+
+	expect_since(j, bundle, bundle, since, NULL);
+	expect_since(j, more, bundle, since, NULL);
+	expect_since(j, compiled, bundle, since, NULL);
+	expect_since(j, changed, bundle, since, "first system row");
+	expect_since(j, other, bundle, since, "row 2");
+	expect_since(j, bundle, more, since, "1 rows more");
+	journal_close(j);
+}
+
 /* Texts that differ, of rows that a listing shows alike. */
 static void
 test_the_same_in_other_words(void **state)
@@ -138,6 +174,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(test_alike_as_they_were_staged),
 		TEST(test_not_alike),
+		TEST(test_written_since),
 		TEST(test_the_same_in_other_words),
 	};
 

@@ -325,6 +325,40 @@ test_set_refuses(void **state)
 }
 
 static void
+expect_unset(const char *text, const char *want)
+{
+	struct buf buf;
+	struct err err = ERR_INIT;
+
+	buf_init_still(&buf, DOTENV_MAX_BYTES);
+	buf_str(&buf, text);
+	assert_int_equal(dotenv_unset(&buf, "x.env", "K", &err), 0);
+	assert_string_equal(buf_cstr(&buf), want);
+	buf_wipe(&buf);
+}
+
+static void
+test_unset(void **state)
+{
+	struct buf buf;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	expect_unset("", "");
+	expect_unset("A=1\nKK=2\n", "A=1\nKK=2\n");
+	expect_unset("A=1\nK=2 # of it\nB=3\n", "A=1\nB=3\n");
+	expect_unset("A=1\r\n\t export K='x\ny'\r\n# K=0\r\nK\r\n\r\nB=3",
+	    "A=1\r\n# K=0\r\n\r\nB=3");
+	expect_unset("K=1", "");
+	expect_unset("A=1\n\n  K=\"2\"", "A=1\n\n");
+	buf_init_still(&buf, DOTENV_MAX_BYTES);
+	buf_str(&buf, "A=1\nK=\xff\n");
+	assert_int_equal(dotenv_unset(&buf, "x.env", "K", &err), -1);
+	assert_string_equal(err.text, "x.env:2: not UTF-8");
+	buf_wipe(&buf);
+}
+
+static void
 test_set_refuses_keys_and_sizes(void **state)
 {
 	struct buf text = BUF_INIT(8);
@@ -512,6 +546,7 @@ main(void)
 		cmocka_unit_test(test_set_python_cases),
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_set_refuses),
+		cmocka_unit_test(test_unset),
 		cmocka_unit_test(test_set_refuses_keys_and_sizes),
 		cmocka_unit_test(test_get_bounds),
 		cmocka_unit_test(test_expansion),

@@ -235,6 +235,24 @@ test_tally(void **state)
 	buf_clear(&out);
 }
 
+static void
+test_tally_by_name(void **state)
+{
+	struct pg_tally tally;
+
+	(void)state;
+	pg_tally_read("agent-2\t1\tx\nagent-10\t12\ty\n", &tally);
+	assert_int_equal(tally.n, 2);
+	assert_null(pg_tally_find(&tally, "agent-1"));
+	assert_null(pg_tally_find(&tally, "agent-100"));
+	assert_memory_equal(pg_tally_find(&tally, "agent-10")->count, "12", 2);
+	assert_memory_equal(pg_tally_find(&tally, "agent-2")->mark, "x", 1);
+	pg_tally_clear(&tally);
+	pg_tally_read("", &tally);
+	assert_null(pg_tally_find(&tally, "agent-1"));
+	pg_tally_clear(&tally);
+}
+
 int
 main(void)
 {
@@ -245,6 +263,7 @@ main(void)
 		cmocka_unit_test(test_inside_and_other_database),
 		cmocka_unit_test(test_same_and_plain),
 		cmocka_unit_test(test_tally),
+		cmocka_unit_test(test_tally_by_name),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,0 +1,40 @@
+#ifndef FLOW_UPGRADE_SINCE_H
+#define FLOW_UPGRADE_SINCE_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+
+struct err;
+struct run;
+struct upgrade;
+
+/*
+ * What clients have written to the new server since every agent was restored:
+ * a rollback drops it with the new database.  Facts of the journal:
+ *
+ *     since.census    what the new database held then
+ *     since.of        of which one: database.made
+ *
+ * Of agents, messages, passages, blocks and archives rows and last changes
+ * count; of tools the rows alone, since a server that starts writes its own
+ * tools anew.
+ */
+
+/*
+ * Take the census, once a database: a restore that is gone on with later must
+ * not take what was written meanwhile for its own.
+ */
+int upgrade_since_keep(const struct upgrade *, struct err *) MUST_CHECK;
+int upgrade_since_kept(const struct upgrade *, bool *out, struct err *)
+    MUST_CHECK;
+
+/*
+ * Before a rollback takes anything back: the safety copy is whole, if it is
+ * needed, and nothing was written since, or run->discard, which is warned
+ * of.  ERR_STALE names the agents and tables.  A job that has not dropped the
+ * old database asks nobody; nor does one of another kind.  Changes nothing.
+ */
+int upgrade_may_go_back(struct run *, struct err *) MUST_CHECK;
+
+#endif /* !FLOW_UPGRADE_SINCE_H */
