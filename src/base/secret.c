@@ -57,6 +57,20 @@ secret_len(const struct secret *s)
 }
 
 void
+secret_hide(const struct secret *s, char *text, size_t len)
+{
+	char *end = text + len, *found;
+
+	if (!s || s->len == 0 || len == 0)
+		return;
+	while ((found = memmem(text, (size_t)(end - text), s->bytes,
+	    s->len)) != NULL) {
+		memset(found, '*', s->len);
+		text = found + s->len;
+	}
+}
+
+void
 secret_wipe(void *data, size_t len)
 {
 	explicit_bzero(data, len);

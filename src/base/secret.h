@@ -22,6 +22,13 @@ void secret_free(struct secret *);
 const char *secret_bytes(const struct secret *);
 size_t secret_len(const struct secret *);
 
+/*
+ * Stars for every occurrence of it in text, which a peer may have said back to
+ * us; after it was decoded (JSON has more than one way to write a token), and
+ * before it is cut.  NULL, and an empty one, hide nothing.
+ */
+void secret_hide(const struct secret *, char *text, size_t len);
+
 /* Overwrite bytes in a way that the compiler keeps. */
 void secret_wipe(void *data, size_t len);
 

@@ -46,7 +46,7 @@ take_back_locked(const struct job_cmd *cmd, struct err *err)
 static int
 run(const struct opt *opt, struct err *err)
 {
-	return job_cmd_run(opt, take_back_locked, err);
+	return job_cmd_run_back(opt, take_back_locked, err);
 }
 
 const struct cmd cmd_cancel = {

@@ -1,14 +1,17 @@
 #include "base/base.h"
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "cli/cmd.h"
 #include "cli/opt.h"
 #include "cli/show.h"
 #include "core/jdoc.h"
+#include "core/shown.h"
 #include "flow/backup.h"
 
 #define EXIT_FOUND 1
+#define WHAT_MAX 4096
 
 struct checking {
 	const struct opt *opt;
@@ -33,6 +36,17 @@ found(void *ctx, const char *file, const char *what, struct err *err)
 	return 0;
 }
 
+/* What the index says is a file's word: a server wrote it, or anybody. */
+static void
+tell(struct checking *c, const char *what, struct err *err)
+{
+	struct buf shown = BUF_INIT(2 * WHAT_MAX);
+
+	shown_text(&shown, what, strlen(what), WHAT_MAX);
+	(void)found(c, BACKUP_INDEX, buf_cstr(&shown), err);
+	buf_clear(&shown);
+}
+
 /* What is sound may lack an agent all the same. */
 static int
 find_lacking(struct checking *c, const char *dir, struct err *err)
@@ -52,7 +66,13 @@ find_lacking(struct checking *c, const char *dir, struct err *err)
 		what = mem_printf("%s %s: %s", entry->id, entry->failed ?
 		    "could not be read" : "changed while it was read",
 		    entry->failed ? entry->failed : entry->changed_during);
-		(void)found(c, BACKUP_INDEX, what, err);
+		tell(c, what, err);
+		free(what);
+	}
+	if (index.refused) {
+		what = mem_printf("agents that were not read, as their id is "
+		    "not agent-UUID: %s", index.refused);
+		tell(c, what, err);
 		free(what);
 	}
 	backup_index_clear(&index);

@@ -118,7 +118,7 @@ static int
 run(const struct opt *opt, struct err *err)
 {
 	return job_cmd_is_upgrade(opt, err) != 0 ? -1 :
-	    job_cmd_run(opt, roll_back_locked, err);
+	    job_cmd_run_back(opt, roll_back_locked, err);
 }
 
 const struct cmd cmd_letta_rollback = {

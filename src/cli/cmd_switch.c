@@ -128,7 +128,7 @@ run_reverse(const struct opt *opt, struct err *err)
 static int
 run_complete(const struct opt *opt, struct err *err)
 {
-	return job_cmd_run(opt, drop_locked, err);
+	return job_cmd_run_back(opt, drop_locked, err);
 }
 
 const struct cmd cmd_switch = {

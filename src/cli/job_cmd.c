@@ -12,13 +12,14 @@
 #include "flow/switch.h"
 #include "flow/units.h"
 
-int
-job_cmd_run_part(const struct opt *opt,
+static int
+run_with(const struct opt *opt, bool new_may_lack,
     void (*make)(struct plan *, const struct conf *),
     int (*body)(const struct job_cmd *, struct err *), struct err *err)
 {
 	struct run_options options = {
-		.state_dir = opt->state_dir, .writer = true, .secrets = true
+		.state_dir = opt->state_dir, .writer = true, .secrets = true,
+		.new_may_lack = new_may_lack,
 	};
 	struct plan_watch watch = {
 		.event = show_event, .ctx = (void *)(uintptr_t)opt
@@ -38,6 +39,14 @@ job_cmd_run_part(const struct opt *opt,
 	plan_clear(&plan);
 	run_close(cmd.run);
 	return rc;
+}
+
+int
+job_cmd_run_part(const struct opt *opt,
+    void (*make)(struct plan *, const struct conf *),
+    int (*body)(const struct job_cmd *, struct err *), struct err *err)
+{
+	return run_with(opt, false, make, body, err);
 }
 
 int
@@ -105,4 +114,11 @@ job_cmd_run(const struct opt *opt,
     int (*body)(const struct job_cmd *, struct err *), struct err *err)
 {
 	return job_cmd_run_part(opt, job_plan, body, err);
+}
+
+int
+job_cmd_run_back(const struct opt *opt,
+    int (*body)(const struct job_cmd *, struct err *), struct err *err)
+{
+	return run_with(opt, true, job_plan, body, err);
 }

@@ -28,6 +28,11 @@ int job_cmd_run(const struct opt *,
     int (*body)(const struct job_cmd *, struct err *), struct err *)
     MUST_CHECK;
 
+/* The same for what takes back or completes (struct run_options). */
+int job_cmd_run_back(const struct opt *,
+    int (*body)(const struct job_cmd *, struct err *), struct err *)
+    MUST_CHECK;
+
 /*
  * Call body with the node of the job locked (flow/node_lock.h): for what
  * changes a host.  ERR_LOCKED: another job has it.

@@ -21,7 +21,8 @@ struct member {
 static const struct member index_texts[] = {
 	OF(backup_index, program), OF(backup_index, begun_at),
 	OF(backup_index, ended_at), OF(backup_index, server),
-	OF(backup_index, url), OF(backup_index, letta), { NULL, 0 }
+	OF(backup_index, url), OF(backup_index, letta),
+	OF(backup_index, refused), { NULL, 0 }
 };
 
 static const struct member entry_texts[] = {

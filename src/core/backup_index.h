@@ -87,6 +87,11 @@ struct backup_index {
 	char *server;		/* a name for people */
 	char *url;		/* without user and password */
 	char *letta;		/* version */
+	/*
+	 * Agents whose id is not agent-UUID, printable, for people: no bundle
+	 * can be named so, and none is read.  NULL: there are none.
+	 */
+	char *refused;
 	struct backup_entry *entries;	/* oldest agent first */
 	size_t n_entries;
 	struct backup_shared *shared;

@@ -9,6 +9,7 @@
 #include "core/compose_edit.h"
 
 #define NAMES_MAX 512
+#define DEPTH_MAX 200
 
 /* One file, read. */
 struct reading {
@@ -67,6 +68,36 @@ not_yaml(const struct reading *r, const yaml_parser_t *parser,
 	    "", parser->problem ? parser->problem : "out of memory");
 }
 
+/* libyaml's loader calls itself, a level of the file a time. */
+static int
+check_depth(const struct reading *r, struct err *err)
+{
+	yaml_parser_t parser;
+	yaml_event_t event;
+	bool ended = false;
+	int depth = 0;
+
+	if (!yaml_parser_initialize(&parser))
+		return err_set(err, ERR_FAILED, "%s: out of memory",
+		    r->where);
+	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)r->text,
+	    r->len);
+	/* What is no YAML is told by the loader. */
+	while (!ended && depth <= DEPTH_MAX &&
+	    yaml_parser_parse(&parser, &event)) {
+		depth += event.type == YAML_SEQUENCE_START_EVENT ||
+		    event.type == YAML_MAPPING_START_EVENT;
+		depth -= event.type == YAML_SEQUENCE_END_EVENT ||
+		    event.type == YAML_MAPPING_END_EVENT;
+		ended = event.type == YAML_STREAM_END_EVENT;
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+	return depth <= DEPTH_MAX ? 0 : err_set(err, ERR_DATA, "%s: is more "
+	    "than %d levels deep; nothing was changed", r->where, DEPTH_MAX);
+}
+
 /* There must be one document.  doc is the caller's to delete on success. */
 static int
 load(struct reading *r, struct err *err)
@@ -78,6 +109,8 @@ load(struct reading *r, struct err *err)
 	if (r->len > COMPOSE_EDIT_MAX)
 		return err_set(err, ERR_DATA, "%s: is larger than %d bytes",
 		    r->where, COMPOSE_EDIT_MAX);
+	if (check_depth(r, err) != 0)
+		return -1;
 	if (!yaml_parser_initialize(&parser))
 		return err_set(err, ERR_FAILED, "%s: out of memory",
 		    r->where);
@@ -291,6 +324,11 @@ locate(struct reading *r, const struct member *image,
 	    strlen(value) != node->data.scalar.length)
 		return refuse(r, image->key, err, "this image is empty or in "
 		    "more than one line");
+	for (const char *c = value; *c; c++) {
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			return refuse(r, image->key, err, "this image has "
+			    "control characters");
+	}
 	if (node->data.scalar.style == YAML_SINGLE_QUOTED_SCALAR_STYLE)
 		at->quote = '\'';
 	else if (node->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE)

@@ -43,10 +43,11 @@ struct compose_edit {
  * where  "host:path", for messages
  *
  * ERR_MISSING: no such service.  ERR_DATA with "where:line" and a reason: not
- * YAML (a tab among them), more than one document, a key twice, no `image'
- * of its own, built here (`build'), an image in more than one line or with an
- * anchor, tag or alias, and a service that others take theirs from (alias,
- * `extends'), as theirs would change, too.  clear it in any case.
+ * YAML (a tab among them), more than 200 levels deep, more than one document,
+ * a key twice, no `image' of its own, built here (`build'), an image in more
+ * than one line, with control characters or with an anchor, tag or alias, and
+ * a service that others take theirs from (alias, `extends'), as theirs would
+ * change, too.  clear it in any case.
  */
 int compose_edit_find(const char *where, const char *text, size_t len,
     const char *service, struct compose_edit *, struct err *) MUST_CHECK;

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "base/str.h"
 #include "core/jdoc.h"
 #include "core/letta_answer.h"
@@ -27,9 +28,23 @@ copy_id(char out[static LETTA_ID_SIZE], const char *id, const char *where,
 	return 0;
 }
 
+/* Text of a server's complaint, without what we had sent it. */
+static void
+show(struct buf *out, const char *text, size_t len, size_t max_bytes,
+    const struct secret *hidden)
+{
+	char *own = mem_strndup(text, len);
+	size_t n = strlen(own);
+
+	secret_hide(hidden, own, n);
+	shown_text(out, own, n, max_bytes);
+	free(own);
+}
+
 /* ["body","created_at"] as "body.created_at: " */
 static void
-write_location(const struct jdoc *loc, struct buf *out)
+write_location(const struct jdoc *loc, const struct secret *hidden,
+    struct buf *out)
 {
 	const char *word;
 	size_t i;
@@ -39,7 +54,7 @@ write_location(const struct jdoc *loc, struct buf *out)
 			buf_char(out, '.');
 		word = jdoc_str(jdoc_at(loc, i));
 		if (word)
-			shown_text(out, word, strlen(word), 40);
+			show(out, word, strlen(word), 40, hidden);
 		else
 			buf_printf(out, "%" PRId64,
 			    jdoc_int(jdoc_at(loc, i)));
@@ -50,37 +65,41 @@ write_location(const struct jdoc *loc, struct buf *out)
 
 /* One entry of a 422's list. */
 static void
-write_complaint(const struct jdoc *item, struct buf *out)
+write_complaint(const struct jdoc *item, const struct secret *hidden,
+    struct buf *out)
 {
 	const struct jdoc *msg = jdoc_get(item, "msg");
 
 	if (jdoc_str(msg)) {
-		write_location(jdoc_get(item, "loc"), out);
-		shown_text(out, jdoc_str(msg), jdoc_str_len(msg), DETAIL_MAX);
+		write_location(jdoc_get(item, "loc"), hidden, out);
+		show(out, jdoc_str(msg), jdoc_str_len(msg), DETAIL_MAX,
+		    hidden);
 	} else if (jdoc_str(item)) {
-		shown_text(out, jdoc_str(item), jdoc_str_len(item),
-		    DETAIL_MAX);
+		show(out, jdoc_str(item), jdoc_str_len(item), DETAIL_MAX,
+		    hidden);
 	}
 }
 
 static void
-write_detail(const struct jdoc *detail, struct buf *out)
+write_detail(const struct jdoc *detail, const struct secret *hidden,
+    struct buf *out)
 {
 	size_t i;
 
 	if (jdoc_type(detail) != JDOC_ARRAY) {
-		write_complaint(detail, out);
+		write_complaint(detail, hidden, out);
 		return;
 	}
 	for (i = 0; i < jdoc_len(detail) && out->len < DETAIL_MAX; i++) {
 		if (i > 0)
 			buf_str(out, "; ");
-		write_complaint(jdoc_at(detail, i), out);
+		write_complaint(jdoc_at(detail, i), hidden, out);
 	}
 }
 
 void
-letta_answer_detail(const char *body, size_t len, struct buf *out)
+letta_answer_detail(const char *body, size_t len, const struct secret *hidden,
+    struct buf *out)
 {
 	struct err ignored = ERR_INIT;
 	struct jdoc *doc = jdoc_parse(body, len, &ignored);
@@ -92,9 +111,12 @@ letta_answer_detail(const char *body, size_t len, struct buf *out)
 		detail = jdoc_get(jdoc_get(doc, "error"), "detail");
 	if (!detail)
 		detail = jdoc_get(jdoc_get(doc, "error"), "message");
-	write_detail(detail, &line);
+	write_detail(detail, hidden, &line);
+	/* Undecoded, what is hidden could be written in many ways. */
+	if (line.len == 0 && hidden && memchr(body, '\\', len))
+		buf_str(&line, "(an answer with escapes, not shown)");
 	if (line.len == 0)
-		shown_text(&line, body, len, DETAIL_MAX);
+		show(&line, body, len, DETAIL_MAX, hidden);
 	if (line.len == 0)
 		buf_str(&line, "(empty answer)");
 	shown_text(out, buf_cstr(&line), line.len, DETAIL_MAX);

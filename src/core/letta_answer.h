@@ -9,6 +9,7 @@
 struct buf;
 struct err;
 struct jdoc;
+struct secret;
 
 /*
  * What a Letta server answers (0.16.2 and 0.16.8, seen), turned into what the
@@ -20,8 +21,10 @@ struct jdoc;
  * The reason in the body of a non-2xx answer, in one printable line of at
  * most 300 bytes: FastAPI's `detail` (a string, or the list of a 422 as
  * "loc: msg"), else the body itself.  "(empty answer)" when there is none.
+ * hidden, or NULL, is what the server was sent and may say back.
  */
-void letta_answer_detail(const char *body, size_t len, struct buf *out);
+void letta_answer_detail(const char *body, size_t len,
+    const struct secret *hidden, struct buf *out);
 
 /* The one agent that an import made: {"agent_ids":["agent-UUID"]}. */
 int letta_answer_import(const char *text, size_t len,

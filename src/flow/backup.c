@@ -368,6 +368,9 @@ finish(struct making *m, struct err *err)
 	m->look.shared = NULL;
 	m->look.n_shared = 0;
 	m->figures->losses = jdoc_len(jdoc_get(m->index.rest, "losses"));
+	m->index.refused = m->look.refused;
+	m->look.refused = NULL;
+	m->figures->refused = m->look.n_refused;
 	clock_utc(now);
 	m->index.ended_at = mem_strdup(now);
 	rc = backup_dir_write(m->dir, BACKUP_INDEX, &m->index, err);
@@ -440,6 +443,12 @@ verdict(const struct making *m, struct err *err)
 {
 	const struct backup_figures *f = m->figures;
 
+	if (f->refused > 0)
+		return err_set(err, ERR_PARTIAL, "%s: %" PRIu64 " agents were "
+		    "not read, their ids are not agent-UUID: %s; %" PRIu64
+		    " of %" PRIu64 " others could not be read, and %" PRIu64
+		    " changed while they were", m->dir, f->refused,
+		    m->index.refused, f->failed, f->agents, f->changed);
 	if (f->failed == 0 && f->changed == 0)
 		return 0;
 	return err_set(err, ERR_PARTIAL, "%s: %" PRIu64 " of %" PRIu64

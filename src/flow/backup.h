@@ -68,6 +68,7 @@ struct backup_figures {
 	uint64_t linked;	/* from another backup */
 	uint64_t kept;		/* the bundle was there, and holds */
 	uint64_t failed, changed, gone;
+	uint64_t refused;	/* not in the index: their id is none */
 	uint64_t removed;	/* older backups, by keep */
 	uint64_t losses;	/* of the server: the index lists them */
 	uint64_t messages, passages, blocks, conversations, identities;
@@ -85,9 +86,9 @@ char *backup_dir_name(void);
  *
  * Fails with ERR_PARTIAL when the index is written, and in it are agents that
  * could not be read (failed) or that somebody wrote to meanwhile
- * (changed_during): each was told as a warning.  Any other failure: there is
- * no new index, and the same call goes on.  ERR_LOCKED: another process writes
- * there.
+ * (changed_during): each was told as a warning; or agents were refused.  Any
+ * other failure: there is no new index, and the same call goes on.
+ * ERR_LOCKED: another process writes there.
  */
 int backup_make(const struct endpoint *at, const char *dir,
     const struct backup_options *, struct backup_figures *, struct err *)

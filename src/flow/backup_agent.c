@@ -182,6 +182,9 @@ backup_agent_read(const struct endpoint *at, const char *id,
 	bool read = false;
 	int rc;
 
+	*here = false;
+	if (!letta_id_ok(id, "agent-"))
+		return err_set(err, ERR_DATA, "its id is not agent-UUID");
 	if (agent_order_name("backup", (const char *const[]){ at->url, id,
 	    NULL }, &name, err) != 0)
 		return -1;
@@ -307,6 +310,41 @@ link_all(const struct bundle_dir *bundle, const char *to, struct err *err)
 	return rc == 0 ? fs_sync_dir(to, err) : -1;
 }
 
+static bool
+is_ours_alone(const char *path, enum fs_type type, mode_t mode)
+{
+	struct err ignored = ERR_INIT;
+	struct fs_meta meta;
+
+	return fs_stat(path, &meta, &ignored) == 0 && meta.type == type &&
+	    meta.mode == mode && meta.uid == geteuid();
+}
+
+/* A link to what others may write to would be theirs to change later. */
+static bool
+may_link(const char *from, const struct bundle_dir *bundle)
+{
+	const struct bundle_manifest *m = &bundle->manifest;
+	char *real = realpath(from, NULL), *path, *end;
+	char *agents = mem_printf("%s/agents", from);
+	bool may = real && is_ours_alone(real, FS_DIR, 0700) &&
+	    is_ours_alone(agents, FS_DIR, 0700) &&
+	    is_ours_alone(bundle->path, FS_DIR, 0700);
+
+	for (size_t i = 0; i <= m->n_files && may; i++) {
+		path = mem_printf("%s/%s", bundle->path, i < m->n_files ?
+		    m->files[i].path : BUNDLE_MANIFEST);
+		may = is_ours_alone(path, FS_FILE, 0600);
+		end = strrchr(path, '/');
+		*end = '\0';
+		may = may && is_ours_alone(path, FS_DIR, 0700);
+		free(path);
+	}
+	free(agents);
+	free(real);
+	return may;
+}
+
 int
 backup_agent_link(const char *from, const char *dir,
     const struct backup_entry *entry, bool *taken, struct err *err)
@@ -326,10 +364,12 @@ backup_agent_link(const char *from, const char *dir,
 	if (rc == 0)
 		rc = bundle_dir_open(old, &bundle, err);
 	if (rc == 0) {
-		rc = link_all(&bundle, made, err);
+		*taken = may_link(from, &bundle);
+		if (*taken)
+			rc = link_all(&bundle, made, err);
 		bundle_dir_close(&bundle);
 	}
-	if (rc == 0)
+	if (rc == 0 && *taken)
 		rc = put_in_place(made, place, err);
 	fault_point("backup_bundle_linked");
 	free(old);

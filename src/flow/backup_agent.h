@@ -36,7 +36,7 @@ int backup_agent_holds(const char *dir, const struct backup_entry *,
 /*
  * Bring the bundle of an entry of another backup, `from', into dir: links to
  * its files, or copies where there can be none.  *taken is false when it is
- * not whole there.
+ * not whole there, or others than we may write to it.
  */
 int backup_agent_link(const char *from, const char *dir,
     const struct backup_entry *, bool *taken, struct err *) MUST_CHECK;

@@ -60,15 +60,53 @@ parent_of(const char *dir)
 	return own;
 }
 
+/* What others may write to, or a link, would have us write or trust theirs. */
+static int
+check_ours(const char *path, struct err *err)
+{
+	struct fs_meta meta;
+
+	if (fs_stat(path, &meta, err) != 0)
+		return -1;
+	if (meta.type != FS_DIR)
+		return err_set(err, ERR_USAGE, "%s: is no directory, or a "
+		    "symbolic link to one: a backup goes to one of its own",
+		    path);
+	if (meta.uid != geteuid() || (meta.mode & 0022))
+		return err_set(err, ERR_USAGE, "%s: others may write to it "
+		    "(uid %u, mode %04o); give another directory, or take "
+		    "that from them", path, (unsigned int)meta.uid,
+		    (unsigned int)meta.mode);
+	return 0;
+}
+
+static int
+make_dirs(const char *dir, struct err *err)
+{
+	char *real, *agents;
+	int rc;
+
+	if (fs_mkdirs(dir, 0700, err) != 0)
+		return -1;
+	real = realpath(dir, NULL);
+	if (!real)
+		return fs_fail(err, "open", dir);
+	agents = mem_printf("%s/agents", real);
+	rc = check_ours(real, err);
+	if (rc == 0)
+		rc = fs_mkdirs(agents, 0700, err);
+	if (rc == 0)
+		rc = check_ours(agents, err);
+	free(agents);
+	free(real);
+	return rc;
+}
+
 int
 backup_dir_open(const char *dir, int *lock, struct err *err)
 {
-	char *agents = mem_printf("%s/" BACKUP_AGENTS, dir);
-	int rc = fs_mkdirs(agents, 0700, err);
-
-	free(agents);
 	*lock = -1;
-	if (rc != 0)
+	if (make_dirs(dir, err) != 0)
 		return -1;
 	*lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*lock < 0)
@@ -138,8 +176,20 @@ siblings_clear(struct siblings *s)
 }
 
 static bool
+has_bundle(const struct backup_index *index)
+{
+	for (size_t i = 0; i < index->n_entries; i++) {
+		if (index->entries[i].path)
+			return true;
+	}
+	return false;
+}
+
+static bool
 is_whole(const struct backup_index *index)
 {
+	if (index->refused)
+		return false;
 	for (size_t i = 0; i < index->n_entries; i++) {
 		if (index->entries[i].failed && !index->entries[i].gone)
 			return false;
@@ -148,8 +198,8 @@ is_whole(const struct backup_index *index)
 }
 
 /*
- * Whether path, no symlink, is a finished backup of this server; *whole: with
- * every agent in it.
+ * Whether path, no symlink, is a finished backup of this server that we have
+ * made and nobody else may write to; *whole: with every agent in it.
  */
 static bool
 is_ours(const char *path, const char *url, bool *whole)
@@ -159,10 +209,13 @@ is_ours(const char *path, const char *url, bool *whole)
 	struct fs_meta meta;
 	bool ours;
 
-	if (fs_stat(path, &meta, &ignored) != 0 || meta.type != FS_DIR ||
+	if (fs_stat(path, &meta, &ignored) != 0 ||
+	    meta.type != FS_DIR || meta.uid != geteuid() ||
+	    meta.mode != 0700 ||
 	    backup_index_read(path, &index, &ignored) != 0)
 		return false;
-	ours = index.url && str_eq(index.url, url) && index.ended_at;
+	ours = index.url && str_eq(index.url, url) && index.ended_at &&
+	    has_bundle(&index);
 	*whole = ours && is_whole(&index);
 	backup_index_clear(&index);
 	return ours;
@@ -252,6 +305,72 @@ sweep_one(void *ctx, const char *name)
 	free(path);
 }
 
+/* Of today at most: by name, a far one would be the newest for ever. */
+static bool
+is_past(const char *path)
+{
+	char *today = backup_dir_name();
+	bool past = strcmp(str_base(path), today) <= 0;
+
+	free(today);
+	return past;
+}
+
+/* What no backup has: somebody keeps it there. */
+static void
+note_foreign(void *ctx, const char *name)
+{
+	bool *foreign = ctx;
+
+	if (!str_eq(name, "agents") && !str_eq(name, BACKUP_INDEX) &&
+	    !str_eq(name, BACKUP_INDEX_PARTIAL) &&
+	    !str_starts(name, FS_TEMP_PREFIX))
+		*foreign = true;
+}
+
+static void
+note_foreign_bundle(void *ctx, const char *name)
+{
+	bool *foreign = ctx;
+
+	if (!str_starts(name, "agent-") && !str_starts(name, ".agent-"))
+		*foreign = true;
+}
+
+static int
+has_foreign(const char *path, bool *out, struct err *err)
+{
+	char *agents = mem_printf("%s/agents", path);
+	int rc;
+
+	*out = false;
+	rc = fs_list(path, note_foreign, out, err);
+	if (rc == 0)
+		rc = fs_list(agents, note_foreign_bundle, out, err);
+	if (rc == 0 && *out)
+		log_warn("%s: has files that are not of a backup, and stays",
+		    path);
+	free(agents);
+	return rc;
+}
+
+/* Remove it unless somebody keeps other things there. */
+static int
+retire(const char *parent, const char *name, uint64_t *removed,
+    struct err *err)
+{
+	char *path = mem_printf("%s/%s", parent, name);
+	bool foreign;
+	int rc = has_foreign(path, &foreign, err);
+
+	if (rc == 0 && !foreign) {
+		rc = remove_one(parent, name, err);
+		*removed += rc == 0;
+	}
+	free(path);
+	return rc;
+}
+
 int
 backup_dir_retain(const char *dir, const char *url, unsigned int keep,
     uint64_t *removed, struct err *err)
@@ -270,12 +389,11 @@ backup_dir_retain(const char *dir, const char *url, unsigned int keep,
 		s = (struct siblings){ 0 };
 	for (size_t i = s.n; i > 0 && rc == 0; i--) {
 		path = mem_printf("%s/%s", parent, s.names[i - 1]);
-		if (is_ours(path, url, &whole)) {
+		if (is_past(path) && is_ours(path, url, &whole)) {
 			if (n++ >= keep && (!whole || has_whole) &&
-			    strcmp(s.names[i - 1], str_base(own)) < 0) {
-				rc = remove_one(parent, s.names[i - 1], err);
-				*removed += rc == 0;
-			}
+			    strcmp(s.names[i - 1], str_base(own)) < 0)
+				rc = retire(parent, s.names[i - 1], removed,
+				    err);
 			has_whole = has_whole || whole;
 		}
 		free(path);

@@ -11,6 +11,7 @@
 #include "core/letta_answer.h"
 #include "core/letta_memory.h"
 #include "core/pg_tally.h"
+#include "core/shown.h"
 #include "flow/agent_list.h"
 #include "flow/backup.h"
 #include "flow/backup_look.h"
@@ -19,12 +20,15 @@
 #include "flow/server.h"
 #include "io/hash.h"
 
+#define REFUSED_MAX 4096	/* bytes of those that are refused */
+
 struct looking {
 	const struct backup_look_how *how;
 	struct server *server;
 	struct backup_look *out;
 	struct hash *hash;
 	struct buf text;
+	struct buf refused;
 	struct buf census;
 	struct pg_tally rows;	/* borrows it */
 	size_t n_rows;		/* agents that have any */
@@ -77,6 +81,21 @@ note_rows(struct looking *l, struct backup_seen *seen)
 	l->n_rows += rows != NULL;
 }
 
+/* An id becomes part of paths: another than Letta's goes no further. */
+static void
+refuse_agent(struct looking *l, const struct letta_agent *agent)
+{
+	if (l->out->n_refused++ > 0 && l->refused.len < REFUSED_MAX)
+		buf_str(&l->refused, ", ");
+	if (l->refused.len >= REFUSED_MAX)
+		return;
+	buf_char(&l->refused, '`');
+	shown_text(&l->refused, agent->id, strlen(agent->id), 80);
+	buf_str(&l->refused, "' (");
+	shown_text(&l->refused, agent->name, strlen(agent->name), 60);
+	buf_char(&l->refused, ')');
+}
+
 static int
 take_agent(void *ctx, const struct letta_agent *agent, struct err *err)
 {
@@ -85,9 +104,10 @@ take_agent(void *ctx, const struct letta_agent *agent, struct err *err)
 	struct backup_seen *seen;
 	int rc = 0;
 
-	if (out->n_agents == BACKUP_AGENTS_MAX)
-		return err_set(err, ERR_DATA, "more than %d agents",
-		    BACKUP_AGENTS_MAX);
+	if (!letta_id_ok(agent->id, "agent-")) {
+		refuse_agent(l, agent);
+		return 0;
+	}
 	out->agents = mem_grow(out->agents, out->n_agents + 1,
 	    sizeof(*out->agents));
 	seen = &out->agents[out->n_agents++];
@@ -352,6 +372,8 @@ look_at(struct looking *l, struct err *err)
 		    l->server->name, out->n_agents);
 	if (find_shared(l, err) != 0 || ask_agents(l, err) != 0)
 		return -1;
+	if (out->n_refused > 0)
+		out->refused = mem_strdup(buf_cstr(&l->refused));
 	return l->how->rest ? backup_rest(l->server, has_tool, out,
 	    &out->rest, err) : 0;
 }
@@ -362,6 +384,7 @@ backup_look(const struct endpoint *at, const struct backup_look_how *how,
 {
 	struct looking l = {
 		.how = how, .out = out, .text = BUF_INIT(LETTA_ANSWER_MAX),
+		.refused = BUF_INIT(2 * REFUSED_MAX),
 		.census = BUF_INIT(BACKUP_CENSUS_MAX),
 	};
 	int rc = -1;
@@ -375,6 +398,7 @@ backup_look(const struct endpoint *at, const struct backup_look_how *how,
 	server_close(l.server);
 	hash_free(l.hash);
 	buf_wipe(&l.text);
+	buf_clear(&l.refused);
 	pg_tally_clear(&l.rows);
 	buf_clear(&l.census);
 	if (rc != 0)
@@ -393,6 +417,7 @@ backup_look_clear(struct backup_look *look)
 	for (size_t i = 0; i < look->n_agents; i++)
 		seen_clear(&look->agents[i]);
 	free(look->agents);
+	free(look->refused);
 	backup_index_clear(&shared);
 	*look = (struct backup_look){ 0 };
 }

@@ -37,6 +37,8 @@ struct backup_look {
 	char version[32];
 	struct backup_seen *agents;	/* oldest first */
 	size_t n_agents;
+	size_t n_refused;		/* whose id is not agent-UUID */
+	char *refused;			/* of struct backup_index */
 	struct backup_shared *shared;	/* by id of the block */
 	size_t n_shared;
 	struct jdoc *rest;		/* of struct backup_index, or NULL */

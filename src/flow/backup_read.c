@@ -123,6 +123,10 @@ compare_all(const struct asking *a, const struct backup_index *index,
 {
 	const struct backup_entry *entry;
 
+	if (look->n_refused > 0)
+		return err_set(err, ERR_DATA, "%zu agents have an id that is "
+		    "not agent-UUID and are in no backup: %s", look->n_refused,
+		    look->refused);
 	for (size_t i = 0; i < look->n_agents; i++) {
 		if (compare(a, index, &look->agents[i], err) != 0)
 			return -1;

@@ -2,6 +2,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/mem.h"
+#include "base/secret.h"
 #include "base/str.h"
 #include "core/doctor.h"
 #include "core/jdoc.h"
@@ -38,13 +40,18 @@ static const struct probe probes[] = {
 
 /* {"detail": "..."} of an answer, cut; "" when it is none. */
 static void
-take_detail(const struct buf *body, char *out, size_t size)
+take_detail(const struct buf *body, const struct secret *token, char *out,
+    size_t size)
 {
 	struct err ignored = ERR_INIT;
 	struct jdoc *doc = jdoc_parse(buf_cstr(body), body->len, &ignored);
 	const char *detail = doc ? jdoc_get_str(doc, "detail") : NULL;
 
-	(void)snprintf(out, size, "%s", detail ? detail : "");
+	char *own = mem_strdup(detail ? detail : "");
+
+	secret_hide(token, own, strlen(own));
+	(void)snprintf(out, size, "%s", own);
+	free(own);
 	jdoc_free(doc);
 	err_clear(&ignored);
 }
@@ -65,7 +72,7 @@ ask(const struct doctor_site *site, const char *path, long *status,
 		    DOCTOR_ASK_MS, &reply, err);
 		*status = rc == 0 ? reply.status : 0;
 	}
-	take_detail(&reply.body, detail, size);
+	take_detail(&reply.body, site->token, detail, size);
 	buf_clear(&reply.body);
 	return rc;
 }

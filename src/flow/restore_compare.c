@@ -44,7 +44,7 @@ tell_missing(const struct restore_conf_agent *agent, struct server *at,
 	return rc;
 }
 
-/* One that is gone is a difference, not a failure. */
+/* One that is gone, or damaged here, is a difference, not a failure. */
 static int
 compare_one(const struct restore_conf_agent *agent, struct server *at,
     const char *state_dir, enum agent_since since, struct verdict *verdict,
@@ -61,6 +61,12 @@ compare_one(const struct restore_conf_agent *agent, struct server *at,
 	if (rc != 0 && err->kind == ERR_MISSING) {
 		verdict_clear(&own);
 		rc = tell_missing(agent, at, &own, err);
+	} else if (rc != 0 && err->kind == ERR_DATA) {
+		verdict_clear(&own);
+		verdict_add(&own, "agent", VERDICT_DIFFERENT, 1, 0, "%s",
+		    err->text);
+		err_clear(err);
+		rc = 0;
 	}
 	verdict_add_all(verdict, prefix, &own);
 	verdict_clear(&own);

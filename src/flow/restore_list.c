@@ -23,6 +23,30 @@ take(struct restore_list *list, const struct backup_entry *entry)
 	};
 }
 
+/* `letta check' refuses it, and it may lead anywhere. */
+static int
+refuse_link(const char *path, struct err *err)
+{
+	struct fs_meta meta;
+
+	if (fs_stat(path, &meta, err) != 0)
+		return -1;
+	return meta.type != FS_SYMLINK ? 0 : err_set(err, ERR_DATA, "%s is a "
+	    "symbolic link", path);
+}
+
+static int
+refuse_links(const struct restore_list *list, struct err *err)
+{
+	char *agents = mem_printf("%s/agents", list->dir);
+	int rc = refuse_link(agents, err);
+
+	for (size_t i = 0; i < list->n && rc == 0; i++)
+		rc = refuse_link(list->agents[i].bundle, err);
+	free(agents);
+	return rc;
+}
+
 const char *
 restore_list_stale(const struct backup_entry *entry)
 {
@@ -42,6 +66,8 @@ restore_list_read(const char *dir, struct restore_list *list,
 	rc = backup_index_read(list->dir, &list->index, err);
 	for (size_t i = 0; i < list->index.n_entries && rc == 0; i++)
 		take(list, &list->index.entries[i]);
+	if (rc == 0)
+		rc = refuse_links(list, err);
 	if (rc == 0 && list->n == 0)
 		rc = err_set(err, ERR_DATA, "no agent of it has a bundle");
 	if (rc != 0) {
@@ -78,6 +104,13 @@ restore_list_digest(const struct restore_list *list, char **digest,
 	*digest = NULL;
 	for (size_t i = 0; i < list->n && rc == 0; i++) {
 		rc = bundle_digest(list->agents[i].bundle, &one, err);
+		/* One that is damaged is told when its turn comes. */
+		if (rc != 0 && (err->kind == ERR_DATA ||
+		    err->kind == ERR_MISSING)) {
+			err_clear(err);
+			one = mem_strdup("damaged");
+			rc = 0;
+		}
 		if (rc != 0)
 			break;
 		hash_add(hash, list->agents[i].id,

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/str.h"
@@ -142,7 +143,21 @@ run_check(const char *path, struct conf **out, struct err *err)
 struct fetch {
 	struct run_peers *peers;
 	bool environment;	/* those of the environment now */
+	const struct conf *lenient;	/* of new_may_lack; NULL */
 };
+
+/* Nothing that takes the new server away asks it for anything by these. */
+static bool
+may_lack(const struct conf *conf, const struct conf_secret *of)
+{
+	if (!conf || conf->kind != CONF_UPGRADE || conf->n_upgrades == 0)
+		return false;
+	for (size_t i = 0; i < conf->n_envs; i++) {
+		if (of == &conf->envs[i].secret)
+			return true;
+	}
+	return of == &conf->upgrades->to->token;
+}
 
 static int
 fetch_one(void *ctx, const struct conf_secret *of, struct err *err)
@@ -157,16 +172,23 @@ fetch_one(void *ctx, const struct conf_secret *of, struct err *err)
 	    sizeof(*peers->secrets));
 	slot = &peers->secrets[peers->n_secrets];
 	*slot = (struct run_secret){ .of = of };
-	if (fetch_by_kind(of, &slot->value, err) != 0)
-		return -1;
+	if (fetch_by_kind(of, &slot->value, err) != 0) {
+		if (err->kind == ERR_INTERRUPTED ||
+		    !may_lack(fetch->lenient, of))
+			return -1;
+		log_detail("%s; it is not needed for this", err->text);
+		err_clear(err);
+		return 0;
+	}
 	peers->n_secrets++;
 	return 0;
 }
 
 static int
-fetch_secrets(struct run *run, struct err *err)
+fetch_secrets(struct run *run, bool new_may_lack, struct err *err)
 {
-	struct fetch fetch = { .peers = run->peers, .environment = true };
+	struct fetch fetch = { .peers = run->peers, .environment = true,
+		.lenient = new_may_lack ? run->conf : NULL };
 
 	if (conf_secrets(run->conf, fetch_one, &fetch, err) != 0 ||
 	    forget_variables(run->conf, err) != 0)
@@ -401,7 +423,7 @@ run_open_alone(const char *path, struct run **out, struct err *err)
 	run->conf = conf;
 	if (rc == 0) {
 		run->peers = peers_new(conf);
-		rc = fetch_secrets(run, err);
+		rc = fetch_secrets(run, false, err);
 	}
 	if (rc != 0) {
 		run_close(run);
@@ -429,7 +451,7 @@ run_open(const char *path, const struct run_options *options,
 	    options->rehearsal ? "rehearsal.db" : "journal.db");
 	run->peers->given = options->given;
 	if (options->secrets && !options->given &&
-	    fetch_secrets(run, err) != 0)
+	    fetch_secrets(run, options->new_may_lack, err) != 0)
 		goto out;
 	if (journal_open(file, options->writer, &run->journal, err) != 0) {
 		if (err->kind == ERR_MISSING)

@@ -53,6 +53,12 @@ struct run_options {
 	bool secrets;		/* fetch the tokens; without them no server
 				 * can be asked */
 	/*
+	 * Of an upgrade that is taken back or completed: the new server's
+	 * token and its [env] may be lacking, as those of `from' and of
+	 * databases may not.
+	 */
+	bool new_may_lack;
+	/*
 	 * Of a job within another one, which has one server: its token and
 	 * connect_to, in the place of what the job file says.  No secret is
 	 * fetched then.  Borrowed until run_close; NULL.

@@ -39,26 +39,6 @@ kind_of(long status)
 	}
 }
 
-/* A server may say back what it was sent: mask it before anything is cut. */
-static void
-hide_token(const struct server *server, char *text, size_t text_len)
-{
-	char *end = text + text_len, *found;
-	size_t len;
-
-	if (!server->token || !text || secret_len(server->token) == 0)
-		return;
-	len = secret_len(server->token);
-	for (;;) {
-		found = memmem(text, (size_t)(end - text),
-		    secret_bytes(server->token), len);
-		if (!found)
-			return;
-		memset(found, '*', len);
-		text = found + len;
-	}
-}
-
 int
 server_status(struct server *server, const char *method, const char *path,
     long status, struct buf *body, struct err *err)
@@ -67,8 +47,8 @@ server_status(struct server *server, const char *method, const char *path,
 
 	if (status >= 200 && status < 300)
 		return 0;
-	hide_token(server, body->data, body->len);
-	letta_answer_detail(buf_cstr(body), body->len, &detail);
+	letta_answer_detail(buf_cstr(body), body->len, server->token,
+	    &detail);
 	(void)err_set(err, kind_of(status), "%s: %s %s%s: %ld: %s%s",
 	    server->name, method, http_url(server->http), path, status,
 	    buf_cstr(&detail), kind_of(status) == ERR_AUTH ?
@@ -92,7 +72,7 @@ exchange(struct server *server, const char *method, const char *path,
 	*pause_ms = reply.retry_after_ms;
 	if (rc != 0)
 		return err_ctx(err, "%s", server->name);
-	hide_token(server, reply.location, strlen(reply.location));
+	secret_hide(server->token, reply.location, strlen(reply.location));
 	if (reply.location[0] && reply.status / 100 == 3)
 		return err_set(err, ERR_FAILED, "%s: %s %s%s: %ld: it points "
 		    "to %s; the url of this section must be the server's own",
@@ -246,7 +226,7 @@ look(struct server *server, const char *pinned, struct err *err)
 
 	rc = server_get(server, LETTA_PATH_HEALTH, &answer, err);
 	if (rc == 0) {
-		hide_token(server, answer.data, answer.len);
+		secret_hide(server->token, answer.data, answer.len);
 		rc = letta_caps_read(buf_cstr(&answer), answer.len,
 		    &server->caps, err);
 		if (rc != 0)

@@ -254,6 +254,11 @@ judge(struct part *part, struct err *err)
 	lacking_init(&l);
 	find_lacking(part, &index, &l, &agents);
 	rc = l.n > 0 ? refuse(part, &l, err) : 0;
+	if (rc == 0 && index.refused)
+		rc = err_set(err, ERR_PARTIAL, "[letta %s] has agents whose "
+		    "id is not agent-UUID, and no bundle can be made of them: "
+		    "%s; nothing was changed", part->up.conf->from->name,
+		    index.refused);
 	if (rc == 0)
 		rc = backup_check(part->dir, found_fault, part, &figures,
 		    err);

@@ -138,6 +138,48 @@ client_clear(struct client *client)
 	buf_clear(&client->record);
 }
 
+/* Whether another user may put something else in the place of what is in it. */
+static bool
+is_of_others(const struct fs_meta *dir, const struct host_facts *we)
+{
+	if (dir->uid != 0 && dir->uid != we->uid)
+		return true;
+	if (dir->mode & 01000)
+		return false;
+	return dir->mode & 0002 || (dir->mode & 0020 && dir->gid != 0 &&
+	    dir->gid != we->gid);
+}
+
+/*
+ * A user who may swap a directory of the path for a link between our look and
+ * our write would choose what we replace.
+ */
+static int
+check_place(const struct upgrade *up, const char *path, struct err *err)
+{
+	char *dir = mem_strdup(path), *end;
+	bool root = false;
+	struct fs_meta meta;
+	int rc = 0;
+
+	while (rc == 0 && !root && (end = strrchr(dir, '/')) != NULL) {
+		root = end == dir;
+		end[root] = '\0';
+		rc = host_stat(up->host, dir, &meta, err);
+		if (rc == 0 && meta.type != FS_NONE &&
+		    (meta.type != FS_DIR ||
+		    is_of_others(&meta, host_facts(up->host))))
+			rc = err_set(err, ERR_USAGE, "%s:%s: its directory %s "
+			    "is not ours alone (uid %u, mode %04o): others "
+			    "could lead our write elsewhere; take it out of "
+			    "`clients' and edit it as its owner",
+			    host_name(up->host), path, dir,
+			    (unsigned int)meta.uid, (unsigned int)meta.mode);
+	}
+	free(dir);
+	return rc;
+}
+
 /* clear it in any case; a file that is not there is a success. */
 static int
 client_read(const struct upgrade *up, const char *path,
@@ -147,6 +189,8 @@ client_read(const struct upgrade *up, const char *path,
 	buf_init_still(&client->now, CLIENT_URL_TEXT_MAX);
 	buf_init_still(&client->after, 2 * CLIENT_URL_TEXT_MAX);
 	buf_init(&client->record, 2 * CLIENT_URL_RECORD_MAX);
+	if (check_place(up, path, err) != 0)
+		return -1;
 	if (host_read(up->host, path, &client->now, &client->meta, err)
 	    != 0) {
 		if (err->kind != ERR_MISSING)

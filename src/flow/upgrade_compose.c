@@ -69,6 +69,19 @@ upgrade_compose_image(const struct upgrade *up,
 	return 0;
 }
 
+/* What is replaced whole would be a file then, and the other one stay. */
+static int
+refuse_link(const struct file *file, struct err *err)
+{
+	struct fs_meta meta;
+
+	if (host_stat(file->host, file->path, &meta, err) != 0)
+		return -1;
+	return meta.type != FS_SYMLINK ? 0 : err_set(err, ERR_DATA, "%s: is a "
+	    "symbolic link, and would become a file: give the path that it "
+	    "leads to as `compose'; nothing was changed", file->where);
+}
+
 static int
 file_read(struct file *file, const struct compose_service *cs,
     struct err *err)
@@ -77,6 +90,8 @@ file_read(struct file *file, const struct compose_service *cs,
 	    .service = cs->name, .where = mem_printf("%s:%s",
 	    host_name(cs->host), cs->file) };
 	buf_init_still(&file->text, COMPOSE_EDIT_MAX);
+	if (refuse_link(file, err) != 0)
+		return -1;
 	if (host_read(cs->host, cs->file, &file->text, &file->meta, err)
 	    != 0 || buf_check(&file->text, file->where, err) != 0)
 		return -1;

@@ -127,6 +127,11 @@ look_at_service(struct look *look, struct err *err)
 {
 	if (upgrade_service_find(&look->service, &look->up, err) != 0)
 		return -1;
+	if (look->service.unfit)
+		return err_set(err, ERR_USAGE, "%s: %s %s: %s; nothing was "
+		    "changed", host_name(look->up.host),
+		    upgrade_service_word(&look->service), look->service.name,
+		    look->service.unfit);
 	/* An engine of containers publishes a port by a process of its own. */
 	if (look->up.conf->from->compose)
 		return upgrade_compose_look(&look->up, err);

@@ -45,6 +45,12 @@ struct upgrade_service {
 	char *where;		/* path of what it starts by */
 	bool enabled;		/* it starts at boot */
 	bool active;
+	/*
+	 * Why it cannot be kept from starting and brought back after, with
+	 * what to do; NULL when it can.  For who looks before the first step:
+	 * taking back asks nobody.
+	 */
+	const char *unfit;
 	pid_t pid;		/* of its first process; 0: it has none by
 				 * which it is known */
 };

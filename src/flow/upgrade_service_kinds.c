@@ -49,6 +49,41 @@ value_of(const char *text, const char *name)
 	return mem_strdup("");
 }
 
+/* What `disable' does not hold: UnitFileState of systemctl(1). */
+static const char *
+why_unfit(const char *state)
+{
+	static const char *const states[] = { "static", "indirect",
+	    "generated", "transient", "enabled-runtime", "linked-runtime" };
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
+		if (str_eq(state, states[i]))
+			return "systemd starts it at another's word (static, "
+			    "indirect, generated, transient, or until the "
+			    "next boot), which `systemctl disable' does not "
+			    "end: give it a file with [Install] WantedBy= in "
+			    "/etc/systemd/system, and enable it";
+	}
+	return NULL;
+}
+
+/* `disable' removes the link with the rest, and the unit is not found. */
+static int
+refuse_linked(struct upgrade_service *s, struct err *err)
+{
+	struct fs_meta meta;
+
+	if (!s->enabled || !s->where || *s->where != '/')
+		return 0;
+	if (host_stat(s->host, s->where, &meta, err) != 0)
+		return -1;
+	if (meta.type == FS_SYMLINK && str_starts(s->where, "/etc/"))
+		s->unfit = "its unit is a symbolic link, which `systemctl "
+		    "disable' would remove: put a copy of the file in the "
+		    "link's place, and run `systemctl daemon-reload'";
+	return 0;
+}
+
 static void
 read_unit(struct upgrade_service *s, const char *text, bool *there)
 {
@@ -60,6 +95,7 @@ read_unit(struct upgrade_service *s, const char *text, bool *there)
 	*there = str_eq(loaded, "loaded");
 	/* A static one is started by others, and cannot be enabled. */
 	s->enabled = str_starts(state, "enabled");
+	s->unfit = why_unfit(state);
 	s->active = str_eq(active, "active") || str_eq(active, "activating");
 	s->pid = (pid_t)strtol(pid, NULL, 10);
 	if (*there)
@@ -89,7 +125,7 @@ systemd_look(struct upgrade_service *s, bool *there, struct err *err)
 	if (rc == 0 && status == 0)
 		read_unit(s, buf_cstr(&said), there);
 	buf_clear(&said);
-	return rc;
+	return rc == 0 && *there ? refuse_linked(s, err) : rc;
 }
 
 static int

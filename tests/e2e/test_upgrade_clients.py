@@ -247,3 +247,12 @@ def test_killed_at_each_point(clients, tmp_path):
         if done.returncode == 0:    # what the first run alone has to do
             break
     assert k >= 10
+
+
+def test_a_directory_of_another_user_is_not_written_to(clients, src):
+    before = clients.texts()
+    src.run(["chown", "nobody", "/root/clients/bot"])
+    refused = clients.hand("apply")
+    assert refused.returncode != 0
+    assert "/root/clients/bot is not ours alone" in refused.stderr
+    assert clients.texts() == before

@@ -37,6 +37,7 @@ fill(struct backup_index *index)
 		.ended_at = mem_strdup("2026-01-02T03:05:05Z"),
 		.url = mem_strdup("http://127.0.0.1:8283"),
 		.letta = mem_strdup("0.16.2"),
+		.refused = mem_strdup("`../x' (x)"),
 		.rest = parse("{\"tools\":[{\"name\":\"roll\"}],"
 		    "\"agents\":[\"not ours\"]}"),
 	};
@@ -69,6 +70,7 @@ test_written_and_read(void **state)
 	    &again, &err), 0);
 	entry = backup_index_find(&again, SAGE);
 	assert_non_null(entry);
+	assert_string_equal(again.refused, "`../x' (x)");
 	assert_string_equal(entry->name, "AI/ML \"Expert\"");
 	assert_int_equal(entry->messages, 1000);
 	assert_string_equal(entry->print.marks[BACKUP_MARK_STATE], "s");

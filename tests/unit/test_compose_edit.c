@@ -102,6 +102,8 @@ test_lines(void **state)
 static const struct refused {
 	const char *text, *where, *why;
 } refused[] = {
+	{ "services:\n  letta:\n    image: \"a\\eb\"\n", "f:3: ",
+	    "control" },
 	{ "", "f: ", "no `services'" },
 	{ "- a\n", "f: ", "no `services'" },
 	{ "services: [letta]\n", "f: ", "no `services'" },
@@ -147,6 +149,27 @@ static const struct refused {
 	    "second document" },
 	{ "services:\n  letta:\n    image: a\n--- {\n", "f:", "not YAML" },
 };
+
+static void
+test_depth(void **state)
+{
+	struct buf text = BUF_INIT(65536);
+	struct err err = ERR_INIT;
+	struct compose_edit at;
+
+	(void)state;
+	buf_str(&text, "services: {letta: {image: x, more: ");
+	for (int i = 0; i < 2000; i++)
+		buf_char(&text, '[');
+	for (int i = 0; i < 2000; i++)
+		buf_char(&text, ']');
+	buf_str(&text, "}}\n");
+	assert_int_equal(compose_edit_find("f", text.data, text.len, "letta",
+	    &at, &err), -1);
+	assert_non_null(strstr(err.text, "levels deep"));
+	compose_edit_clear(&at);
+	buf_clear(&text);
+}
 
 static void
 test_refused(void **state)
@@ -215,6 +238,7 @@ main(void)
 		cmocka_unit_test(test_replaced),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_no_scalar),
 		cmocka_unit_test(test_tagged),
 	};

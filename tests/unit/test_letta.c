@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/secret.h"
 #include "base/str.h"
 #include "core/jdoc.h"
 #include "core/letta.h"
@@ -218,7 +219,7 @@ assert_detail(const char *body, const char *expected)
 {
 	struct buf b = BUF_INIT(4096);
 
-	letta_answer_detail(body, strlen(body), &b);
+	letta_answer_detail(body, strlen(body), NULL, &b);
 	assert_string_equal(buf_cstr(&b), expected);
 	buf_clear(&b);
 }
@@ -238,10 +239,32 @@ test_detail(void **state)
 	assert_detail("", "(empty answer)");
 	assert_detail("{\"detail\":{\"x\":1}}", "{\"detail\":{\"x\":1}}");
 	memset(large, 'a', sizeof(large));
-	letta_answer_detail(large, sizeof(large), &b);
+	letta_answer_detail(large, sizeof(large), NULL, &b);
 	assert_int_equal(b.len, 303);
 	assert_true(str_ends(buf_cstr(&b), "a..."));
 	buf_clear(&b);
+}
+
+static void
+test_detail_without_the_token(void **state)
+{
+	static const char *const bodies[] = {
+		"{\"detail\":\"no a\\\"b\\/c\"}",
+		"{\"detail\":[{\"loc\":[\"a\\u0022b/c\"],\"msg\":\"x\"}]}",
+		"{\"detail\":{\"x\":\"a\\\"b/c\"}}", "no a\"b/c",
+	};
+	struct secret *token = secret_new("a\"b/c", 5);
+	struct buf b = BUF_INIT(4096);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
+		buf_truncate(&b, 0);
+		letta_answer_detail(bodies[i], strlen(bodies[i]), token, &b);
+		assert_null(strstr(buf_cstr(&b), "b/c"));
+		assert_null(strstr(buf_cstr(&b), "b\\/c"));
+	}
+	buf_clear(&b);
+	secret_free(token);
 }
 
 static void
@@ -428,6 +451,7 @@ main(void)
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_bodies),
 		cmocka_unit_test(test_detail),
+		cmocka_unit_test(test_detail_without_the_token),
 		cmocka_unit_test(test_import),
 		cmocka_unit_test(test_agents),
 		cmocka_unit_test(test_passages),

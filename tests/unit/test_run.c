@@ -481,6 +481,45 @@ test_a_server_keeps_its_name_and_runtime(void **state)
 	free(path);
 }
 
+/* The way back of an upgrade, without what the new server has. */
+static void
+test_the_new_server_may_lack_its_secrets(void **state)
+{
+	static const char text[] = "[job]\nkind = upgrade\nname = up\n"
+	    "[host here]\naddress = local\n"
+	    "[letta old]\nhost = here\nport = 8283\nversion = 0.11.3\n"
+	    "database = env:TEST_TOKEN\ntoken = env:TEST_TOKEN\n"
+	    "[letta new]\nhost = here\nport = 8283\nversion = 0.16.2\n"
+	    "runtime = venv\nredis = none\ntoken = env:TEST_LACKS\n"
+	    "[env new]\nOPENAI_API_KEY = env:TEST_LACKS\n"
+	    "[upgrade home]\nfrom = old\nto = new\n";
+	struct journal_bed *bed = *state;
+	struct run_options options = { .state_dir = bed->dir,
+		.writer = true, .secrets = true };
+	char *path = job_path(bed);
+	struct err err = ERR_INIT;
+	const struct secret *token;
+	struct run *run;
+
+	put_text(path, text);
+	assert_int_equal(setenv("TEST_TOKEN", "hush", 1), 0);
+	FAILS(run_open(path, &options, &run, &err), ERR_USAGE,
+	    "TEST_LACKS");
+	err_clear(&err);
+	options.new_may_lack = true;
+	assert_int_equal(setenv("TEST_TOKEN", "hush", 1), 0);
+	OK(run_open(path, &options, &run, &err));
+	OK(run_token(run, run->conf->upgrades->from, &token, &err));
+	assert_non_null(token);
+	OK(run_token(run, run->conf->upgrades->to, &token, &err));
+	assert_null(token);
+	run_close(run);
+	/* Of the old one nothing may. */
+	FAILS(run_open(path, &options, &run, &err), ERR_USAGE,
+	    "TEST_TOKEN");
+	free(path);
+}
+
 int
 main(void)
 {
@@ -497,6 +536,7 @@ main(void)
 		RUN_TEST(test_a_job_file_that_is_none),
 		RUN_TEST(test_hosts_stay_open),
 		RUN_TEST(test_small_words),
+		RUN_TEST(test_the_new_server_may_lack_its_secrets),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -14,6 +14,8 @@
 #include "base/secret.h"
 #include "base/stop.h"
 #include "base/str.h"
+#include "core/letta_answer.h"
+#include "flow/agent_list.h"
 #include "flow/server.h"
 #include "io/http.h"
 #include "catch_fd.h"
@@ -399,6 +401,44 @@ test_nobody_listens(void **state)
 	server_close(NULL);
 }
 
+static int
+note_agent(void *ctx, const struct letta_agent *agent, struct err *err)
+{
+	(void)err;
+	buf_printf(ctx, "%s ", agent->name);
+	return 0;
+}
+
+#define ONE(name) "{\"id\":\"agent-" name "\",\"name\":\"" name "\"}"
+
+static void
+test_an_agent_is_listed_once(void **state)
+{
+	static const struct fake_turn twice[] = { HEALTHY, NO_AGENTS,
+		ANSWER("200 OK", "", 85, "[" ONE("a") "," ONE("a") ","
+		    ONE("b") "]"), NO_AGENTS, END };
+	/* The cursor's own again, and again: no agent is new. */
+	static const struct fake_turn endless[] = { HEALTHY, NO_AGENTS,
+		ANSWER("200 OK", "", 57, "[" ONE("a") "," ONE("b") "]"),
+		ANSWER("200 OK", "", 29, "[" ONE("b") "]"), END };
+	struct buf names = BUF_INIT(1024);
+	struct err err = ERR_INIT;
+	struct bed b;
+
+	(void)state;
+	bed_open(&b, twice);
+	OK(agent_list(b.server, note_agent, &names, &err));
+	assert_string_equal(buf_cstr(&names), "a b ");
+	bed_leave(&b);
+	bed_close(&b);
+	bed_open(&b, endless);
+	FAILS(agent_list(b.server, note_agent, &names, &err), ERR_AGAIN,
+	    "begins anew after agent-b");
+	bed_leave(&b);
+	bed_close(&b);
+	buf_clear(&names);
+}
+
 int
 main(void)
 {
@@ -413,6 +453,7 @@ main(void)
 		cmocka_unit_test(test_what_is_not_tried_again),
 		cmocka_unit_test(test_a_signal_ends_the_waiting),
 		cmocka_unit_test(test_nobody_listens),
+		cmocka_unit_test(test_an_agent_is_listed_once),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
