@@ -67,13 +67,16 @@ why_unfit(const char *state)
 	return NULL;
 }
 
-/* `disable' removes the link with the rest, and the unit is not found. */
+/*
+ * `disable' removes the link with the rest, and the unit is not found; and a
+ * unit of ours by that name would not be put in its place (host_file.h).
+ */
 static int
 refuse_linked(struct upgrade_service *s, struct err *err)
 {
 	struct fs_meta meta;
 
-	if (!s->enabled || !s->where || *s->where != '/')
+	if (!s->where || *s->where != '/')
 		return 0;
 	if (host_stat(s->host, s->where, &meta, err) != 0)
 		return -1;
