@@ -147,7 +147,7 @@ def test_killed_on_its_way_then_kept_with_its_agents(
         "environment"]
     assert "letta.new.service" in failed.err
     env = node.path("/etc/letta/letta.env").read_text()
-    assert "OTHER='ours'\n" in env and "SPARE=x\n" in env, env
+    assert "OTHER=ours\n" in env and "SPARE=x\n" in env, env
     # Lines that are taken out of the job are as they were before it.
     job.write_text(text)
     mended = sanctumctl("apply", job)
