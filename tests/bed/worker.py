@@ -5,6 +5,7 @@ ways is: code, untracked plugins, secrets, state, a spool, a database, caches,
 and names and modes that a careless copy loses.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -223,22 +224,27 @@ def manifest(top):
     """Return {path below top: what it is}, for two trees to be compared.
 
     A file is (mode, SHA-256), a folder (mode,), a link (its target,).
+    What goes while it is looked at, as a writer's journal does, is not
+    there.
     """
     found = {}
     top = Path(top)
     for folder, folders, files in os.walk(top):
         for name in folders + files:
             path = Path(folder) / name
-            info = path.lstat()
-            mode = oct(stat.S_IMODE(info.st_mode))
-            key = str(path.relative_to(top))
-            if stat.S_ISLNK(info.st_mode):
-                found[key] = (os.readlink(path),)
-            elif stat.S_ISDIR(info.st_mode):
-                found[key] = (mode,)
-            elif not stat.S_ISREG(info.st_mode):
-                found[key] = (mode, "special")
-            else:
-                digest = hashlib.sha256(path.read_bytes()).hexdigest()
-                found[key] = (mode, digest)
+            with contextlib.suppress(FileNotFoundError):
+                found[str(path.relative_to(top))] = what_is_at(path)
     return found
+
+
+def what_is_at(path):
+    """Return what manifest() tells of one path."""
+    info = path.lstat()
+    mode = oct(stat.S_IMODE(info.st_mode))
+    if stat.S_ISLNK(info.st_mode):
+        return (os.readlink(path),)
+    if stat.S_ISDIR(info.st_mode):
+        return (mode,)
+    if not stat.S_ISREG(info.st_mode):
+        return (mode, "special")
+    return (mode, hashlib.sha256(path.read_bytes()).hexdigest())
