@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
@@ -21,7 +22,7 @@
 #include "io/fs.h"
 #include "io/host.h"
 
-#define TELL_MAX 512
+#define TELL_MAX 2048
 
 /* What is found of the old server, and what the new one needs. */
 struct look {
@@ -265,21 +266,41 @@ tell_service(const struct look *look, struct plan_note *note)
 		    look->owner.address, look->up.conf->to->port);
 }
 
+/* note NULL: it is said at once, to who has not seen a plan. */
+static void
+tell_model(const struct look *look, const char *name, struct plan_note *note)
+{
+	struct buf users = BUF_INIT(8 * TELL_MAX);
+	char line[TELL_MAX - 16];
+
+	upgrade_models_users(look->pg, name, &users);
+	(void)snprintf(line, sizeof(line), "the old server has %s, which [env "
+	    "%s] does not give; %s%s", name, look->up.conf->to->name,
+	    users.len > 0 ? "without it these are refused or do not answer: " :
+	    "no agent is known to use what it is for", buf_cstr(&users));
+	if (note)
+		tell(note, "warning: %s", line);
+	else if (users.len > 0)
+		log_warn("%s: %s", host_name(look->up.host), line);
+	buf_clear(&users);
+}
+
 /* Containers keep what they are given, in their file. */
 static int
 tell_models(const struct look *look, struct plan_note *note, struct err *err)
 {
 	struct buf lacks = BUF_INIT(4096);
+	char *name, *rest = NULL;
 	int rc = 0;
 
 	if (!look->up.conf->from->compose)
 		rc = upgrade_models_lacking(&look->up, &look->owner, &lacks,
 		    err);
-	if (rc == 0 && lacks.len > 0)
-		tell(note, "warning: the old server has %s, which [env %s] "
-		    "does not give: without its models no agent of theirs "
-		    "is restored", buf_cstr(&lacks),
-		    look->up.conf->to->name);
+	if (rc == 0 && lacks.len > 0) {
+		for (name = strtok_r(lacks.data, " ", &rest); name;
+		    name = strtok_r(NULL, " ", &rest))
+			tell_model(look, name, note);
+	}
 	buf_clear(&lacks);
 	return rc;
 }
@@ -365,6 +386,8 @@ look_act(struct run *run, const struct step *step, struct plan_note *note,
 	int rc;
 
 	rc = look_at_all(&look, run, step, err);
+	if (rc == 0)
+		rc = tell_models(&look, NULL, err);
 	if (rc == 0)
 		rc = upgrade_put(&look.up, "old", look.version, err);
 	if (rc == 0) {

@@ -4,6 +4,7 @@ A real server 0.16.2 with two agents, a program of the real supervisord.
 """
 
 import os
+import re
 import threading
 from pathlib import Path
 
@@ -83,9 +84,14 @@ def test_without_break_glass_nothing_is_stopped(home):
     job = home.job(to=NEW, break_glass=None, env={"OPENAI_BASE_URL": None})
     planned = home.sanctumctl("plan", job)
     assert "the old server has OPENAI_BASE_URL, which" in planned.out
+    users = re.search("refused or do not answer: ([0-9]+) agents?: (.*)",
+                      planned.out)
+    assert users and users[1] == "2" and "(agent-" in users[2], planned.out
+    assert "-- only if the new tables lack it:" in planned.out
     assert "apply will refuse at `stop'" in planned.out, planned.out
     done = home.sanctumctl("letta", "upgrade", job)
     assert done.rc == 2 and "break_glass = yes" in done.err, done.err
+    assert "has OPENAI_BASE_URL" in done.err and users[2] in done.err
     assert "letta rollback" not in done.err
     assert home.answers() == OLD
 
