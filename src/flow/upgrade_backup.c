@@ -257,8 +257,10 @@ judge(struct part *part, struct err *err)
 	if (rc == 0 && index.refused)
 		rc = err_set(err, ERR_PARTIAL, "[letta %s] has agents whose "
 		    "id is not agent-UUID, and no bundle can be made of them: "
-		    "%s; nothing was changed", part->up.conf->from->name,
-		    index.refused);
+		    "%s; nothing was changed.  They would be lost: "
+		    "copy by hand what you need of them, delete them there, "
+		    "then run the same command again",
+		    part->up.conf->from->name, index.refused);
 	if (rc == 0)
 		rc = backup_check(part->dir, found_fault, part, &figures,
 		    err);

@@ -202,8 +202,9 @@ client_read(const struct upgrade *up, const char *path,
 	if (buf_check(&client->now, path, err) != 0)
 		return -1;
 	if (strlen(buf_cstr(&client->now)) != client->now.len)
-		return err_set(err, ERR_DATA, "%s:%s: has NUL bytes in it",
-		    host_name(up->host), path);
+		return err_set(err, ERR_DATA, "%s:%s: has NUL bytes in "
+		    "it, so it is no text and was left as it is; take it out "
+		    "of `clients'", host_name(up->host), path);
 	return 0;
 }
 
