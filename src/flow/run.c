@@ -392,8 +392,7 @@ sweep_one(void *ctx, const char *name)
 static void
 sweep_scratch(struct run *run)
 {
-	const char *own = journal_path(run->journal);
-	char *dir = mem_strndup(own, (size_t)(strrchr(own, '/') - own));
+	char *dir = run_dir(run);
 	struct err ignored = ERR_INIT;
 
 	if (fs_list(dir, sweep_one, run, &ignored) != 0)
@@ -616,6 +615,14 @@ run_server(struct run *run, const struct conf_letta *letta,
 	free(ca_file);
 	free(url);
 	return rc;
+}
+
+char *
+run_dir(const struct run *run)
+{
+	const char *own = journal_path(run->journal);
+
+	return mem_strndup(own, (size_t)(strrchr(own, '/') - own));
 }
 
 char *

@@ -96,6 +96,9 @@ int run_read(const char *path, struct conf **out, struct err *) MUST_CHECK;
 char *run_state_path(const char *state_dir, const char *job,
     const char *file);
 
+/* The directory of an open run's journal; the caller frees it. */
+char *run_dir(const struct run *);
+
 /* The job file and its secrets alone, for `check`. */
 int run_check(const char *path, struct conf **out, struct err *) MUST_CHECK;
 

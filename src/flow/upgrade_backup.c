@@ -270,8 +270,7 @@ judge(struct part *part, struct err *err)
 static int
 make(struct part *part, struct plan_note *note, struct err *err)
 {
-	const char *own = journal_path(part->up.run->journal);
-	char *state_dir = mem_strndup(own, (size_t)(strrchr(own, '/') - own));
+	char *state_dir = run_dir(part->up.run);
 	const struct backup_options options = { .state_dir = state_dir,
 	    .census = &part->census };
 	struct backup_figures f;
