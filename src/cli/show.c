@@ -192,6 +192,19 @@ show_failure(const struct opt *opt, const struct unit_failure *failure)
 	buf_clear(&text);
 }
 
+void
+show_job(const struct opt *opt, const char *path)
+{
+	struct jdoc *object;
+
+	if (opt->json) {
+		object = show_new("job");
+		jdoc_set_str(object, "path", path);
+		show_object(object);
+	} else
+		log_info("this is the job %s", path);
+}
+
 /* An object a check, and last the verdict on all of them. */
 static void
 verdict_json(const struct verdict *verdict)

@@ -34,6 +34,9 @@ void show_error(const struct opt *, const struct err *);
 /* An agent or worker that failed while the job went on: stdout. */
 void show_failure(const struct opt *, const struct unit_failure *);
 
+/* The job that a command has written, to be verified and cancelled by. */
+void show_job(const struct opt *, const char *path);
+
 /* Print one object and a newline; the object is freed. */
 void show_object(struct jdoc *take);
 
