@@ -221,21 +221,6 @@ restore_verify(const char *job, const struct endpoint *to,
 }
 
 int
-restore_undo(const char *job, const struct endpoint *to,
-    const struct plan_watch *watch, struct err *err)
-{
-	struct nested nested;
-	size_t undone;
-	int rc;
-
-	if (nested_open(job, to, true, &nested, err) != 0)
-		return -1;
-	rc = job_cancel(nested.run, &nested.plan, watch, &undone, err);
-	nested_close(&nested);
-	return rc;
-}
-
-int
 restore_forget(const char *job, struct err *err)
 {
 	char *dir = above(job);

@@ -374,7 +374,7 @@ sweep_trial(const struct upgrade *up)
 	free(name);
 }
 
-/* The copy stays, after a rollback too: it is removed by hand or --purge. */
+/* The copy stays, after a rollback too: it is removed by hand. */
 static int
 dump_undo(struct run *run, const struct step *step, struct plan_note *note,
     struct err *err)
@@ -391,14 +391,11 @@ dump_undo(struct run *run, const struct step *step, struct plan_note *note,
 	}
 	if (rc == 0)
 		sweep_trial(&up);
-	if (rc == 0 && run->purge)
-		rc = host_remove(up.host, path, err);
 	if (rc == 0)
 		rc = upgrade_put(&up, "dump.size", "", err);
 	if (rc == 0)
-		plan_say(note, '-', run->purge ? "the safety copy %s:%s" :
-		    "nothing: the safety copy %s:%s stays until you remove "
-		    "it", host_name(up.host), path);
+		plan_say(note, '-', "nothing: the safety copy %s:%s stays "
+		    "until you remove it", host_name(up.host), path);
 	free(part);
 	free(path);
 	return rc;
