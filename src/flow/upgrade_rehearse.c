@@ -165,7 +165,6 @@ static int
 environment_digest(const struct conf_letta *to, char hex[static
     2 * HASH_SIZE + 1], struct err *err)
 {
-	unsigned char digest[HASH_SIZE];
 	struct hash *hash = hash_new(err);
 	const char *value;
 	int rc;
@@ -179,10 +178,8 @@ environment_digest(const struct conf_letta *to, char hex[static
 		if (value)
 			hash_add(hash, value, strlen(value) + 1);
 	}
-	rc = hash_end(hash, digest, err);
+	rc = hash_end_hex(hash, hex, err);
 	hash_free(hash);
-	if (rc == 0)
-		str_hex(digest, sizeof(digest), hex);
 	return rc;
 }
 
