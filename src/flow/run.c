@@ -1,6 +1,5 @@
 #include "base/base.h"
 
-#include <signal.h>
 #include <sys/random.h>
 
 #include "base/buf.h"
@@ -373,18 +372,13 @@ sweep_one(void *ctx, const char *name)
 {
 	const struct run *run = ctx;
 	const char *own = journal_path(run->journal);
-	char *start = mem_printf("%s" SCRATCH, strrchr(own, '/') + 1);
-	char *end, *path;
-	long pid;
+	char *start = mem_printf("%s" SCRATCH, str_base(own)), *path;
 
-	if (str_starts(name, start)) {
-		pid = strtol(name + strlen(start), &end, 10);
-		if (pid > 0 && pid <= INT_MAX && *end == '\0' &&
-		    kill((pid_t)pid, 0) != 0 && errno == ESRCH) {
-			path = mem_printf("%s" SCRATCH "%ld", own, pid);
-			run_scratch_remove(path);
-			free(path);
-		}
+	if (fs_is_orphan(start, name)) {
+		path = mem_printf("%.*s%s", (int)(str_base(own) - own), own,
+		    name);
+		run_scratch_remove(path);
+		free(path);
 	}
 	free(start);
 }

@@ -1,6 +1,7 @@
 #ifndef IO_FS_H
 #define IO_FS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -98,6 +99,17 @@ int fs_free_bytes(const char *path, uint64_t *out, struct err *) MUST_CHECK;
  */
 int fs_list(const char *path, void (*each)(void *ctx, const char *name),
     void *ctx, struct err *) MUST_CHECK;
+
+/*
+ * Remove what a killed process has left in a directory: every entry whose name
+ * is_rest says so of.  One that cannot be removed stays, without a word.
+ */
+int fs_sweep(const char *dir,
+    bool (*is_rest)(const void *ctx, const char *name), const void *ctx,
+    struct err *) MUST_CHECK;
+
+/* For that: name is start, a text, and the id of a process that is no more. */
+bool fs_is_orphan(const void *start, const char *name);
 
 /* fsync of a directory, so that a rename in it is kept. */
 int fs_sync_dir(const char *path, struct err *) MUST_CHECK;
