@@ -45,12 +45,8 @@ static int
 read_leave(const char *dir, struct buf *leave, struct err *err)
 {
 	char *file = mem_printf("%s/" RESTORE_LEAVE, dir);
-	int rc = fs_read(file, leave, NULL, err);
+	int rc = fs_read_if(file, leave, err);
 
-	if (rc != 0 && err->kind == ERR_MISSING) {
-		err_clear(err);
-		rc = 0;
-	}
 	free(file);
 	return rc;
 }

@@ -110,12 +110,8 @@ read_digest(const char *state_dir, const char *name, struct buf *out,
     struct err *err)
 {
 	char *file = run_state_path(state_dir, name, RESTORE_DIGEST);
-	int rc = fs_read(file, out, NULL, err);
+	int rc = fs_read_if(file, out, err);
 
-	if (rc != 0 && err->kind == ERR_MISSING) {
-		err_clear(err);
-		rc = 0;
-	}
 	free(file);
 	return rc;
 }

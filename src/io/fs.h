@@ -56,6 +56,9 @@ int fs_stat(const char *path, struct fs_meta *, struct err *) MUST_CHECK;
 int fs_read(const char *path, struct buf *out, struct fs_meta *meta,
     struct err *) MUST_CHECK;
 
+/* The same; of one that is not there nothing is read, and that is a success. */
+int fs_read_if(const char *path, struct buf *out, struct err *) MUST_CHECK;
+
 /*
  * Make or replace a file.  meta->mode, uid and gid are what it gets; uid or
  * gid (uid_t)-1 leaves that to the system.  A symlink at path is replaced,

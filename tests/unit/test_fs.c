@@ -174,6 +174,24 @@ read_is_bounded_and_takes_files_only(void **state)
 }
 
 static void
+read_if_takes_nothing_for_no_file(void **state)
+{
+	struct buf got = BUF_INIT(4096);
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(fs_read_if("none", &got, &err), 0);
+	assert_int_equal(got.len, 0);
+	assert_int_equal(err.kind, ERR_NONE);
+	put("there", "text");
+	assert_int_equal(fs_read_if("there", &got, &err), 0);
+	assert_string_equal(buf_cstr(&got), "text");
+	assert_int_equal(fs_read_if(".", &got, &err), -1);
+	assert_int_equal(err.kind, ERR_DATA);
+	buf_clear(&got);
+}
+
+static void
 replace_makes_and_replaces_whole(void **state)
 {
 	struct fs_meta meta, want = plain;
@@ -517,6 +535,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		TEST(stat_tells_what_is_there),
 		TEST(read_is_bounded_and_takes_files_only),
+		TEST(read_if_takes_nothing_for_no_file),
 		TEST(replace_makes_and_replaces_whole),
 		TEST(replace_does_not_follow_a_symlink),
 		TEST(replace_leaves_nothing_when_it_fails),
