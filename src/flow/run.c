@@ -196,20 +196,6 @@ fetch_secrets(struct run *run, bool new_may_lack, struct err *err)
 	return conf_secrets(run->conf, fetch_one, &fetch, err);
 }
 
-char *
-run_state_path(const char *state_dir, const char *job, const char *file)
-{
-	const char *base = getenv("XDG_STATE_HOME");
-	const char *home = getenv("HOME");
-
-	if (state_dir)
-		return mem_printf("%s/%s/%s", state_dir, job, file);
-	if (base && *base == '/')
-		return mem_printf("%s/sanctumctl/%s/%s", base, job, file);
-	return mem_printf("%s/.local/state/sanctumctl/%s/%s",
-	    home && *home ? home : "/root", job, file);
-}
-
 static void
 put_host(struct buf *text, const struct conf_host *host)
 {
@@ -609,14 +595,6 @@ run_server(struct run *run, const struct conf_letta *letta,
 	free(ca_file);
 	free(url);
 	return rc;
-}
-
-char *
-run_dir(const struct run *run)
-{
-	const char *own = journal_path(run->journal);
-
-	return mem_strndup(own, (size_t)(strrchr(own, '/') - own));
 }
 
 char *
