@@ -290,11 +290,9 @@ make_aside(const struct rebuild *r, const char *name, const char *word,
 
 	rc = kept_properties(r, &sql, err);
 	if (rc == 0 && !sql)
-		rc = err_set(err, ERR_DATA, "%s: how it was made is not "
-		    "known, since the file beside its safety copy "
-		    "(NAME-MARK.dump.properties) is not there; nothing was "
-		    "dropped.  Put that file back, then run the same command "
-		    "again", postgres_where(r->pg));
+		rc = err_set(err, ERR_DATA, "how %s was made is not known: "
+		    "the file beside its safety copy is not there",
+		    postgres_where(r->pg));
 	if (rc == 0)
 		rc = postgres_make(r->pg, sql, name, fresh, err);
 	path = upgrade_dump_path(&r->up);
@@ -385,9 +383,8 @@ rebuild(struct rebuild *r, struct err *err)
 		if (rc == 0)
 			rc = prepare(r, err);
 	} else if (r->was == 0) {
-		rc = err_set(err, ERR_MISSING, "%s: there is no database of "
-		    "that name any more, and this job has not dropped it; "
-		    "nothing was made", postgres_where(r->pg));
+		rc = err_set(err, ERR_MISSING, "%s: is not there",
+		    postgres_where(r->pg));
 	}
 	if (rc == 0)
 		rc = postgres_oid(r->pg, name, &aside, err);
@@ -415,8 +412,7 @@ database_act(struct run *run, const struct step *step,
 		rc = upgrade_done(&r.up, &upgrade_dump_kind, &dumped, err);
 	if (rc == 0 && !dumped)
 		rc = err_set(err, ERR_STALE, "%s: there is no safety copy of "
-		    "it; nothing was dropped.  The same command makes one",
-		    postgres_where(r.pg));
+		    "it; nothing was dropped", postgres_where(r.pg));
 	if (rc == 0 && (r.made == 0 || r.now != r.made))
 		rc = rebuild(&r, err);
 	if (rc == 0)

@@ -189,9 +189,7 @@ look_at_all(struct look *look, struct run *run, const struct step *step,
 		return -1;
 	if (host_facts(look->up.host)->uid != 0)
 		return err_set(err, ERR_USAGE, "%s: an upgrade needs root "
-		    "there: run it as root, or give `user = root' in [host "
-		    "%s]; nothing was changed", host_name(look->up.host),
-		    look->up.conf->from->host->name);
+		    "there", host_name(look->up.host));
 	if (look_at_versions(look, err) != 0 ||
 	    run_server(run, look->up.conf->from, &server, err) != 0 ||
 	    look_at_service(look, err) != 0 ||
