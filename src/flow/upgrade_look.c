@@ -250,22 +250,6 @@ tell_room(const struct look *look, struct plan_note *note, struct err *err)
 	return rc;
 }
 
-static void
-tell_service(const struct look *look, struct plan_note *note)
-{
-	const struct upgrade_service *service = &look->service;
-
-	tell(note, "Letta %s on 127.0.0.1:%u, by %s %s%s%s%s",
-	    look->version, look->up.conf->from->port,
-	    upgrade_service_word(service), service->name,
-	    service->where ? " of " : "", service->where ? service->where :
-	    "", service->enabled ? ", starts at boot" : "");
-	if (look->owner.open)
-		tell(note, "warning: it listens at %s too, where others "
-		    "reach it; the new one listens on 127.0.0.1:%u alone",
-		    look->owner.address, look->up.conf->to->port);
-}
-
 /* note NULL: it is said at once, to who has not seen a plan. */
 static void
 tell_model(const struct look *look, const char *name, struct plan_note *note)
@@ -283,6 +267,22 @@ tell_model(const struct look *look, const char *name, struct plan_note *note)
 	else if (users.len > 0)
 		log_warn("%s: %s", host_name(look->up.host), line);
 	buf_clear(&users);
+}
+
+static void
+tell_service(const struct look *look, struct plan_note *note)
+{
+	const struct upgrade_service *service = &look->service;
+
+	tell(note, "Letta %s on 127.0.0.1:%u, by %s %s%s%s%s",
+	    look->version, look->up.conf->from->port,
+	    upgrade_service_word(service), service->name,
+	    service->where ? " of " : "", service->where ? service->where :
+	    "", service->enabled ? ", starts at boot" : "");
+	if (look->owner.open)
+		tell(note, "warning: it listens at %s too, where others "
+		    "reach it; the new one listens on 127.0.0.1:%u alone",
+		    look->owner.address, look->up.conf->to->port);
 }
 
 /* Containers keep what they are given, in their file. */
