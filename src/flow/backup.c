@@ -338,18 +338,10 @@ count_entry(const struct backup_entry *entry, struct backup_figures *f)
 }
 
 /* One that was deleted before it was read is of no use to anybody. */
-static void
-drop_nothing(struct backup_index *index)
+static bool
+is_of_use(const struct backup_entry *entry)
 {
-	size_t kept = 0;
-
-	for (size_t i = 0; i < index->n_entries; i++) {
-		if (index->entries[i].gone && !index->entries[i].path)
-			backup_entry_clear(&index->entries[i]);
-		else
-			index->entries[kept++] = index->entries[i];
-	}
-	index->n_entries = kept;
+	return entry->path || !entry->gone;
 }
 
 static int
@@ -360,7 +352,7 @@ finish(struct making *m, struct err *err)
 
 	for (size_t i = 0; i < m->index.n_entries; i++)
 		judge_entry(m, &m->index.entries[i]);
-	drop_nothing(&m->index);
+	backup_index_keep(&m->index, is_of_use);
 	for (size_t i = 0; i < m->index.n_entries; i++)
 		count_entry(&m->index.entries[i], m->figures);
 	m->index.shared = m->look.shared;
