@@ -126,6 +126,7 @@ struct agent_known {
 	    const char *agent);
 	void *ctx;
 	unsigned int passages;	/* in a page */
+	bool no_conversations;	/* of any agent, but their own histories */
 	/*
 	 * Out, the caller's to free: the newest message and passage, as they
 	 * were before reading was over: "" when there is none, NULL when the

@@ -238,6 +238,8 @@ ask_newest(const struct side *side, struct err *err)
 	uint64_t n;
 	int rc;
 
+	if (side->known->no_conversations)
+		return 0;
 	rc = read_listing(side, AGENT_PAGE_CONVERSATIONS, "conversations",
 	    NULL, NULL, err);
 	if (rc == 0)

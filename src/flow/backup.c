@@ -41,6 +41,7 @@ struct making {
 	size_t n_todo, n_done;
 	bool *is_todo;			/* by the place in the look */
 	uint64_t begun_ms, saving_ms;
+	struct id_table archives;	/* in the list of old, then of since */
 	struct backup_figures *figures;
 };
 
@@ -300,6 +301,65 @@ may_hold(void *ctx, const struct backup_seen *seen)
 	return may_be(&m->old, seen) || may_be(&m->since, seen);
 }
 
+/* Which agents had an archive, by another index. */
+static const struct jdoc *
+attached(const struct backup_index *index)
+{
+	return jdoc_get(index->rest, "attached_archives");
+}
+
+static void
+note_archives(struct making *m)
+{
+	const struct jdoc *lists[] = { attached(&m->old), attached(&m->since) };
+	const char *id;
+	size_t at = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		for (size_t k = 0; k < jdoc_len(lists[i]); k++, at++) {
+			id = jdoc_get_str(jdoc_at(lists[i], k), "id");
+			if (id)
+				(void)id_table_add(&m->archives, id, at);
+		}
+	}
+}
+
+/*
+ * An archive is one of an agent's while nothing of the agent has changed: what
+ * it loses with it are passages.  One without any may be told a run late.
+ */
+static const char *
+find_holder(void *ctx, const char *archive)
+{
+	const struct making *m = ctx;
+	size_t n_old = jdoc_len(attached(&m->old)), at;
+	const struct backup_index *index = &m->old;
+	const struct backup_entry *entry;
+	const struct backup_seen *seen;
+	const char *id;
+
+	if (!id_table_find(&m->archives, archive, &at))
+		return NULL;
+	if (at >= n_old) {
+		index = &m->since;
+		at -= n_old;
+	}
+	id = jdoc_get_str(jdoc_at(attached(index), at), "agent_id");
+	entry = id ? backup_index_find(index, id) : NULL;
+	seen = id ? backup_look_find(&m->look, id) : NULL;
+	return entry && seen && is_same(&entry->print, &seen->print) ? id :
+	    NULL;
+}
+
+/* Nobody had a conversation when they were read, and now somebody has. */
+static void
+forget_messages(struct making *m)
+{
+	for (size_t i = 0; i < m->n_todo; i++)
+		copy_text(&entry_of(m, m->todo[i]->id)->print.marks[
+		    BACKUP_MARK_MESSAGE], NULL);
+}
+
 /*
  * Whole of those that were read, which takes its time and may have met two
  * states of one; of the others the list of agents (and a census, when there is
@@ -316,6 +376,8 @@ look_again(struct making *m, struct err *err)
 
 	if (backup_look(m->at, &how, &look, err) != 0)
 		return -1;
+	if (m->look.no_conversations && !look.no_conversations)
+		forget_messages(m);
 	backup_look_clear(&m->look);
 	m->look = look;
 	return 0;
@@ -465,13 +527,16 @@ static int
 make(struct making *m, const char *since, struct err *err)
 {
 	const struct backup_look_how first = {
-		.rest = true, .states = true, .may_hold = may_hold, .ctx = m,
+		.rest = true, .states = true, .may_hold = may_hold,
+		.holder = find_holder, .ctx = m,
 		.census = m->census,
 	};
 
 	if (read_old(m, since, err) != 0 ||
-	    backup_agent_sweep(m->dir, err) != 0 ||
-	    backup_look(m->at, &first, &m->look, err) != 0)
+	    backup_agent_sweep(m->dir, err) != 0)
+		return -1;
+	note_archives(m);
+	if (backup_look(m->at, &first, &m->look, err) != 0)
 		return -1;
 	begin_index(m);
 	return read_rounds(m, err) == 0 ? finish(m, err) : -1;
@@ -530,5 +595,6 @@ backup_make(const struct endpoint *at, const char *dir,
 	free(m.since_dir);
 	free(m.todo);
 	free(m.is_todo);
+	id_table_clear(&m.archives);
 	return rc;
 }

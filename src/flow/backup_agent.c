@@ -200,6 +200,7 @@ read_side(struct server *server, const struct backup_look *look,
 	*known = (struct agent_known){
 		.state = &state, .others = find_others,
 		.ctx = (void *)(uintptr_t)look, .passages = PASSAGES,
+		.no_conversations = look->no_conversations,
 	};
 	if (!seen->state || server->caps.backward)
 		return agent_read_side(server, seen->id, &the_agent, "source",

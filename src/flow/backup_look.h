@@ -44,6 +44,8 @@ struct backup_look {
 	struct backup_seen *agents;	/* oldest first */
 	size_t n_agents;
 	struct id_table by_id;		/* of backup_look_find */
+	bool no_conversations;		/* none of any agent; asked for with
+					 * states */
 	size_t n_refused;		/* whose id is not agent-UUID */
 	char *refused;			/* of struct backup_index */
 	struct backup_shared *shared;	/* by id of the block */
@@ -60,6 +62,7 @@ struct backup_look_how {
 	 * and passage, and lacks these marks.  Not of a server before 0.16.2.
 	 */
 	bool (*may_hold)(void *ctx, const struct backup_seen *);
+	const char *(*holder)(void *ctx, const char *archive);	/* of rest */
 	/*
 	 * An earlier look, or NULL: an agent that the pages show as it was
 	 * then is asked for no more, and keeps the marks of then, unless
