@@ -138,6 +138,16 @@ def test_a_check_finds_what_was_changed(whole, minds, tmp_path):
     assert {f[0] for f in found} == {
         "note.txt", f"{at}/messages.jsonl", f"{at}/state.json",
         f"agents/{minds[1]}/archival.jsonl"}, text
+    agent = folder / "agents" / minds[2]
+    agent.rename(tmp_path / "elsewhere")
+    agent.symlink_to(tmp_path / "elsewhere")
+    assert (f"agents/{minds[2]}", "it is a link or a file and no bundle; "
+            "nothing behind it was read") in findings(run, folder)
+    index = index_of(folder)
+    index["agents"][1]["messages"] = -1
+    (folder / "index.json").write_text(json.dumps(index))
+    assert "/agents/1/messages: it is no count" in findings(
+        run, folder)[0][1]
     (folder / "index.json").write_text("{}")
     assert "index.json" in findings(run, folder)[0][0]
 
