@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "core/id_table.h"
 
 struct buf;
 struct err;
@@ -29,6 +30,14 @@ struct jdoc;
 #define BACKUP_INDEX_MAX ((size_t)64 * 1024 * 1024)
 #define BACKUP_AGENTS "agents/"
 #define BACKUP_AGENTS_MAX 100000
+#define BACKUP_COUNT_MAX ((uint64_t)1 << 40)
+/*
+ * An index may have so many arrays and objects, and values: what a text of
+ * BACKUP_INDEX_MAX of real agents has, and no more than half a gigabyte as a
+ * tree (core/jscan.h), whoever wrote it.
+ */
+#define BACKUP_INDEX_CONTAINERS 400000
+#define BACKUP_INDEX_VALUES 4000000
 
 /*
  * What tells, by few requests, that an agent is as it was.  SHA-256 as text or
@@ -94,6 +103,7 @@ struct backup_index {
 	char *refused;
 	struct backup_entry *entries;	/* oldest agent first */
 	size_t n_entries;
+	struct id_table by_id;		/* of backup_index_find */
 	struct backup_shared *shared;
 	size_t n_shared;
 	/*
@@ -113,12 +123,17 @@ struct backup_entry *backup_index_add(struct backup_index *, const char *id);
 /* NULL when there is none. */
 const struct backup_entry *backup_index_find(const struct backup_index *,
     const char *id);
+/* Drop every entry that keep does not want. */
+void backup_index_keep(struct backup_index *,
+    bool (*keep)(const struct backup_entry *));
 
 void backup_index_write(const struct backup_index *, struct buf *);
 
 /*
- * Fails with ERR_DATA and the place: no JSON, another format, an id or a path
- * that is none, an agent given twice.
+ * Nothing of the text is believed.  Fails with ERR_DATA and the place, a byte
+ * or a JSON pointer: no JSON, more than the limits above, another format, a
+ * member of another type, an id or a path that is none, an agent given twice,
+ * a count that is negative, a fraction or beyond BACKUP_COUNT_MAX.
  */
 int backup_index_parse(const char *text, size_t len, struct backup_index *,
     struct err *) MUST_CHECK;

@@ -128,7 +128,10 @@ void letta_path_shown(struct buf *, const char *agent, const char *after,
     unsigned int limit);
 /* POST a message: the agent takes a turn. */
 void letta_path_turn(struct buf *, const char *agent);
-/* GET: a page of the agent's conversations beside its own history. */
+/*
+ * GET: a page of the agent's conversations beside its own history; agent NULL:
+ * of all agents (0.16.8, seen).
+ */
 void letta_path_conversations(struct buf *, const char *agent,
     const char *after, unsigned int limit);
 /*

@@ -10,6 +10,7 @@ struct conf_agent;
 struct err;
 struct jdoc;
 struct journal;
+struct letta_agent;
 struct letta_caps;
 struct plan;
 struct run;
@@ -112,6 +113,35 @@ char *agent_conversation_scope(const char *side, const struct conf_agent *,
 int agent_read_side(struct server *, const char *id,
     const struct conf_agent *, const char *side, bool fresh,
     struct journal *, struct err *) MUST_CHECK;
+
+/*
+ * What a caller knows of an agent and need not be asked for again: he has its
+ * state from a list of all (of 0.16.2 and later), and will look afterwards
+ * whether it is still so, and what is newest: if not, he reads again.
+ */
+struct agent_known {
+	const struct letta_agent *state;
+	/* Ids of the other agents that have a block, sorted: a new array. */
+	struct jdoc *(*others)(void *ctx, const char *block,
+	    const char *agent);
+	void *ctx;
+	unsigned int passages;	/* in a page */
+	bool no_conversations;	/* of any agent, but their own histories */
+	/*
+	 * Out, the caller's to free: the newest message and passage, as they
+	 * were before reading was over: "" when there is none, NULL when the
+	 * server would not say.
+	 */
+	char *newest_message, *newest_passage;
+};
+
+/*
+ * agent_read_side of the source, with the fewest requests: the listings and
+ * the export.
+ */
+int agent_read_known(struct server *, const char *id,
+    const struct conf_agent *, struct agent_known *, struct journal *,
+    struct err *) MUST_CHECK;
 
 /*
  * Read the source once more before it is compared: what has come since when

@@ -7,6 +7,7 @@
 #include "core/conf.h"
 #include "core/jdoc.h"
 #include "core/letta.h"
+#include "core/letta_answer.h"
 #include "core/letta_memory.h"
 #include "core/shown.h"
 #include "core/verdict.h"
@@ -49,39 +50,57 @@ others(const struct jdoc *agents, const char *own)
 /* Blocks of an answer on their way into the journal. */
 struct staging {
 	struct server *server;
+	const struct agent_known *known;	/* or NULL */
 	const char *agent_id;
 	const struct jdoc *blocks;
 	struct journal *journal;
 };
+
+/* The other agents that have the block, sorted. */
+static int
+find_others(const struct staging *staging, const char *block,
+    struct jdoc **out, struct err *err)
+{
+	const struct agent_known *known = staging->known;
+	struct buf path = BUF_INIT(LETTA_PATH_MAX);
+	struct jdoc *agents = NULL;
+	int rc;
+
+	if (known) {
+		*out = known->others(known->ctx, block, staging->agent_id);
+		return 0;
+	}
+	letta_path_block_agents(&path, block);
+	rc = server_get_doc(staging->server, buf_cstr(&path),
+	    "agents of a block", &agents, err);
+	if (rc == 0)
+		*out = others(agents, staging->agent_id);
+	jdoc_free(agents);
+	buf_clear(&path);
+	return rc;
+}
 
 static int
 stage_one(const struct staging *staging, const struct jdoc *block,
     const char *scope, struct err *err)
 {
 	const char *id = jdoc_get_str(block, "id");
-	struct buf path = BUF_INIT(LETTA_PATH_MAX);
 	struct buf body = BUF_INIT(LETTA_ANSWER_MAX);
-	struct jdoc *agents = NULL, *shared;
+	struct jdoc *shared = NULL;
 	bool added;
 	int rc;
 
 	if (!id)
-		return err_set(err, ERR_DATA, "%s: a block of %s without an "
-		    "id", staging->server->name, staging->agent_id);
-	letta_path_block_agents(&path, id);
-	rc = server_get_doc(staging->server, buf_cstr(&path),
-	    "agents of a block", &agents, err);
-	if (rc == 0) {
-		shared = others(agents, staging->agent_id);
+		return err_set(err, ERR_DATA, "a block of %s without an id",
+		    staging->agent_id);
+	rc = find_others(staging, id, &shared, err);
+	if (rc == 0)
 		rc = letta_block_row(block, shared, &body, err);
-		jdoc_free(shared);
-	}
+	jdoc_free(shared);
 	if (rc == 0)
 		rc = journal_row_add(staging->journal, scope, id, body.data,
 		    body.len, &added, err);
-	jdoc_free(agents);
 	buf_clear(&body);
-	buf_clear(&path);
 	return rc != 0 ? err_ctx(err, "block %s", id) : 0;
 }
 
@@ -99,13 +118,25 @@ stage_all(void *ctx, const char *scope, struct err *err)
 }
 
 int
+agent_blocks_keep(const struct agent_known *known, const char *agent_id,
+    const struct conf_agent *agent, const char *side,
+    struct journal *journal, struct err *err)
+{
+	struct staging staging = { NULL, known, agent_id,
+	    jdoc_get(known->state->state, "blocks"), journal };
+
+	return agent_staged_renew(agent, side, "blocks", journal, stage_all,
+	    &staging, err);
+}
+
+int
 agent_blocks_read(struct server *server, const char *agent_id,
     const struct conf_agent *agent, const char *side,
     struct journal *journal, struct err *err)
 {
 	struct buf path = BUF_INIT(LETTA_PATH_MAX);
 	struct jdoc *blocks = NULL;
-	struct staging staging = { server, agent_id, NULL, journal };
+	struct staging staging = { server, NULL, agent_id, NULL, journal };
 	int rc;
 
 	letta_path_agent_blocks(&path, agent_id);

@@ -3,6 +3,7 @@
 
 #include "base/attr.h"
 
+struct agent_known;
 struct conf;
 struct conf_agent;
 struct err;
@@ -36,6 +37,14 @@ struct verdict;
  * else has it.
  */
 int agent_blocks_read(struct server *, const char *agent_id,
+    const struct conf_agent *, const char *side, struct journal *,
+    struct err *) MUST_CHECK;
+
+/*
+ * The same of an agent that is known, without a request: its state has the
+ * blocks (0.16.2 and 0.16.8: the same as their own list, but for the order).
+ */
+int agent_blocks_keep(const struct agent_known *, const char *agent_id,
     const struct conf_agent *, const char *side, struct journal *,
     struct err *) MUST_CHECK;
 

@@ -21,7 +21,7 @@
 /* An agent's state, on its identities' way into the journal. */
 struct staging {
 	struct server *server;
-	struct jdoc *state;
+	const struct jdoc *state;
 	struct journal *journal;
 };
 
@@ -87,21 +87,31 @@ stage_all(void *ctx, const char *scope, struct err *err)
 }
 
 int
+agent_identities_keep(struct server *server, const struct jdoc *state,
+    const struct conf_agent *agent, const char *side,
+    struct journal *journal, struct err *err)
+{
+	struct staging staging = { server, state, journal };
+
+	return agent_staged_renew(agent, side, "identities", journal,
+	    stage_all, &staging, err);
+}
+
+int
 agent_identities_read(struct server *server, const char *agent_id,
     const struct conf_agent *agent, const char *side,
     struct journal *journal, struct err *err)
 {
-	struct staging staging = { server, NULL, journal };
 	struct buf path = BUF_INIT(LETTA_PATH_MAX);
+	struct jdoc *state = NULL;
 	int rc;
 
 	letta_path_agent(&path, agent_id);
-	rc = server_get_doc(server, buf_cstr(&path), "agent", &staging.state,
-	    err);
+	rc = server_get_doc(server, buf_cstr(&path), "agent", &state, err);
 	if (rc == 0)
-		rc = agent_staged_renew(agent, side, "identities", journal,
-		    stage_all, &staging, err);
-	jdoc_free(staging.state);
+		rc = agent_identities_keep(server, state, agent, side,
+		    journal, err);
+	jdoc_free(state);
 	buf_clear(&path);
 	return rc;
 }

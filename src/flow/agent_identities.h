@@ -5,6 +5,7 @@
 
 struct conf_agent;
 struct err;
+struct jdoc;
 struct journal;
 struct server;
 struct step_kind;
@@ -28,6 +29,11 @@ struct verdict;
 
 /* Stage one side afresh: its state, and a request an identity. */
 int agent_identities_read(struct server *, const char *agent_id,
+    const struct conf_agent *, const char *side, struct journal *,
+    struct err *) MUST_CHECK;
+
+/* The same of a state that somebody has got already, which is borrowed. */
+int agent_identities_keep(struct server *, const struct jdoc *state,
     const struct conf_agent *, const char *side, struct journal *,
     struct err *) MUST_CHECK;
 

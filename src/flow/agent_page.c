@@ -55,6 +55,12 @@ is_backward(const struct agent_listing *listing)
 	    listing->server->caps.backward;
 }
 
+static unsigned int
+page_limit(const struct agent_listing *listing)
+{
+	return listing->limit ? listing->limit : kinds[listing->what].limit;
+}
+
 /* The canonical text of a body; "" when it has none. */
 static void
 canonical(const char *body, size_t len, struct buf *out)
@@ -298,8 +304,8 @@ read_page(struct reading *reading, struct err *err)
 		reading->cursor = mem_strdup(is_backward(listing) ?
 		    page.first_id : page.last_id);
 	}
-	reading->limit = reading->limit * SHRINK < kinds[listing->what].limit ?
-	    reading->limit * SHRINK : kinds[listing->what].limit;
+	reading->limit = reading->limit * SHRINK < page_limit(listing) ?
+	    reading->limit * SHRINK : page_limit(listing);
 	return journal_page_commit(listing->journal, listing->scope,
 	    reading->cursor ? reading->cursor : "", reading->ended, err);
 }
@@ -397,7 +403,7 @@ agent_page_all(const struct agent_listing *listing,
 	const char *word = kinds[listing->what].word;
 	struct reading reading = {
 		.listing = listing, .info = info,
-		.limit = kinds[listing->what].limit,
+		.limit = page_limit(listing),
 	};
 	int rc;
 

@@ -48,6 +48,7 @@ struct agent_listing {
 	const char *agent_type;		/* messages: of the source */
 	const char *conversation;	/* messages: its id; NULL: the agent's
 					 * own history */
+	unsigned int limit;		/* rows of a page; 0: of its kind */
 };
 
 struct agent_listing_info {

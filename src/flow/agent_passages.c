@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
 #include "core/letta.h"
@@ -17,26 +18,32 @@
 
 #define CHECK "archival passages"
 
-/* Whether the newest passage of an agent is staged, or there is none. */
+/*
+ * Whether the newest passage of an agent is staged, or there is none; newest,
+ * when not NULL, gets its id.
+ */
 static int
-has_newest(struct server *server, const char *id, struct journal *journal,
-    const char *scope, bool *out, struct err *err)
+has_newest(const struct agent_listing *listing, bool *out, char **newest,
+    struct err *err)
 {
 	struct buf path = BUF_INIT(LETTA_PATH_MAX);
-	struct jdoc *newest = NULL;
+	struct jdoc *list = NULL;
 	char *body = NULL;
 	const char *one;
 	int rc;
 
-	letta_path_passage_newest(&path, id);
-	rc = server_get_doc(server, buf_cstr(&path), "newest passage",
-	    &newest, err);
-	one = jdoc_get_str(jdoc_at(newest, 0), "id");
+	letta_path_passage_newest(&path, listing->id);
+	rc = server_get_doc(listing->server, buf_cstr(&path),
+	    "newest passage", &list, err);
+	one = jdoc_get_str(jdoc_at(list, 0), "id");
 	if (rc == 0 && one)
-		rc = journal_row_get(journal, scope, one, &body, err);
+		rc = journal_row_get(listing->journal, listing->scope, one,
+		    &body, err);
 	*out = !one || body;
+	if (rc == 0 && newest && *out)
+		*newest = mem_strdup(one ? one : "");
 	free(body);
-	jdoc_free(newest);
+	jdoc_free(list);
 	buf_clear(&path);
 	return rc;
 }
@@ -47,41 +54,73 @@ has_newest(struct server *server, const char *id, struct journal *journal,
  */
 static const bool begin_anew[] = { false, false, true, false, true };
 
+static int
+read_whole(const struct agent_listing *listing, char **newest,
+    struct err *err)
+{
+	const char *server = listing->server->name;
+	struct agent_listing_info info;
+	bool whole = false;
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(begin_anew) && rc == 0 && !whole; i++) {
+		if (begin_anew[i])
+			rc = journal_scope_drop(listing->journal,
+			    listing->scope, err);
+		if (rc == 0)
+			rc = agent_page_all(listing, &info, err);
+		if (rc == 0)
+			rc = has_newest(listing, &whole, newest, err);
+		if (rc == 0 && !whole)
+			log_detail("%s: the newest passage of %s was not "
+			    "listed", server, listing->id);
+	}
+	if (rc == 0 && !whole)
+		rc = err_set(err, ERR_AGAIN, "%s: the passages of %s change "
+		    "while they are listed; run the same command again when "
+		    "the agent is idle", server, listing->id);
+	return rc;
+}
+
 int
 agent_passages_read(struct server *server, const char *id,
     const struct conf_agent *agent, const char *side, bool fresh,
     struct journal *journal, struct err *err)
 {
 	char *scope = agent_scope(side, agent, "passages");
-	struct agent_listing listing = {
+	const struct agent_listing listing = {
 		.what = AGENT_PAGE_PASSAGES,
 		.server = server,
 		.journal = journal,
 		.id = id,
 		.scope = scope,
 	};
-	struct agent_listing_info info;
-	bool whole = false;
 	int rc = 0;
 
 	if (fresh)
 		rc = journal_scope_drop(journal, scope, err);
-	for (size_t i = 0; i < sizeof(begin_anew) && rc == 0 && !whole; i++) {
-		if (begin_anew[i])
-			rc = journal_scope_drop(journal, scope, err);
-		if (rc == 0)
-			rc = agent_page_all(&listing, &info, err);
-		if (rc == 0)
-			rc = has_newest(server, id, journal, scope, &whole,
-			    err);
-		if (rc == 0 && !whole)
-			log_detail("%s: the newest passage of %s was not "
-			    "listed", server->name, id);
-	}
-	if (rc == 0 && !whole)
-		rc = err_set(err, ERR_AGAIN, "%s: the passages of %s change "
-		    "while they are listed; run the same command again when "
-		    "the agent is idle", server->name, id);
+	if (rc == 0)
+		rc = read_whole(&listing, NULL, err);
+	free(scope);
+	return rc;
+}
+
+int
+agent_passages_stage(struct server *server, const char *id,
+    const struct conf_agent *agent, unsigned int limit,
+    struct journal *journal, char **newest, struct err *err)
+{
+	char *scope = agent_scope("source", agent, "passages");
+	const struct agent_listing listing = {
+		.what = AGENT_PAGE_PASSAGES,
+		.server = server,
+		.journal = journal,
+		.id = id,
+		.scope = scope,
+		.limit = limit,
+	};
+	int rc = read_whole(&listing, newest, err);
+
 	free(scope);
 	return rc;
 }

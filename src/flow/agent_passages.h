@@ -32,6 +32,15 @@ int agent_passages_read(struct server *, const char *agent_id,
     const struct conf_agent *, const char *side, bool fresh,
     struct journal *, struct err *) MUST_CHECK;
 
+/*
+ * The same of the source, in pages of `limit', from where an earlier read left
+ * off; *newest is the id of the newest, which is staged, "" when there is
+ * none, and the caller's to free.
+ */
+int agent_passages_stage(struct server *, const char *agent_id,
+    const struct conf_agent *, unsigned int limit, struct journal *,
+    char **newest, struct err *) MUST_CHECK;
+
 struct agent_passages_diff {
 	uint64_t source, target;		/* passages of each side */
 	uint64_t only_source, only_target;	/* without their like */

@@ -242,6 +242,21 @@ keep_state(const struct letta_agent *state, const char *version,
 }
 
 int
+agent_state_keep(const struct server *server, const struct letta_agent *state,
+    const struct conf_agent *agent, const char *side,
+    struct journal *journal, char **type, struct err *err)
+{
+	char *key = agent_state_key(side, agent);
+	int rc;
+
+	rc = keep_state(state, server->caps.version, key, journal, err);
+	if (rc == 0)
+		*type = mem_strdup(state->agent_type ? state->agent_type : "");
+	free(key);
+	return rc;
+}
+
+int
 agent_state_fetch(struct server *server, const char *id,
     const struct conf_agent *agent, const char *side,
     struct journal *journal, char **type, struct err *err)
@@ -249,7 +264,6 @@ agent_state_fetch(struct server *server, const char *id,
 	struct buf path = BUF_INIT(LETTA_PATH_MAX);
 	struct buf answer = BUF_INIT(LETTA_ANSWER_MAX);
 	struct letta_agent state = { 0 };
-	char *key = agent_state_key(side, agent);
 	int rc;
 
 	letta_path_agent(&path, id);
@@ -258,12 +272,9 @@ agent_state_fetch(struct server *server, const char *id,
 		rc = letta_answer_agent(buf_cstr(&answer), answer.len, &state,
 		    err);
 	if (rc == 0)
-		rc = keep_state(&state, server->caps.version, key, journal,
-		    err);
-	if (rc == 0)
-		*type = mem_strdup(state.agent_type ? state.agent_type : "");
+		rc = agent_state_keep(server, &state, agent, side, journal,
+		    type, err);
 	letta_answer_agent_clear(&state);
-	free(key);
 	buf_clear(&path);
 	buf_wipe(&answer);
 	return rc;

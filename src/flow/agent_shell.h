@@ -12,6 +12,7 @@ struct conf_agent;
 struct err;
 struct jdoc;
 struct journal;
+struct letta_agent;
 struct server;
 
 /*
@@ -26,6 +27,11 @@ struct server;
  * *type is the agent_type ("" when not said), the caller's to free.
  */
 int agent_state_fetch(struct server *, const char *id,
+    const struct conf_agent *, const char *side, struct journal *,
+    char **type, struct err *) MUST_CHECK;
+
+/* The same of a state that somebody has got already. */
+int agent_state_keep(const struct server *, const struct letta_agent *state,
     const struct conf_agent *, const char *side, struct journal *,
     char **type, struct err *) MUST_CHECK;
 

@@ -21,6 +21,7 @@
 
 #define ROUNDS 3	/* an agent that changes is read so often */
 #define NAME_MAX_BYTES 60
+#define SAVE_EACH 256	/* agents of an index that is always saved */
 
 /* Why an entry is as it is. */
 enum origin { ORIGIN_OLD, ORIGIN_KEPT, ORIGIN_LINKED, ORIGIN_READ };
@@ -38,6 +39,9 @@ struct making {
 	struct backup_look look;
 	const struct backup_seen **todo;	/* of the look: to be read */
 	size_t n_todo, n_done;
+	bool *is_todo;			/* by the place in the look */
+	uint64_t begun_ms, saving_ms;
+	struct id_table archives;	/* in the list of old, then of since */
 	struct backup_figures *figures;
 };
 
@@ -56,8 +60,25 @@ shown_agent(struct buf *out, const char *id, const char *name)
 static int
 save(struct making *m, struct err *err)
 {
-	return backup_dir_write(m->dir, BACKUP_INDEX_PARTIAL, &m->index,
+	uint64_t begun_ms = clock_ms();
+	int rc = backup_dir_write(m->dir, BACKUP_INDEX_PARTIAL, &m->index,
 	    err);
+
+	m->saving_ms += clock_ms() - begun_ms;
+	return rc;
+}
+
+/*
+ * After each agent; of a long index not more often than takes a tenth of the
+ * time, as the whole of it is written: a kill then costs some agents' reading.
+ */
+static int
+save_one(struct making *m, struct err *err)
+{
+	if (m->index.n_entries > SAVE_EACH &&
+	    10 * m->saving_ms > clock_ms() - m->begun_ms)
+		return 0;
+	return save(m, err);
 }
 
 static void
@@ -176,8 +197,8 @@ do_one(void *ctx, size_t i, struct buf *answer, bool *fatal, struct err *err)
 	struct making *m = ctx;
 
 	(void)close(m->lock);
-	return backup_agent_read(m->at, m->todo[i]->id, &m->todo[i]->print,
-	    m->dir, m->state_dir, answer, fatal, err);
+	return backup_agent_read(m->at, &m->look, m->todo[i], m->dir,
+	    m->state_dir, answer, fatal, err);
 }
 
 static int
@@ -195,17 +216,17 @@ did_one(void *ctx, size_t i, const struct buf *answer,
 		log_warn("%s could not be read: %s", shown_agent(&shown,
 		    seen->id, seen->name), failed->text);
 	} else {
+		backup_print_clear(&entry->print);
+		backup_print_copy(&seen->print, &entry->print);
 		rc = backup_agent_take(answer, entry, err);
 		copy_text(&entry->name, seen->name);
 		copy_text(&entry->failed, NULL);
 		entry->tools = seen->n_tools;
 		m->figures->read++;
-		backup_print_clear(&entry->print);
-		backup_print_copy(&seen->print, &entry->print);
 	}
 	buf_clear(&shown);
 	progress_at(++m->n_done);
-	return rc == 0 ? save(m, err) : -1;
+	return rc == 0 ? save_one(m, err) : -1;
 }
 
 /* Those of the last look that are not in the index as they are now. */
@@ -215,15 +236,18 @@ list_todo(struct making *m, struct err *err)
 	const struct backup_entry *entry;
 
 	free(m->todo);
+	free(m->is_todo);
 	m->todo = mem_zero(m->look.n_agents + 1, sizeof(*m->todo));
+	m->is_todo = mem_zero(m->look.n_agents + 1, sizeof(*m->is_todo));
 	m->n_todo = 0;
 	for (size_t i = 0; i < m->look.n_agents; i++) {
 		if (!backup_index_find(&m->index, m->look.agents[i].id) &&
 		    begin_entry(m, &m->look.agents[i], err) != 0)
 			return -1;
 		entry = backup_index_find(&m->index, m->look.agents[i].id);
-		if (!entry->failed && !is_same(&entry->print,
-		    &m->look.agents[i].print))
+		m->is_todo[i] = !entry->failed && !is_same(&entry->print,
+		    &m->look.agents[i].print);
+		if (m->is_todo[i])
 			m->todo[m->n_todo++] = &m->look.agents[i];
 	}
 	return 0;
@@ -246,12 +270,94 @@ static bool
 was_read(void *ctx, const char *id)
 {
 	const struct making *m = ctx;
+	const struct backup_seen *seen = backup_look_find(&m->look, id);
 
-	for (size_t i = 0; i < m->n_todo; i++) {
-		if (str_eq(m->todo[i]->id, id))
-			return true;
+	return seen && m->is_todo[seen - m->look.agents];
+}
+
+/* By the marks that the list of agents gives, and a census. */
+static bool
+may_be(const struct backup_index *index, const struct backup_seen *seen)
+{
+	const struct backup_entry *entry = backup_index_find(index, seen->id);
+	char *const *then, *const *now = seen->print.marks;
+
+	if (!entry || !entry->path)
+		return false;
+	then = entry->print.marks;
+	for (size_t i = 0; i < BACKUP_MARKS; i++) {
+		if (i != BACKUP_MARK_MESSAGE && i != BACKUP_MARK_PASSAGE &&
+		    !(then[i] && now[i] && str_eq(then[i], now[i])))
+			return false;
 	}
-	return false;
+	return true;
+}
+
+static bool
+may_hold(void *ctx, const struct backup_seen *seen)
+{
+	const struct making *m = ctx;
+
+	return may_be(&m->old, seen) || may_be(&m->since, seen);
+}
+
+/* Which agents had an archive, by another index. */
+static const struct jdoc *
+attached(const struct backup_index *index)
+{
+	return jdoc_get(index->rest, "attached_archives");
+}
+
+static void
+note_archives(struct making *m)
+{
+	const struct jdoc *lists[] = { attached(&m->old), attached(&m->since) };
+	const char *id;
+	size_t at = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		for (size_t k = 0; k < jdoc_len(lists[i]); k++, at++) {
+			id = jdoc_get_str(jdoc_at(lists[i], k), "id");
+			if (id)
+				(void)id_table_add(&m->archives, id, at);
+		}
+	}
+}
+
+/*
+ * An archive is one of an agent's while nothing of the agent has changed: what
+ * it loses with it are passages.  One without any may be told a run late.
+ */
+static const char *
+find_holder(void *ctx, const char *archive)
+{
+	const struct making *m = ctx;
+	size_t n_old = jdoc_len(attached(&m->old)), at;
+	const struct backup_index *index = &m->old;
+	const struct backup_entry *entry;
+	const struct backup_seen *seen;
+	const char *id;
+
+	if (!id_table_find(&m->archives, archive, &at))
+		return NULL;
+	if (at >= n_old) {
+		index = &m->since;
+		at -= n_old;
+	}
+	id = jdoc_get_str(jdoc_at(attached(index), at), "agent_id");
+	entry = id ? backup_index_find(index, id) : NULL;
+	seen = id ? backup_look_find(&m->look, id) : NULL;
+	return entry && seen && is_same(&entry->print, &seen->print) ? id :
+	    NULL;
+}
+
+/* Nobody had a conversation when they were read, and now somebody has. */
+static void
+forget_messages(struct making *m)
+{
+	for (size_t i = 0; i < m->n_todo; i++)
+		copy_text(&entry_of(m, m->todo[i]->id)->print.marks[
+		    BACKUP_MARK_MESSAGE], NULL);
 }
 
 /*
@@ -263,13 +369,15 @@ static int
 look_again(struct making *m, struct err *err)
 {
 	const struct backup_look_how how = {
-		.before = &m->look, .again = was_read, .ctx = m,
-		.census = m->census,
+		.states = true, .before = &m->look, .again = was_read,
+		.ctx = m, .census = m->census,
 	};
 	struct backup_look look;
 
 	if (backup_look(m->at, &how, &look, err) != 0)
 		return -1;
+	if (m->look.no_conversations && !look.no_conversations)
+		forget_messages(m);
 	backup_look_clear(&m->look);
 	m->look = look;
 	return 0;
@@ -338,18 +446,10 @@ count_entry(const struct backup_entry *entry, struct backup_figures *f)
 }
 
 /* One that was deleted before it was read is of no use to anybody. */
-static void
-drop_nothing(struct backup_index *index)
+static bool
+is_of_use(const struct backup_entry *entry)
 {
-	size_t kept = 0;
-
-	for (size_t i = 0; i < index->n_entries; i++) {
-		if (index->entries[i].gone && !index->entries[i].path)
-			backup_entry_clear(&index->entries[i]);
-		else
-			index->entries[kept++] = index->entries[i];
-	}
-	index->n_entries = kept;
+	return entry->path || !entry->gone;
 }
 
 static int
@@ -360,7 +460,7 @@ finish(struct making *m, struct err *err)
 
 	for (size_t i = 0; i < m->index.n_entries; i++)
 		judge_entry(m, &m->index.entries[i]);
-	drop_nothing(&m->index);
+	backup_index_keep(&m->index, is_of_use);
 	for (size_t i = 0; i < m->index.n_entries; i++)
 		count_entry(&m->index.entries[i], m->figures);
 	m->index.shared = m->look.shared;
@@ -391,7 +491,7 @@ begin_index(struct making *m)
 	m->index.begun_at = mem_strdup(now);
 	m->index.server = mem_strdup(m->at->name);
 	m->index.url = mem_strdup(m->at->url);
-	m->index.letta = mem_strdup(m->look.version);
+	m->index.letta = mem_strdup(m->look.caps.version);
 	m->index.rest = m->look.rest;
 	m->look.rest = NULL;
 }
@@ -429,12 +529,16 @@ static int
 make(struct making *m, const char *since, struct err *err)
 {
 	const struct backup_look_how first = {
-		.rest = true, .census = m->census,
+		.rest = true, .states = true, .may_hold = may_hold,
+		.holder = find_holder, .ctx = m,
+		.census = m->census,
 	};
 
 	if (read_old(m, since, err) != 0 ||
-	    backup_agent_sweep(m->dir, err) != 0 ||
-	    backup_look(m->at, &first, &m->look, err) != 0)
+	    backup_agent_sweep(m->dir, err) != 0)
+		return -1;
+	note_archives(m);
+	if (backup_look(m->at, &first, &m->look, err) != 0)
 		return -1;
 	begin_index(m);
 	return read_rounds(m, err) == 0 ? finish(m, err) : -1;
@@ -468,6 +572,7 @@ backup_make(const struct endpoint *at, const char *dir,
 		.at = at, .dir = dir, .state_dir = options->state_dir,
 		.jobs = options->jobs ? options->jobs : BACKUP_JOBS,
 		.figures = figures, .lock = -1, .census = options->census,
+		.begun_ms = clock_ms(),
 	};
 	int rc;
 
@@ -491,5 +596,7 @@ backup_make(const struct endpoint *at, const char *dir,
 	backup_look_clear(&m.look);
 	free(m.since_dir);
 	free(m.todo);
+	free(m.is_todo);
+	id_table_clear(&m.archives);
 	return rc;
 }

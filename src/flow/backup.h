@@ -22,7 +22,7 @@ struct err;
  *               (backup_agent_link)
  *     looking   flow/backup_check.c
  */
-#define BACKUP_JOBS 4		/* agents that are read at a time */
+#define BACKUP_JOBS 2		/* agents that are read at a time */
 #define BACKUP_JOBS_MAX 16
 #define BACKUP_PREFIX "letta-backup-"	/* and the day: YYYYMMDD */
 

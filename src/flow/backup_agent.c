@@ -10,9 +10,11 @@
 #include "core/backup_print.h"
 #include "core/conf.h"
 #include "core/jdoc.h"
+#include "core/letta_answer.h"
 #include "flow/agent.h"
 #include "flow/agent_order.h"
 #include "flow/backup_agent.h"
+#include "flow/backup_look.h"
 #include "flow/bundle.h"
 #include "flow/bundle_dir.h"
 #include "flow/endpoint.h"
@@ -24,6 +26,11 @@
 
 #define NEW ".new"	/* behind the id: a bundle on its way */
 #define PRINT_KEY "backup.print"
+/*
+ * In a page: each comes with 25 kB of embedding, and a request costs a server
+ * as much as some of them.
+ */
+#define PASSAGES 400
 
 static const struct conf_agent the_agent = { .name = "agent" };
 
@@ -104,7 +111,7 @@ put_in_place(const char *made, const char *place, struct err *err)
 
 static void
 write_answer(const struct bundle_figures *figures, const char *digest,
-    struct buf *answer)
+    const struct agent_known *known, struct buf *answer)
 {
 	struct jdoc *doc = jdoc_new_object();
 	const struct {
@@ -123,6 +130,10 @@ write_answer(const struct bundle_figures *figures, const char *digest,
 		jdoc_set(doc, counts[i].key,
 		    jdoc_new_int((int64_t)counts[i].count));
 	jdoc_set_str(doc, "digest", digest);
+	if (known->newest_message)
+		jdoc_set_str(doc, "message", known->newest_message);
+	if (known->newest_passage)
+		jdoc_set_str(doc, "passage", known->newest_passage);
 	jdoc_write(doc, answer);
 	jdoc_free(doc);
 }
@@ -130,7 +141,7 @@ write_answer(const struct bundle_figures *figures, const char *digest,
 static int
 write_bundle(const struct endpoint *at, const struct server *server,
     const char *id, struct journal *journal, const char *dir,
-    struct buf *answer, struct err *err)
+    const struct agent_known *known, struct buf *answer, struct err *err)
 {
 	const struct bundle_about about = {
 		.server = at->name,
@@ -154,7 +165,7 @@ write_bundle(const struct endpoint *at, const struct server *server,
 		rc = put_in_place(made, place, err);
 	fault_point("backup_bundle_placed");
 	if (rc == 0)
-		write_answer(&figures, digest, answer);
+		write_answer(&figures, digest, known, answer);
 	free(digest);
 	free(place);
 	free(made);
@@ -171,11 +182,46 @@ is_here(const struct err *err, const char *journal_file, bool read)
 	    (read || strstr(err->text, journal_file));
 }
 
+static struct jdoc *
+find_others(void *ctx, const char *block, const char *agent)
+{
+	return backup_look_others(ctx, block, agent);
+}
+
+/* With what the look knows; of an older server that is not enough. */
+static int
+read_side(struct server *server, const struct backup_look *look,
+    const struct backup_seen *seen, struct agent_known *known,
+    struct journal *journal, struct err *err)
+{
+	struct letta_agent state;
+	int rc;
+
+	*known = (struct agent_known){
+		.state = &state, .others = find_others,
+		.ctx = (void *)(uintptr_t)look, .passages = PASSAGES,
+		.no_conversations = look->no_conversations,
+	};
+	if (!seen->state || server->caps.backward)
+		return agent_read_side(server, seen->id, &the_agent, "source",
+		    false, journal, err);
+	if (letta_answer_agent(seen->state, strlen(seen->state), &state,
+	    err) != 0)
+		return -1;
+	rc = agent_read_known(server, seen->id, &the_agent, known, journal,
+	    err);
+	letta_answer_agent_clear(&state);
+	known->state = NULL;
+	return rc;
+}
+
 int
-backup_agent_read(const struct endpoint *at, const char *id,
-    const struct backup_print *print, const char *dir, const char *state_dir,
+backup_agent_read(const struct endpoint *at, const struct backup_look *look,
+    const struct backup_seen *seen, const char *dir, const char *state_dir,
     struct buf *answer, bool *here, struct err *err)
 {
+	const char *id = seen->id;
+	struct agent_known known = { 0 };
 	struct journal *journal = NULL;
 	struct server *server = NULL;
 	char *name = NULL, *file = NULL;
@@ -189,15 +235,15 @@ backup_agent_read(const struct endpoint *at, const char *id,
 	    NULL }, &name, err) != 0)
 		return -1;
 	file = run_state_path(state_dir, name, "journal.db");
-	rc = endpoint_open(at, &server, err);
+	rc = endpoint_reopen(at, &look->caps, &server, err);
 	if (rc == 0)
-		rc = open_journal(file, print, &journal, err);
+		rc = open_journal(file, &seen->print, &journal, err);
 	if (rc == 0)
-		rc = agent_read_side(server, id, &the_agent, "source", false,
-		    journal, err);
+		rc = read_side(server, look, seen, &known, journal, err);
 	read = rc == 0;
 	if (rc == 0)
-		rc = write_bundle(at, server, id, journal, dir, answer, err);
+		rc = write_bundle(at, server, id, journal, dir, &known,
+		    answer, err);
 	*here = rc != 0 && is_here(err, file, read);
 	journal_close(journal);
 	server_close(server);
@@ -207,9 +253,21 @@ backup_agent_read(const struct endpoint *at, const char *id,
 		rc = fs_remove(file, err);
 		*here = rc != 0;
 	}
+	free(known.newest_message);
+	free(known.newest_passage);
 	free(file);
 	free(name);
 	return rc;
+}
+
+/* What was asked for before wins. */
+static void
+take_mark(const struct jdoc *doc, const char *key, char **mark)
+{
+	const char *text = jdoc_get_str(doc, key);
+
+	if (!*mark && text)
+		*mark = mem_strdup(text);
 }
 
 int
@@ -236,6 +294,8 @@ backup_agent_take(const struct buf *answer, struct backup_entry *entry,
 	    "conversations"));
 	entry->identities = (uint64_t)jdoc_int(jdoc_get(doc, "identities"));
 	entry->losses = (uint64_t)jdoc_int(jdoc_get(doc, "losses"));
+	take_mark(doc, "message", &entry->print.marks[BACKUP_MARK_MESSAGE]);
+	take_mark(doc, "passage", &entry->print.marks[BACKUP_MARK_PASSAGE]);
 	jdoc_free(doc);
 	return 0;
 }

@@ -6,7 +6,8 @@
 #include "base/attr.h"
 
 struct backup_entry;
-struct backup_print;
+struct backup_look;
+struct backup_seen;
 struct buf;
 struct endpoint;
 struct err;
@@ -14,18 +15,26 @@ struct err;
 /* One agent of a backup: its bundle in DIR/agents. */
 
 /*
- * Read the agent and put its bundle at DIR/agents/ID, in the place of the one
- * that is there.  What is read is staged in a journal below state_dir, which
- * is removed in the end; one that a killed call has left is gone on with when
- * it was of the same print.  answer gets what backup_agent_take reads.
+ * Read the agent, as a look has seen it, and put its bundle at DIR/agents/ID,
+ * in the place of the one that is there.  What is read is staged in a journal
+ * below state_dir, which is removed in the end; one that a killed call has
+ * left is gone on with when it was of the same print.  answer gets what
+ * backup_agent_take reads.
+ *
+ * What the look has of it is not asked for again: its state, and who has its
+ * blocks.  So whoever calls this looks again, and has the agent read again
+ * when it is not what backup_agent_take makes of its print.
  *
  * *here: it failed on this machine, not at the server.
  */
-int backup_agent_read(const struct endpoint *, const char *id,
-    const struct backup_print *, const char *dir, const char *state_dir,
+int backup_agent_read(const struct endpoint *, const struct backup_look *,
+    const struct backup_seen *, const char *dir, const char *state_dir,
     struct buf *answer, bool *here, struct err *) MUST_CHECK;
 
-/* Counts, path and digest of the bundle, into its entry. */
+/*
+ * Counts, path and digest of the bundle, into its entry; and into the print
+ * that it has the marks of newest message and passage that are missing.
+ */
 int backup_agent_take(const struct buf *answer, struct backup_entry *,
     struct err *) MUST_CHECK;
 

@@ -240,8 +240,10 @@ check_entry(struct check *c, struct backup_figures *figures, struct err *err)
 
 	rc = fs_stat(path, &meta, err);
 	if (rc == 0 && meta.type != FS_DIR)
-		rc = report(c, c->entry->path, "the index names it, and it "
-		    "is not there", err);
+		rc = report(c, c->entry->path, meta.type == FS_NONE ?
+		    "the index names it, and it is not there" :
+		    "it is a link or a file and no bundle; nothing behind it "
+		    "was read", err);
 	else if (rc == 0) {
 		rc = bundle_check(path, found_in_bundle, c, &f, err);
 		if (rc == 0)

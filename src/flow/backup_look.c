@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/progress.h"
+#include "base/secret.h"
 #include "base/stop.h"
 #include "base/str.h"
 #include "core/backup_print.h"
@@ -96,6 +97,18 @@ refuse_agent(struct looking *l, const struct letta_agent *agent)
 	buf_char(&l->refused, ')');
 }
 
+static void
+note_state(struct looking *l, const struct jdoc *state,
+    struct backup_seen *seen)
+{
+	struct buf text = BUF_INIT(LETTA_ANSWER_MAX);
+
+	if (!l->how->states || l->out->n_agents > BACKUP_STATES)
+		return;
+	jdoc_write(state, &text);
+	seen->state = buf_take(&text);
+}
+
 static int
 take_agent(void *ctx, const struct letta_agent *agent, struct err *err)
 {
@@ -119,6 +132,7 @@ take_agent(void *ctx, const struct letta_agent *agent, struct err *err)
 	seen->blocks = note_ids(backup_print_blocks(agent->state),
 	    &seen->n_blocks);
 	note_rows(l, seen);
+	note_state(l, agent->state, seen);
 	for (size_t i = 0; i <= BACKUP_MARK_IDENTITIES && rc == 0; i++) {
 		backup_print_text(agent->state, (enum backup_mark)i,
 		    &l->text);
@@ -177,7 +191,8 @@ keep_marks(const struct looking *l, struct backup_seen *seen)
 		if (now[i] && (!marks[i] || !str_eq(marks[i], now[i])))
 			return false;
 	}
-	if (!now[BACKUP_MARK_ROWS])
+	if (!now[BACKUP_MARK_ROWS] || !marks[BACKUP_MARK_MESSAGE] ||
+	    !marks[BACKUP_MARK_PASSAGE])
 		return false;
 	now[BACKUP_MARK_MESSAGE] = mem_strdup(marks[BACKUP_MARK_MESSAGE]);
 	now[BACKUP_MARK_PASSAGE] = mem_strdup(marks[BACKUP_MARK_PASSAGE]);
@@ -191,6 +206,9 @@ ask_agent(struct looking *l, struct backup_seen *seen, struct err *err)
 	int rc;
 
 	if (keep_marks(l, seen))
+		return 0;
+	if (l->how->may_hold && !l->server->caps.backward &&
+	    !l->how->may_hold(l->how->ctx, seen))
 		return 0;
 	letta_path_message_newest(&path, seen->id, l->server->caps.backward);
 	rc = ask_newest(l, buf_cstr(&path), "the newest message",
@@ -214,6 +232,9 @@ seen_clear(struct backup_seen *seen)
 	free(seen->blocks);
 	free(seen->tools);
 	free(seen->name);
+	if (seen->state)
+		secret_wipe(seen->state, strlen(seen->state));
+	free(seen->state);
 	backup_print_clear(&seen->print);
 }
 
@@ -242,6 +263,8 @@ ask_agents(struct looking *l, struct err *err)
 				out->agents[kept++] = out->agents[i];
 	}
 	out->n_agents = kept;
+	for (size_t i = 0; i < kept; i++)
+		(void)id_table_add(&out->by_id, out->agents[i].id, i);
 	progress_end();
 	return rc;
 }
@@ -353,13 +376,43 @@ backup_look_rows_mark(const struct pg_tally_line *rows)
 	    rows->mark_len, rows->mark);
 }
 
+/*
+ * Whether any agent has a conversation, in one request: the list without an
+ * agent is of all (0.16.8, seen; of another version it is not known).
+ */
+static int
+ask_conversations(struct looking *l, struct err *err)
+{
+	const struct letta_caps *caps = &l->server->caps;
+	struct buf path = BUF_INIT(LETTA_PATH_MAX);
+	struct jdoc *list = NULL;
+	int rc = 0;
+
+	if (!l->how->states || !str_eq(caps->version, "0.16.8"))
+		return 0;
+	letta_path_conversations(&path, NULL, NULL, 1);
+	if (server_get_list(l->server, buf_cstr(&path), "conversations",
+	    &list, err) == 0)
+		l->out->no_conversations = jdoc_len(list) == 0;
+	else if (err->kind == ERR_FAILED || err->kind == ERR_DATA)
+		err_clear(err);		/* each agent is asked for its own */
+	else
+		rc = -1;
+	jdoc_free(list);
+	buf_clear(&path);
+	return rc;
+}
+
 static int
 look_at(struct looking *l, struct err *err)
 {
 	struct backup_look *out = l->out;
+	const struct backup_rest_how rest = {
+		.has = has_tool, .ctx = out,
+		.holder = l->how->holder, .holder_ctx = l->how->ctx,
+	};
 
-	(void)snprintf(out->version, sizeof(out->version), "%s",
-	    l->server->caps.version);
+	out->caps = l->server->caps;
 	/* First of all: what is written from here on the next one sees. */
 	if (l->how->census && backup_look_rows(l->how->census, &l->census,
 	    &l->rows, err) != 0)
@@ -371,12 +424,13 @@ look_at(struct looking *l, struct err *err)
 		    "asked has no rows of any of its %zu agents: is it the "
 		    "one that this server uses?  No agent was read",
 		    l->server->name, out->n_agents);
-	if (find_shared(l, err) != 0 || ask_agents(l, err) != 0)
+	if (find_shared(l, err) != 0 || ask_agents(l, err) != 0 ||
+	    ask_conversations(l, err) != 0)
 		return -1;
 	if (out->n_refused > 0)
 		out->refused = mem_strdup(buf_cstr(&l->refused));
-	return l->how->rest ? backup_rest(l->server, has_tool, out,
-	    &out->rest, err) : 0;
+	return l->how->rest ? backup_rest(l->server, &rest, &out->rest, err) :
+	    0;
 }
 
 int
@@ -393,7 +447,8 @@ backup_look(const struct endpoint *at, const struct backup_look_how *how,
 	*out = (struct backup_look){ 0 };
 	l.hash = hash_new(err);
 	if (l.hash)
-		rc = endpoint_open(at, &l.server, err);
+		rc = how->before ? endpoint_reopen(at, &how->before->caps,
+		    &l.server, err) : endpoint_open(at, &l.server, err);
 	if (rc == 0)
 		rc = look_at(&l, err);
 	server_close(l.server);
@@ -418,6 +473,7 @@ backup_look_clear(struct backup_look *look)
 	for (size_t i = 0; i < look->n_agents; i++)
 		seen_clear(&look->agents[i]);
 	free(look->agents);
+	id_table_clear(&look->by_id);
 	free(look->refused);
 	backup_index_clear(&shared);
 	*look = (struct backup_look){ 0 };
@@ -426,9 +482,33 @@ backup_look_clear(struct backup_look *look)
 const struct backup_seen *
 backup_look_find(const struct backup_look *look, const char *id)
 {
-	for (size_t i = 0; i < look->n_agents; i++) {
-		if (str_eq(look->agents[i].id, id))
-			return &look->agents[i];
+	size_t at;
+
+	return id_table_find(&look->by_id, id, &at) ? &look->agents[at] :
+	    NULL;
+}
+
+static int
+by_shared(const void *key, const void *member)
+{
+	const struct backup_shared *shared = member;
+
+	return strcmp(key, shared->block);
+}
+
+struct jdoc *
+backup_look_others(const struct backup_look *look, const char *block,
+    const char *agent)
+{
+	struct jdoc *out = jdoc_new_array();
+	const struct backup_shared *found = NULL;
+
+	if (look->n_shared > 0)
+		found = bsearch(block, look->shared, look->n_shared,
+		    sizeof(*look->shared), by_shared);
+	for (size_t i = 0; found && i < found->n_agents; i++) {
+		if (!str_eq(found->agents[i], agent))
+			jdoc_push(out, jdoc_new_str(found->agents[i]));
 	}
-	return NULL;
+	return out;
 }

@@ -31,12 +31,21 @@ struct backup_seen {
 	size_t n_blocks;
 	char **tools;		/* ids */
 	size_t n_tools;
+	/*
+	 * Its state as text, which may hold secrets; NULL unless asked for,
+	 * and of the BACKUP_STATES first agents alone.
+	 */
+	char *state;
 };
+#define BACKUP_STATES 256
 
 struct backup_look {
-	char version[32];
+	struct letta_caps caps;
 	struct backup_seen *agents;	/* oldest first */
 	size_t n_agents;
+	struct id_table by_id;		/* of backup_look_find */
+	bool no_conversations;		/* none of any agent; asked for with
+					 * states */
 	size_t n_refused;		/* whose id is not agent-UUID */
 	char *refused;			/* of struct backup_index */
 	struct backup_shared *shared;	/* by id of the block */
@@ -46,6 +55,14 @@ struct backup_look {
 
 struct backup_look_how {
 	bool rest;		/* backup_rest.h: what no bundle carries */
+	bool states;		/* of struct backup_seen */
+	/*
+	 * NULL, or whether there may be a bundle of it, by what the list says:
+	 * one that is to be read anyway is not asked for its newest message
+	 * and passage, and lacks these marks.  Not of a server before 0.16.2.
+	 */
+	bool (*may_hold)(void *ctx, const struct backup_seen *);
+	const char *(*holder)(void *ctx, const char *archive);	/* of rest */
 	/*
 	 * An earlier look, or NULL: an agent that the pages show as it was
 	 * then is asked for no more, and keeps the marks of then, unless
@@ -78,6 +95,12 @@ void backup_look_clear(struct backup_look *);
 int backup_look_rows(const struct backup_census *, struct buf *text,
     struct pg_tally *, struct err *) MUST_CHECK;
 char *backup_look_rows_mark(const struct pg_tally_line *);
+
+/*
+ * The other agents that have a block, by the list: a new array of ids, sorted.
+ */
+struct jdoc *backup_look_others(const struct backup_look *,
+    const char *block, const char *agent);
 
 const struct backup_seen *backup_look_find(const struct backup_look *,
     const char *id);

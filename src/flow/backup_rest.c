@@ -113,30 +113,59 @@ is_own(const struct kind *kind, const struct jdoc *item)
 	return kind->skip && type && str_starts(type, kind->skip);
 }
 
-/* One page; *last is the cursor behind it, "" when the list has ended. */
+/* How far a list was read. */
+struct cursor {
+	char first[LETTA_ID_SIZE];	/* of all */
+	char last[LETTA_ID_SIZE];	/* "": it has ended */
+};
+
+/* Whether the page begins the list again: the server knows no cursor. */
+static bool
+is_again(const struct cursor *at, const struct jdoc *page)
+{
+	const char *id = jdoc_get_str(jdoc_at(page, 0), "id");
+
+	return id && *at->last && str_eq(id, at->first);
+}
+
+static void
+move_on(struct cursor *at, const struct jdoc *page)
+{
+	const char *first = jdoc_get_str(jdoc_at(page, 0), "id");
+	const char *last = jdoc_get_str(jdoc_at(page, jdoc_len(page) - 1),
+	    "id");
+
+	if (!*at->last)
+		(void)snprintf(at->first, sizeof(at->first), "%s",
+		    first ? first : "");
+	(void)snprintf(at->last, sizeof(at->last), "%s", last ? last : "");
+}
+
+/* One page.  An empty one ends a list, however few the one before had. */
 static int
 read_page(struct server *server, const struct kind *kind,
-    char last[static LETTA_ID_SIZE], struct jdoc *out, struct err *err)
+    struct cursor *at, struct jdoc *out, struct err *err)
 {
 	struct buf path = BUF_INIT(LETTA_PATH_MAX);
 	struct jdoc *page = NULL;
-	const char *id;
 	size_t n;
 	int rc;
 
-	letta_path_list(&path, kind->path, last, PAGE);
+	letta_path_list(&path, kind->path, at->last, PAGE);
 	buf_str(&path, kind->query);
 	rc = stop_check(err);
 	if (rc == 0)
 		rc = server_get_list(server, buf_cstr(&path), kind->name,
 		    &page, err);
-	n = jdoc_len(page);
+	n = is_again(at, page) ? 0 : jdoc_len(page);
 	for (size_t i = 0; i < n; i++) {
 		if (!is_own(kind, jdoc_at(page, i)))
 			jdoc_push(out, item_of(kind, jdoc_at(page, i)));
 	}
-	id = n < PAGE ? "" : jdoc_get_str(jdoc_at(page, n - 1), "id");
-	(void)snprintf(last, LETTA_ID_SIZE, "%s", id ? id : "");
+	if (n > 0)
+		move_on(at, page);
+	else
+		*at->last = '\0';
 	jdoc_free(page);
 	buf_clear(&path);
 	return rc;
@@ -146,12 +175,12 @@ static int
 read_list(struct server *server, const struct kind *kind, struct jdoc *out,
     struct err *err)
 {
-	char last[LETTA_ID_SIZE] = "";
+	struct cursor at = { .last = "" };
 	int pages = 0, rc;
 
 	do
-		rc = read_page(server, kind, last, out, err);
-	while (rc == 0 && *last && ++pages < PAGES_MAX);
+		rc = read_page(server, kind, &at, out, err);
+	while (rc == 0 && *at.last && ++pages < PAGES_MAX);
 	return rc;
 }
 
@@ -201,13 +230,43 @@ keep_unattached_tools(const struct jdoc *tools, bool (*has)(void *ctx,
 	}
 }
 
-/* Whether an archive has an agent is asked of each. */
+/* An agent that has an archive, which the caller frees; NULL: none has. */
 static int
-read_archives(struct server *server, struct jdoc *out, struct err *err)
+find_holder(struct server *server, const struct backup_rest_how *how,
+    const char *id, char **out, struct err *err)
 {
-	struct jdoc *all = jdoc_new_array(), *agents;
-	const char *id;
+	const char *known = how->holder ? how->holder(how->holder_ctx, id) :
+	    NULL;
+	struct jdoc *agents = NULL;
+	const char *agent;
 	char *path;
+	int rc;
+
+	*out = known ? mem_strdup(known) : NULL;
+	if (known)
+		return 0;
+	path = mem_printf("/v1/archives/%s/agents?limit=1", id);
+	rc = stop_check(err);
+	if (rc == 0)
+		rc = server_get_list(server, path, "agents of an archive",
+		    &agents, err);
+	if (rc == 0 && jdoc_len(agents) > 0) {
+		agent = jdoc_get_str(jdoc_at(agents, 0), "id");
+		*out = mem_strdup(agent ? agent : "");
+	}
+	jdoc_free(agents);
+	free(path);
+	return rc;
+}
+
+/* Whether an archive has an agent is asked of each that is not known. */
+static int
+read_archives(struct server *server, const struct backup_rest_how *how,
+    struct jdoc *out, struct jdoc *attached, struct err *err)
+{
+	struct jdoc *all = jdoc_new_array(), *one;
+	const char *id;
+	char *agent;
 	int rc;
 
 	rc = server->caps.backward ? 0 : read_list(server, &archives, all,
@@ -216,16 +275,15 @@ read_archives(struct server *server, struct jdoc *out, struct err *err)
 		id = jdoc_get_str(jdoc_at(all, i), "id");
 		if (!id || !letta_id_ok(id, "archive-"))
 			continue;
-		path = mem_printf("/v1/archives/%s/agents?limit=1", id);
-		rc = stop_check(err);
-		if (rc == 0)
-			rc = server_get_list(server, path,
-			    "agents of an archive", &agents, err);
-		if (rc == 0 && jdoc_len(agents) == 0)
+		rc = find_holder(server, how, id, &agent, err);
+		if (rc == 0 && agent) {
+			one = jdoc_new_object();
+			jdoc_set_str(one, "id", id);
+			jdoc_set_str(one, "agent_id", agent);
+			jdoc_push(attached, one);
+		} else if (rc == 0)
 			jdoc_push(out, jdoc_copy(jdoc_at(all, i)));
-		if (rc == 0)
-			jdoc_free(agents);
-		free(path);
+		free(agent);
 	}
 	jdoc_free(all);
 	return rc;
@@ -249,31 +307,26 @@ lose_lists(const struct jdoc *rest, struct jdoc *losses)
 
 /* Those that want more than one list; each is told when it cannot be had. */
 static int
-read_others(struct server *server, struct jdoc *rest, struct jdoc *losses,
-    struct err *err)
+read_others(struct server *server, const struct backup_rest_how *how,
+    struct jdoc *rest, struct jdoc *losses, struct err *err)
 {
-	const struct {
-		const char *name;
-		int (*read)(struct server *, struct jdoc *, struct err *);
-	} others[] = {
-		{ "mcp_servers", read_mcp },
-		{ "unattached_archives", read_archives },
-	};
-	struct jdoc *list;
-	int rc = 0;
+	struct jdoc *list = jdoc_new_array(), *attached = jdoc_new_array();
+	int rc;
 
-	for (size_t i = 0; i < 2 && rc == 0; i++) {
-		list = jdoc_new_array();
-		rc = settle(others[i].read(server, list, err),
-		    others[i].name, losses, err);
-		jdoc_set(rest, others[i].name, list);
-	}
+	rc = settle(read_mcp(server, list, err), "mcp_servers", losses, err);
+	jdoc_set(rest, "mcp_servers", list);
+	list = jdoc_new_array();
+	if (rc == 0)
+		rc = settle(read_archives(server, how, list, attached, err),
+		    "unattached_archives", losses, err);
+	jdoc_set(rest, "unattached_archives", list);
+	jdoc_set(rest, "attached_archives", attached);
 	return rc;
 }
 
 int
-backup_rest(struct server *server, bool (*has)(void *ctx, const char *tool),
-    void *ctx, struct jdoc **out, struct err *err)
+backup_rest(struct server *server, const struct backup_rest_how *how,
+    struct jdoc **out, struct err *err)
 {
 	struct jdoc *losses = jdoc_new_array(), *list;
 	int rc = 0;
@@ -288,9 +341,10 @@ backup_rest(struct server *server, bool (*has)(void *ctx, const char *tool),
 		jdoc_set(*out, kinds[i].name, list);
 	}
 	if (rc == 0)
-		rc = read_others(server, *out, losses, err);
+		rc = read_others(server, how, *out, losses, err);
 	list = jdoc_new_array();
-	keep_unattached_tools(jdoc_get(*out, "tools"), has, ctx, list);
+	keep_unattached_tools(jdoc_get(*out, "tools"), how->has, how->ctx,
+	    list);
 	jdoc_set(*out, "unattached_tools", list);
 	lose_lists(*out, losses);
 	jdoc_set(*out, "losses", losses);

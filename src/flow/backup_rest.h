@@ -22,12 +22,26 @@ struct server;
  *     unattached_blocks, unattached_archives, unattached_tools
  *                   what no agent has, so that it is in no bundle: ids and
  *                   names, never a value
+ *     attached_archives
+ *                   [{"id":"","agent_id":""}], one of the agents that has it
  *     losses        [{"what":"","reason":""}]
  *
- * A list that the server does not give is a loss with its reason.  has tells
- * whether any agent has a tool.  The caller owns *out.
+ * A list that the server does not give is a loss with its reason.
  */
-int backup_rest(struct server *, bool (*has)(void *ctx, const char *tool),
-    void *ctx, struct jdoc **out, struct err *) MUST_CHECK;
+struct backup_rest_how {
+	/* Whether any agent has a tool. */
+	bool (*has)(void *ctx, const char *tool);
+	void *ctx;
+	/*
+	 * NULL, or the agent that had an archive in an older backup, and is as
+	 * it was then; NULL when there is none: the server is asked.
+	 */
+	const char *(*holder)(void *ctx, const char *archive);
+	void *holder_ctx;
+};
+
+/* The caller owns *out. */
+int backup_rest(struct server *, const struct backup_rest_how *,
+    struct jdoc **out, struct err *) MUST_CHECK;
 
 #endif /* !FLOW_BACKUP_REST_H */

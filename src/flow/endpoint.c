@@ -171,9 +171,10 @@ endpoint_fetch(struct endpoint *all, size_t n, struct err *err)
 	return fetch_from(all, n, false, err);
 }
 
-int
-endpoint_open(const struct endpoint *at, struct server **out,
-    struct err *err)
+/* known NULL: it is looked at. */
+static int
+open_server(const struct endpoint *at, const struct letta_caps *known,
+    struct server **out, struct err *err)
 {
 	char *ca_file = run_local_path(at->ca_file);
 	struct http_spec spec = {
@@ -184,9 +185,24 @@ endpoint_open(const struct endpoint *at, struct server **out,
 	};
 	int rc;
 
-	rc = server_open(&spec, at->name, at->version, out, err);
+	rc = known ? server_reopen(&spec, at->name, known, out, err) :
+	    server_open(&spec, at->name, at->version, out, err);
 	free(ca_file);
 	return rc;
+}
+
+int
+endpoint_open(const struct endpoint *at, struct server **out,
+    struct err *err)
+{
+	return open_server(at, NULL, out, err);
+}
+
+int
+endpoint_reopen(const struct endpoint *at, const struct letta_caps *known,
+    struct server **out, struct err *err)
+{
+	return open_server(at, known, out, err);
 }
 
 void

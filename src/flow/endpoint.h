@@ -5,6 +5,7 @@
 
 struct conf_letta;
 struct err;
+struct letta_caps;
 struct run;
 struct secret;
 struct server;
@@ -58,6 +59,10 @@ int run_endpoint(struct run *, const struct conf_letta *, struct endpoint *,
 /* The server, found healthy and letting us in; token is in use until then. */
 int endpoint_open(const struct endpoint *, struct server **, struct err *)
     MUST_CHECK;
+
+/* The same again, with what was found then: nothing is asked. */
+int endpoint_reopen(const struct endpoint *, const struct letta_caps *,
+    struct server **out, struct err *) MUST_CHECK;
 
 void endpoint_clear(struct endpoint *);
 

@@ -250,22 +250,38 @@ look(struct server *server, const char *pinned, struct err *err)
 }
 
 int
-server_open(const struct http_spec *spec, const char *name,
-    const char *pinned, struct server **out, struct err *err)
+server_reopen(const struct http_spec *spec, const char *name,
+    const struct letta_caps *caps, struct server **out, struct err *err)
 {
 	struct server *server = mem_zero(1, sizeof(*server));
 	int rc;
 
 	server->name = mem_strdup(name);
 	server->token = spec->token;
+	server->caps = *caps;
 	rc = http_open(spec, &server->http, err);
-	if (rc == 0)
-		rc = look(server, pinned, err);
 	if (rc != 0) {
 		server_close(server);
 		server = NULL;
 	}
 	*out = server;
+	return rc;
+}
+
+int
+server_open(const struct http_spec *spec, const char *name,
+    const char *pinned, struct server **out, struct err *err)
+{
+	static const struct letta_caps unknown;
+	int rc;
+
+	rc = server_reopen(spec, name, &unknown, out, err);
+	if (rc == 0)
+		rc = look(*out, pinned, err);
+	if (rc != 0) {
+		server_close(*out);
+		*out = NULL;
+	}
 	return rc;
 }
 

@@ -37,6 +37,12 @@ struct server {
  */
 int server_open(const struct http_spec *, const char *name,
     const char *pinned, struct server **out, struct err *) MUST_CHECK;
+/*
+ * The same server once more, of which caps were found a moment ago: nothing is
+ * asked.
+ */
+int server_reopen(const struct http_spec *, const char *name,
+    const struct letta_caps *, struct server **out, struct err *) MUST_CHECK;
 void server_close(struct server *);
 
 /* GET; what answer held is dropped, its maximum bounds the answer. */

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -137,6 +138,16 @@ def test_a_check_finds_what_was_changed(whole, minds, tmp_path):
     assert {f[0] for f in found} == {
         "note.txt", f"{at}/messages.jsonl", f"{at}/state.json",
         f"agents/{minds[1]}/archival.jsonl"}, text
+    agent = folder / "agents" / minds[2]
+    agent.rename(tmp_path / "elsewhere")
+    agent.symlink_to(tmp_path / "elsewhere")
+    assert (f"agents/{minds[2]}", "it is a link or a file and no bundle; "
+            "nothing behind it was read") in findings(run, folder)
+    index = index_of(folder)
+    index["agents"][1]["messages"] = -1
+    (folder / "index.json").write_text(json.dumps(index))
+    assert "/agents/1/messages: it is no count" in findings(
+        run, folder)[0][1]
     (folder / "index.json").write_text("{}")
     assert "index.json" in findings(run, folder)[0][0]
 
@@ -147,9 +158,19 @@ def test_what_has_not_changed_is_not_read_again(whole, backup, minds, letta,
     total = len(agents_of(first))
     with Quirk(letta.url) as quirk:
         # Another directory, beside nothing: told by --since.
-        full = quirk.requests()
+        before = len(quirk.requests())
+        letta.call("POST", f"/v1/conversations/?agent_id={minds[1]}", {})
         _, figures = backup(tmp_path / "other", url=quirk.url)
-        full = len(quirk.requests()) - len(full)
+        assert agents_of(tmp_path / "other")[minds[1]]["conversations"] == 1
+        requests = quirk.requests()[before:]
+        full = len(requests)
+        # What the list has said, or was found, is not asked for again; but
+        # of one that cannot be exported.
+        assert not [r for r in requests if minds[2] not in r and re.search(
+            r"/v1/(blocks/[^/?]+/agents|agents/agent-[^/?]+$)", r)]
+        assert len([r for r in requests if "/v1/health" in r]) == 1
+        assert all("/v1/agents/?" in r or "limit=1" in r
+                   for r in requests if requests.count(r) > 1), requests
         letta.call("POST", PASSAGE.format(minds[0]), {"text": "one more"})
         _, figures = backup(tmp_path / "next", "--since",
                             tmp_path / "other", url=quirk.url)

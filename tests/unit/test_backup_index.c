@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -12,6 +13,7 @@
 #include "core/backup_index.h"
 #include "core/backup_print.h"
 #include "core/jdoc.h"
+#include "core/letta.h"
 
 #define SAGE "agent-10418b8d-37a5-4923-8f70-69ccc58d66ff"
 #define FROG "agent-20418b8d-37a5-4923-8f70-69ccc58d66ff"
@@ -115,21 +117,221 @@ expect_refused(const char *text, const char *part)
 		fail_msg("`%s' has no `%s'", err.text, part);
 }
 
+/* One member of the only agent. */
+static void
+expect_member(const char *member, const char *part)
+{
+	char *text = mem_printf("{\"format\":1,\"agents\":[{\"id\":\"" SAGE
+	    "\",%s}]}", member);
+
+	expect_refused(text, "/agents/0/");
+	expect_refused(text, part);
+	free(text);
+}
+
 static void
 test_what_is_no_index(void **state)
 {
 	(void)state;
 	expect_refused("[]", "no index");
 	expect_refused("{\"agents\":[]}", "no index");
-	expect_refused("{\"format\":2,\"agents\":[]}", "format 2");
+	expect_refused("{\"format\":2,\"agents\":[]}",
+	    "/format: it is format 2");
 	expect_refused("{\"format\":1,\"agents\":[{\"id\":\"../etc\"}]}",
-	    "/agents/0: `../etc' is not the id");
+	    "/agents/0/id: `../etc' is not the id");
 	expect_refused("{\"format\":1,\"agents\":[{\"id\":\"" SAGE "\"},"
 	    "{\"id\":\"" SAGE "\"}]}", "twice");
 	expect_refused("{\"format\":1,\"agents\":[{\"id\":\"" SAGE "\","
 	    "\"path\":\"agents/../../etc\"}]}", "not agents/" SAGE);
 	expect_refused("{\"format\":1,\"agents\":[{\"id\":\"" SAGE "\","
-	    "\"messages\":-1}]}", "messages is no count");
+	    "\"messages\":-1}]}", "/agents/0/messages: it is no count");
+	expect_member("\"messages\":1.5", "/messages: it is no count");
+	expect_member("\"passages\":1e3", "/passages: it is no count");
+	expect_member("\"losses\":\"1\"", "/losses: it is no count");
+	/* Their sum over all agents must not come around. */
+	expect_member("\"blocks\":18446744073709551615",
+	    "/blocks: it is no count");
+	expect_member("\"tools\":1099511627777", "/tools: it is no count");
+	expect_member("\"name\":7", "/name: it is no text");
+	expect_member("\"path\":[]", "/path: it is no text");
+	expect_member("\"path\":\"/etc\"", "/path: the path of its bundle");
+	expect_member("\"path\":\"agents/" FROG "\"", "/path: the path of");
+	expect_member("\"gone\":1", "/gone: it is no true or false");
+	expect_member("\"fingerprint\":[]", "/fingerprint: it is no object");
+	expect_member("\"fingerprint\":{\"state\":1}",
+	    "/fingerprint/state: it is no text");
+	expect_refused("{\"format\":1,\"agents\":[{\"id\":\"" SAGE
+	    "\\u0000\"}]}", "/agents/0/id: ");
+	expect_refused("{\"format\":1.5,\"agents\":[]}", "/format: it is");
+	expect_refused("{\"format\":1,\"agents\":[],\"url\":{}}",
+	    "/url: it is no text");
+	expect_refused("{\"format\":1,\"agents\":[],\"shared_blocks\":1}",
+	    "/shared_blocks: it is no list");
+	expect_refused("{\"format\":1,\"agents\":[],\"shared_blocks\":["
+	    "{\"block\":\"a/b\"}]}",
+	    "/shared_blocks/0/block: `a/b' is no id");
+	expect_refused("{\"format\":1,\"agents\":[],\"shared_blocks\":["
+	    "{\"block\":\"b\",\"agents\":[\"a\",\"..\"]}]}",
+	    "/shared_blocks/0/agents/1: `..' is no id");
+}
+
+/* An index of so many agents, of which each was read. */
+static void
+fill_many(struct backup_index *index, size_t n)
+{
+	struct backup_entry *entry;
+	char id[64];
+
+	*index = (struct backup_index){ 0 };
+	for (size_t i = 0; i < n; i++) {
+		(void)snprintf(id, sizeof(id),
+		    "agent-%08zx-37a5-4923-8f70-69ccc58d66ff", i);
+		entry = backup_index_add(index, id);
+		entry->path = mem_printf("agents/%s", id);
+		entry->gone = i % 2 != 0;
+	}
+}
+
+static bool
+is_there(const struct backup_entry *entry)
+{
+	return !entry->gone;
+}
+
+/* Seconds of the processor: a search of all for each takes many. */
+#define MANY 60000
+#define MANY_SECONDS 6
+
+static void
+test_many(void **state)
+{
+	struct buf text = BUF_INIT(BACKUP_INDEX_MAX);
+	struct backup_index index, again;
+	struct err err = ERR_INIT;
+	clock_t begun = clock();
+
+	(void)state;
+	fill_many(&index, MANY);
+	backup_index_write(&index, &text);
+	assert_int_equal(backup_index_parse(buf_cstr(&text), text.len, &again,
+	    &err), 0);
+	assert_int_equal(again.n_entries, MANY);
+	backup_index_keep(&again, is_there);
+	assert_int_equal(again.n_entries, MANY / 2);
+	for (size_t i = 0; i < MANY; i++) {
+		const struct backup_entry *entry = backup_index_find(&again,
+		    index.entries[i].id);
+
+		assert_int_equal(entry != NULL, i % 2 == 0);
+		if (entry)
+			assert_string_equal(entry->id, index.entries[i].id);
+	}
+	assert_true(clock() - begun < MANY_SECONDS * CLOCKS_PER_SEC);
+	backup_index_clear(&index);
+	backup_index_clear(&again);
+	buf_clear(&text);
+}
+
+/* Two bytes ask for a kilobyte of a tree; a list of them has its bound. */
+static void
+test_a_tree_has_its_bound(void **state)
+{
+	struct buf text = BUF_INIT(BACKUP_INDEX_MAX);
+
+	(void)state;
+	buf_str(&text, "{\"format\":1,\"agents\":[],\"tools\":[{}");
+	for (size_t i = 0; i < BACKUP_INDEX_CONTAINERS; i++)
+		buf_str(&text, ",{}");
+	buf_str(&text, "]}");
+	expect_refused(buf_cstr(&text), "an index has at most 400000");
+	buf_truncate(&text, 0);
+	for (size_t i = 0; i < 10000; i++)
+		buf_char(&text, '[');
+	expect_refused(buf_cstr(&text), "64");
+	buf_clear(&text);
+}
+
+/* What may be believed of an index that was taken. */
+static void
+expect_sound(const struct backup_index *index)
+{
+	const struct backup_entry *entry;
+
+	for (size_t i = 0; i < index->n_entries; i++) {
+		entry = &index->entries[i];
+		assert_true(letta_id_ok(entry->id, "agent-"));
+		assert_ptr_equal(backup_index_find(index, entry->id), entry);
+		if (entry->path)
+			assert_string_equal(strchr(entry->path, '/') + 1,
+			    entry->id);
+		assert_true(entry->messages <= BACKUP_COUNT_MAX &&
+		    entry->losses <= BACKUP_COUNT_MAX);
+	}
+}
+
+/* A number that is the same in every run: 0 to n - 1. */
+static size_t
+chance(uint32_t *state, size_t n)
+{
+	*state = *state * 1664525 + 1013904223;
+	return (size_t)(*state >> 8) % n;
+}
+
+static void
+mutate(const struct buf *from, uint32_t *state, struct buf *out)
+{
+	static const char *const pieces[] = { "/", "..", "-", "\"", "{", "[",
+	    "]", "}", ",", ":", "1e9", "\\u0000", "99999999999999999999",
+	    "null", "agent-", "\xff", SAGE };
+	size_t at = chance(state, from->len), cut;
+	const char *text = buf_cstr(from);
+
+	buf_truncate(out, 0);
+	cut = chance(state, 3) == 0 ? chance(state, 40) : chance(state, 2);
+	if (cut > from->len - at)
+		cut = from->len - at;
+	buf_add(out, text, at);
+	if (chance(state, 4) != 0)
+		buf_str(out, pieces[chance(state,
+		    sizeof(pieces) / sizeof(*pieces))]);
+	buf_add(out, text + at + cut, from->len - at - cut);
+}
+
+static void
+test_mutations(void **state)
+{
+	struct buf whole = BUF_INIT(65536), text = BUF_INIT(65536 * 2);
+	uint32_t random = 7;
+	size_t taken = 0;
+
+	(void)state;
+	{
+		struct backup_index index;
+
+		fill(&index);
+		backup_index_write(&index, &whole);
+		backup_index_clear(&index);
+	}
+	for (int i = 0; i < 20000; i++) {
+		struct err err = ERR_INIT;
+		struct backup_index index;
+
+		mutate(&whole, &random, &text);
+		if (backup_index_parse(buf_cstr(&text), text.len, &index,
+		    &err) == 0) {
+			expect_sound(&index);
+			taken++;
+		} else {
+			assert_int_equal(err.kind, ERR_DATA);
+			assert_int_equal(index.n_entries, 0);
+			assert_true(err.text[0] != '\0');
+		}
+		backup_index_clear(&index);
+	}
+	/* Some change nothing that matters; most are no JSON any more. */
+	assert_in_range(taken, 100, 10000);
+	buf_clear(&whole);
+	buf_clear(&text);
 }
 
 /* The texts of all marks of a state. */
@@ -227,6 +429,9 @@ main(void)
 		cmocka_unit_test(test_written_and_read),
 		cmocka_unit_test(test_one_agent_once),
 		cmocka_unit_test(test_what_is_no_index),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_a_tree_has_its_bound),
+		cmocka_unit_test(test_mutations),
 		cmocka_unit_test(test_what_a_print_sees),
 		cmocka_unit_test(test_differences),
 	};
