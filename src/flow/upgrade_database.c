@@ -16,6 +16,7 @@
 #include "flow/upgrade_database.h"
 #include "flow/upgrade_others.h"
 #include "flow/upgrade_part.h"
+#include "flow/upgrade_unlisted.h"
 #include "io/host.h"
 
 #define TEXT_MAX (16 * 1024 * 1024)
@@ -268,6 +269,8 @@ prepare(struct rebuild *r, struct err *err)
 	rc = postgres_check_rights(r->pg, err);
 	if (rc == 0)
 		rc = check_unchanged(r, NULL, err);
+	if (rc == 0)
+		rc = upgrade_unlisted_check_backup(&r->up, r->pg, err);
 	if (rc == 0)
 		rc = upgrade_others_keep(&r->up, r->pg, err);
 	if (rc == 0)

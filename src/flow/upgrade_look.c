@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "core/letta.h"
+#include "flow/endpoint.h"
 #include "flow/plan.h"
 #include "flow/port_owner.h"
 #include "flow/postgres.h"
@@ -18,6 +19,7 @@
 #include "flow/upgrade_models.h"
 #include "flow/upgrade_part.h"
 #include "flow/upgrade_service.h"
+#include "flow/upgrade_unlisted.h"
 #include "io/fs.h"
 #include "io/host.h"
 
@@ -138,6 +140,21 @@ look_at_service(struct look *look, struct err *err)
 	return look_at_process(look, err);
 }
 
+/* What the server does not list no backup will have. */
+static int
+look_at_agents(struct look *look, struct err *err)
+{
+	struct endpoint at = { 0 };
+	int rc;
+
+	rc = run_endpoint(look->up.run, look->up.conf->from, &at, err);
+	if (rc == 0)
+		rc = upgrade_unlisted_check(&look->up, look->pg, NULL, &at,
+		    err);
+	endpoint_clear(&at);
+	return rc;
+}
+
 static int
 look_at_database(struct look *look, struct err *err)
 {
@@ -153,6 +170,7 @@ look_at_database(struct look *look, struct err *err)
 		return -1;
 	if (postgres_check_rights(look->pg, err) != 0 ||
 	    postgres_check_tables(look->pg, err) != 0 ||
+	    look_at_agents(look, err) != 0 ||
 	    postgres_size(look->pg, &look->bytes, err) != 0)
 		return -1;
 	return upgrade_dump_room(&look->up, look->bytes, &look->room, err);
