@@ -151,7 +151,8 @@ count_change(void *ctx, const struct backup_change *change, struct err *err)
 	struct watch *watch = ctx;
 
 	(void)err;
-	watch->n += !may_stay(watch->part, change->id);
+	/* One that was read could be read again: it is no reason to stay. */
+	watch->n += change->bundled || !may_stay(watch->part, change->id);
 	return 0;
 }
 

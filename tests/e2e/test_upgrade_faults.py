@@ -90,6 +90,30 @@ class Broken:
                        "WHERE role = 'nobody'")
 
 
+class Moved:
+    """An agent that belongs to another user: the server does not list it."""
+
+    def __init__(self, home, agent_id):
+        self.home, self.agent_id = home, agent_id
+
+    def __enter__(self):
+        self.home.psql(
+            "INSERT INTO organizations (id, name, privileged_tools) VALUES "
+            "('org-other', 'other', false); INSERT INTO users (id, name, "
+            "organization_id) VALUES ('user-other', 'Ann', 'org-other')")
+        self.home.psql(
+            "UPDATE agents SET organization_id = 'org-other', _created_by_id "
+            f"= 'user-other' WHERE id = '{self.agent_id}'")
+
+    def __exit__(self, *_):
+        self.home.psql(
+            "UPDATE agents SET organization_id = o.id, _created_by_id = "
+            "u.id FROM organizations o, users u WHERE o.id <> 'org-other' "
+            f"AND u.id <> 'user-other' AND agents.id = '{self.agent_id}'; "
+            "DELETE FROM users WHERE id = 'user-other'; "
+            "DELETE FROM organizations WHERE id = 'org-other'")
+
+
 class Swollen:
     """A passage of one agent that the new version does not take."""
 
@@ -179,6 +203,35 @@ def test_the_disk_of_the_backup_is_full(home):
         assert checked.rc == 0, checked.err
     finally:
         home.run(["umount", "/mnt/small"])
+    as_before(home)
+
+
+def test_the_agents_of_other_users_do_not_go_with_the_database(home):
+    """They are named before anything is stopped, and may be left."""
+    _, other = home.seeded.ids
+    with Moved(home, other):
+        refused = home.sanctumctl("apply", home.job())
+        assert refused.rc == 3, refused.err
+        assert f"{other} (" in refused.err, refused.err
+        assert ") of user-other (Ann) in org-other, " in refused.err
+        assert "leave" in refused.err and home.answers() == "0.11.3"
+        left = home.sanctumctl("apply", home.job(upgrade={"leave": other},
+                                                 break_glass=None))
+        assert left.rc == 2 and "break_glass" in left.err, left.err
+        again = home.sanctumctl("plan", home.job())
+        assert again.rc == 3 and other in again.err, again.err
+    as_before(home)
+
+
+def test_leave_hides_no_write_to_an_agent_that_can_be_read(home):
+    one, bad = home.seeded.ids
+    with Broken(home, bad):
+        assert home.sanctumctl("apply", home.job()).rc == 3
+    with Writer(home, one):
+        pass
+    planned = home.sanctumctl("plan", home.job(
+        upgrade={"leave": f"{one} {bad}"}))
+    assert "1 agents have changed since" in planned.out, planned.out
     as_before(home)
 
 
