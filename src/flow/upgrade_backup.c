@@ -287,6 +287,8 @@ make(struct part *part, struct plan_note *note, struct err *err)
 
 	rc = open_census(part, err);
 	if (rc == 0)
+		rc = upgrade_backup_note(&part->up, part->dir, err);
+	if (rc == 0)
 		rc = backup_make(&part->from, part->dir, &options, &f,
 		    err);
 	/* Who has failed is told by the index; who was written to, by stop. */

@@ -19,6 +19,9 @@ OLD_PASSWORD = "old-server-password"
 PLACES = ("/root/state", "/opt/letta", "/etc/letta", "/var/lib/letta",
           "/var/lib/letta-rehearsal")
 
+#: Where a job that names no other place has its bundles.
+BACKUPS = "/var/backups/sanctumctl"
+
 #: There from the moment on that a rehearsal has a database and a port.
 REHEARSAL = "/var/lib/letta-rehearsal/environment"
 
@@ -52,7 +55,7 @@ def machine(bed):
 def home(machine):
     """The machine, on which no job has done anything."""
     yield machine
-    machine.run(["rm", "-rf", "/root/state"])
+    machine.run(["rm", "-rf", "/root/state", BACKUPS])
 
 
 def as_before(home):

@@ -138,7 +138,7 @@ def write_unseen(home):
 
 def backed_up(home):
     """The rows of all bundles of the job, as one text."""
-    index, = home.path("/root/state").rglob("backup/index.json")
+    index, = home.path("/var/backups/sanctumctl/home").glob("*/index.json")
     return "".join(p.read_text() for p in index.parent.rglob("*.jsonl"))
 
 
