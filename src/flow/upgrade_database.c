@@ -14,6 +14,7 @@
 #include "flow/postgres_census.h"
 #include "flow/run.h"
 #include "flow/upgrade_database.h"
+#include "flow/upgrade_losses.h"
 #include "flow/upgrade_others.h"
 #include "flow/upgrade_part.h"
 #include "flow/upgrade_unlisted.h"
@@ -200,6 +201,11 @@ say_statements(const struct rebuild *r, struct plan_note *note,
 	if (rc == 0) {
 		put_statements(r, sql, &text);
 		put_lines(&note->diff, buf_cstr(&text));
+		if (r->now != 0 && r->now != r->made) {
+			buf_str(&note->diff, "    -- gone with it, beside its "
+			    "agents:\n");
+			rc = upgrade_losses(r->pg, &note->diff, err);
+		}
 		if (!r->up.run->conf->break_glass)
 			buf_str(&note->diff, "    -- not without `break_glass "
 			    "= yes' in [job]\n");

@@ -16,6 +16,7 @@
 #include "flow/upgrade.h"
 #include "flow/upgrade_database.h"
 #include "flow/upgrade_database_of.h"
+#include "flow/upgrade_losses.h"
 #include "flow/upgrade_models.h"
 #include "flow/upgrade_part.h"
 #include "flow/upgrade_service.h"
@@ -283,6 +284,17 @@ tell_service(const struct look *look, struct plan_note *note)
 		    look->owner.address, look->up.conf->to->port);
 }
 
+/* The database goes with more than agents: nobody learns that afterwards. */
+static int
+tell_losses(const struct look *look, struct plan_note *note, struct err *err)
+{
+	tell(note, "beside the agents, and gone with the database:");
+	if (upgrade_losses(look->pg, &note->diff, err) != 0)
+		return -1;
+	tell(note, "embeddings are made anew from each passage's text");
+	return 0;
+}
+
 /* Containers keep what they are given, in their file. */
 static int
 tell_models(const struct look *look, struct plan_note *note, struct err *err)
@@ -307,7 +319,8 @@ tell_all(const struct look *look, struct plan_note *note, struct err *err)
 {
 	tell_service(look, note);
 	if (tell_room(look, note, err) != 0 ||
-	    tell_models(look, note, err) != 0)
+	    tell_models(look, note, err) != 0 ||
+	    tell_losses(look, note, err) != 0)
 		return -1;
 	if (!look->up.run->conf->break_glass)
 		tell(note, "without `break_glass = yes' in [job] apply will "

@@ -4,6 +4,7 @@ One small home for all of them.  Each test leaves the old server as it has
 found it.
 """
 
+import json
 import signal
 import threading
 
@@ -96,25 +97,27 @@ class Broken:
 class Moved:
     """An agent that belongs to another user: the server does not list it."""
 
+    ORG = "org-00000000-0000-4000-8000-0000000000aa"
+    USER = "user-00000000-0000-4000-8000-0000000000bb"
+
     def __init__(self, home, agent_id):
         self.home, self.agent_id = home, agent_id
 
     def __enter__(self):
         self.home.psql(
             "INSERT INTO organizations (id, name, privileged_tools) VALUES "
-            "('org-other', 'other', false); INSERT INTO users (id, name, "
-            "organization_id) VALUES ('user-other', 'Ann', 'org-other')")
-        self.home.psql(
-            "UPDATE agents SET organization_id = 'org-other', _created_by_id "
-            f"= 'user-other' WHERE id = '{self.agent_id}'")
+            f"('{self.ORG}', 'other', false); INSERT INTO users (id, name, "
+            f"organization_id) VALUES ('{self.USER}', 'Ann', '{self.ORG}'); "
+            f"UPDATE agents SET organization_id = '{self.ORG}', "
+            f"_created_by_id = '{self.USER}' WHERE id = '{self.agent_id}'")
 
     def __exit__(self, *_):
         self.home.psql(
             "UPDATE agents SET organization_id = o.id, _created_by_id = "
-            "u.id FROM organizations o, users u WHERE o.id <> 'org-other' "
-            f"AND u.id <> 'user-other' AND agents.id = '{self.agent_id}'; "
-            "DELETE FROM users WHERE id = 'user-other'; "
-            "DELETE FROM organizations WHERE id = 'org-other'")
+            f"u.id FROM organizations o, users u WHERE o.id <> '{self.ORG}' "
+            f"AND u.id <> '{self.USER}' AND agents.id = '{self.agent_id}'; "
+            f"DELETE FROM users WHERE id = '{self.USER}'; "
+            f"DELETE FROM organizations WHERE id = '{self.ORG}'")
 
 
 class Swollen:
@@ -215,12 +218,23 @@ def test_the_agents_of_other_users_do_not_go_with_the_database(home):
     with Moved(home, other):
         refused = home.sanctumctl("apply", home.job())
         assert refused.rc == 3, refused.err
+        assert not home.path(BACKUPS).exists()
         assert f"{other} (" in refused.err, refused.err
-        assert ") of user-other (Ann) in org-other, " in refused.err
+        assert (f") of {Moved.USER} (Ann) in {Moved.ORG}, "
+                in refused.err), refused.err
         assert "leave" in refused.err and home.answers() == "0.11.3"
         left = home.sanctumctl("apply", home.job(upgrade={"leave": other},
                                                  break_glass=None))
         assert left.rc == 2 and "break_glass" in left.err, left.err
+        backup, = home.path(f"{BACKUPS}/home").glob("letta-backup-*")
+        assert backup.stat().st_mode & 0o777 == 0o700
+        whats = {one["what"] for one in json.loads(
+            (backup / "index.json").read_text())["losses"]}
+        assert {"2 users", "2 organizations"} <= whats, whats
+        told = home.sanctumctl("plan", home.job(upgrade={"leave": other}))
+        assert told.out.count("\n      2 users: do not come back") + (
+            told.out.count("\n          2 users: do not come back")) == 2, (
+            told.out)
         again = home.sanctumctl("plan", home.job())
         assert again.rc == 3 and other in again.err, again.err
     as_before(home)
