@@ -14,7 +14,7 @@ struct upgrade;
  * What the steps `dump' and `database' know of each other, as facts of the
  * journal.
  *
- *     dump.path, .size, .sha256   the safety copy on the host; no size: none
+ *     dump.size, .sha256          of the safety copy; no size: there is none
  *     dump.census                 what the database held then
  *     database.was                the oid of the old database, once its
  *                                 rebuild has begun

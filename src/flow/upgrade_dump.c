@@ -293,7 +293,6 @@ keep(const struct upgrade *up, struct postgres *pg, const char *part,
 
 	if (postgres_dump_sum(pg, part, sum, size, err) != 0 ||
 	    upgrade_put(up, "dump.size", "", err) != 0 ||
-	    upgrade_put(up, "dump.path", path, err) != 0 ||
 	    upgrade_put(up, "dump.sha256", sum, err) != 0 ||
 	    upgrade_put(up, "dump.census", buf_cstr(census), err) != 0 ||
 	    put_over(up, part, path, err) != 0)
