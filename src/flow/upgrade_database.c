@@ -11,7 +11,6 @@
 #include "core/pg_uri.h"
 #include "flow/plan.h"
 #include "flow/postgres.h"
-#include "flow/postgres_census.h"
 #include "flow/run.h"
 #include "flow/upgrade_database.h"
 #include "flow/upgrade_losses.h"
@@ -246,23 +245,16 @@ database_probe(struct run *run, const struct step *step,
 static int
 check_unchanged(const struct rebuild *r, const char *db, struct err *err)
 {
-	struct buf now = BUF_INIT(TEXT_MAX), moved = BUF_INIT(WORDS_MAX);
-	char *before = NULL;
-	int rc;
+	struct buf moved = BUF_INIT(WORDS_MAX);
+	int rc = upgrade_dump_moved(&r->up, r->pg, db, &moved, err);
 
-	rc = upgrade_get(&r->up, "dump.census", &before, err);
-	if (rc == 0)
-		rc = postgres_census(r->pg, db, &now, err);
-	if (rc == 0 && postgres_census_moved(before ? before : "",
-	    buf_cstr(&now), &moved) > 0)
+	if (rc == 0 && moved.len > 0)
 		rc = err_set(err, ERR_STALE, "%s: has changed since its "
 		    "safety copy was made: %s; nothing was dropped.  Stop "
 		    "whoever writes to it, remove the copy, then run the "
 		    "same command again", postgres_where(r->pg),
 		    buf_cstr(&moved));
-	free(before);
 	buf_clear(&moved);
-	buf_clear(&now);
 	return rc;
 }
 
@@ -442,22 +434,15 @@ database_act(struct run *run, const struct step *step,
 static int
 prove_restored(const struct rebuild *r, const char *name, struct err *err)
 {
-	struct buf now = BUF_INIT(TEXT_MAX), moved = BUF_INIT(WORDS_MAX);
-	char *before = NULL;
-	int rc;
+	struct buf moved = BUF_INIT(WORDS_MAX);
+	int rc = upgrade_dump_moved(&r->up, r->pg, name, &moved, err);
 
-	rc = upgrade_get(&r->up, "dump.census", &before, err);
-	if (rc == 0)
-		rc = postgres_census(r->pg, name, &now, err);
-	if (rc == 0 && postgres_census_moved(before ? before : "",
-	    buf_cstr(&now), &moved) > 0)
+	if (rc == 0 && moved.len > 0)
 		rc = err_set(err, ERR_VERDICT, "%s: what was restored is not "
 		    "what was dumped: %s; %s is as it was",
 		    postgres_where(r->pg), buf_cstr(&moved),
 		    postgres_database(r->pg));
-	free(before);
 	buf_clear(&moved);
-	buf_clear(&now);
 	return rc;
 }
 

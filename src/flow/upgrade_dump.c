@@ -431,6 +431,25 @@ upgrade_dump_is_whole(const struct upgrade *up, struct postgres *pg,
 	return rc;
 }
 
+int
+upgrade_dump_moved(const struct upgrade *up, struct postgres *pg,
+    const char *db, struct buf *moved, struct err *err)
+{
+	struct buf now = BUF_INIT(CENSUS_MAX);
+	char *before = NULL;
+	int rc;
+
+	rc = upgrade_get(up, "dump.census", &before, err);
+	if (rc == 0)
+		rc = postgres_census(pg, db, &now, err);
+	if (rc == 0)
+		(void)postgres_census_moved(before ? before : "",
+		    buf_cstr(&now), moved);
+	free(before);
+	buf_clear(&now);
+	return rc;
+}
+
 const struct step_kind upgrade_dump_kind = {
 	.word = "dump",
 	.probe = dump_probe,
