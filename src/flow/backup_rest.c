@@ -58,8 +58,8 @@ static const struct {
 	{ "groups", "groups of agents",
 	    "a bundle is of one agent; the list says who was in which", 0 },
 	{ "mcp_servers", "MCP servers",
-	    "add them again, with their addresses and tokens; tools of "
-	    "theirs that an agent has come back with it", 0 },
+	    "add them again, with their addresses and tokens, and see that "
+	    "agents have their tools", 0 },
 	{ "identities", "identities",
 	    "those of an agent come back with it, others do not", 0 },
 	{ "users", "users",

@@ -23,7 +23,7 @@ static const struct {
 	{ "providers", "model providers", "do not come back: enter them "
 	    "again, with their keys", 0 },
 	{ "mcp_server", "MCP servers", "do not come back: add them again, "
-	    "with their tokens; tools of theirs that an agent has do", 0 },
+	    "with their tokens, and see that agents have their tools", 0 },
 	{ "mcp_oauth", "sessions of MCP servers", "do not come back: log in "
 	    "again", 0 },
 	{ "sources", "folders (sources)", "come back from 0.16 alone, and "
