@@ -294,7 +294,6 @@ keep(const struct upgrade *up, struct postgres *pg, const char *part,
 
 	if (postgres_dump_sum(pg, part, sum, size, err) != 0 ||
 	    upgrade_put(up, "dump.size", "", err) != 0 ||
-	    upgrade_put(up, "dump.path", path, err) != 0 ||
 	    upgrade_put(up, "dump.sha256", sum, err) != 0 ||
 	    upgrade_put(up, "dump.census", buf_cstr(census), err) != 0 ||
 	    put_over(up, part, path, err) != 0)
@@ -429,6 +428,25 @@ upgrade_dump_is_whole(const struct upgrade *up, struct postgres *pg,
 		    kept);
 	free(kept);
 	free(path);
+	return rc;
+}
+
+int
+upgrade_dump_moved(const struct upgrade *up, struct postgres *pg,
+    const char *db, struct buf *moved, struct err *err)
+{
+	struct buf now = BUF_INIT(CENSUS_MAX);
+	char *before = NULL;
+	int rc;
+
+	rc = upgrade_get(up, "dump.census", &before, err);
+	if (rc == 0)
+		rc = postgres_census(pg, db, &now, err);
+	if (rc == 0)
+		(void)postgres_census_moved(before ? before : "",
+		    buf_cstr(&now), moved);
+	free(before);
+	buf_clear(&now);
 	return rc;
 }
 

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "core/letta.h"
+#include "flow/endpoint.h"
 #include "flow/plan.h"
 #include "flow/port_owner.h"
 #include "flow/postgres.h"
@@ -16,9 +17,11 @@
 #include "flow/upgrade.h"
 #include "flow/upgrade_database.h"
 #include "flow/upgrade_database_of.h"
+#include "flow/upgrade_losses.h"
 #include "flow/upgrade_models.h"
 #include "flow/upgrade_part.h"
 #include "flow/upgrade_service.h"
+#include "flow/upgrade_unlisted.h"
 #include "io/fs.h"
 #include "io/host.h"
 
@@ -139,6 +142,21 @@ look_at_service(struct look *look, struct err *err)
 	return look_at_process(look, err);
 }
 
+/* What the server does not list no backup will have. */
+static int
+look_at_agents(struct look *look, struct err *err)
+{
+	struct endpoint at = { 0 };
+	int rc;
+
+	rc = run_endpoint(look->up.run, look->up.conf->from, &at, err);
+	if (rc == 0)
+		rc = upgrade_unlisted_check(&look->up, look->pg, NULL, &at,
+		    err);
+	endpoint_clear(&at);
+	return rc;
+}
+
 static int
 look_at_database(struct look *look, struct err *err)
 {
@@ -154,6 +172,7 @@ look_at_database(struct look *look, struct err *err)
 		return -1;
 	if (postgres_check_rights(look->pg, err) != 0 ||
 	    postgres_check_tables(look->pg, err) != 0 ||
+	    look_at_agents(look, err) != 0 ||
 	    postgres_size(look->pg, &look->bytes, err) != 0)
 		return -1;
 	return upgrade_dump_room(&look->up, look->bytes, &look->room, err);
@@ -285,6 +304,17 @@ tell_service(const struct look *look, struct plan_note *note)
 		    look->owner.address, look->up.conf->to->port);
 }
 
+/* The database goes with more than agents: nobody learns that afterwards. */
+static int
+tell_losses(const struct look *look, struct plan_note *note, struct err *err)
+{
+	tell(note, "beside the agents, and gone with the database:");
+	if (upgrade_losses(look->pg, &note->diff, err) != 0)
+		return -1;
+	tell(note, "embeddings are made anew from each passage's text");
+	return 0;
+}
+
 /* Containers keep what they are given, in their file. */
 static int
 tell_models(const struct look *look, struct plan_note *note, struct err *err)
@@ -310,7 +340,8 @@ tell_all(const struct look *look, struct plan_note *note, struct err *err)
 {
 	tell_service(look, note);
 	if (tell_room(look, note, err) != 0 ||
-	    tell_models(look, note, err) != 0)
+	    tell_models(look, note, err) != 0 ||
+	    tell_losses(look, note, err) != 0)
 		return -1;
 	if (!look->up.run->conf->break_glass)
 		tell(note, "without `break_glass = yes' in [job] apply will "

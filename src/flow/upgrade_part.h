@@ -61,8 +61,16 @@ int upgrade_begun(const struct upgrade *, const struct step_kind *,
 #define UPGRADE_STOP_CENSUS "stop.census"
 #define UPGRADE_STOP_WAS "stop.was"
 
-/* Where the bundles are, on this machine; the caller frees it. */
+/*
+ * Where the bundles are, on this machine: `backup', or else
+ * /var/backups/sanctumctl/JOB/letta-backup-YYYYMMDD (of who is not root
+ * ~/.local/share/sanctumctl/backups/...), which outlives the job's state.
+ * The caller frees it.  note: before a backup is begun, so that another day's
+ * run goes on with it.
+ */
 char *upgrade_backup_dir(const struct upgrade *);
+int upgrade_backup_note(const struct upgrade *, const char *dir,
+    struct err *) MUST_CHECK;
 
 /*
  * struct backup_census of a server whose database (struct postgres, ctx) can

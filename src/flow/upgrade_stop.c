@@ -76,7 +76,7 @@ census(struct stop *stop, struct buf *out, struct err *err)
 	return buf_check(out, "the census of the database", err);
 }
 
-/* Who has written; of those that may stay behind nobody asks. */
+/* Who has written; what may stay behind and is in no bundle does not count. */
 static int
 note_change(void *ctx, const struct backup_change *change, struct err *err)
 {
@@ -85,7 +85,8 @@ note_change(void *ctx, const struct backup_change *change, struct err *err)
 	struct buf *who = &stop->who;
 
 	(void)err;
-	if (who->len > WHO_MAX || (leave && str_has_word(leave, change->id)))
+	if (who->len > WHO_MAX || (!change->bundled && leave &&
+	    str_has_word(leave, change->id)))
 		return 0;
 	if (who->len > 0)
 		buf_str(who, "; ");

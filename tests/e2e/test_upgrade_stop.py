@@ -144,18 +144,21 @@ def write_unseen(home):
 
 def backed_up(home):
     """The rows of all bundles of the job, as one text."""
-    index, = home.path("/root/state").rglob("backup/index.json")
+    index, = home.path("/var/backups/sanctumctl/home").glob("*/index.json")
     return "".join(p.read_text() for p in index.parent.rglob("*.jsonl"))
 
 
 def test_stop_survives_a_kill_at_each_of_its_changes(home):
     """So does its way back; what was written before is in the backup."""
     before = files(home)
-    done = home.sanctumctl("apply", home.job(to=NEW, break_glass=None))
+    # One that may stay behind is backed up as any other.
+    leave = {"leave": home.seeded.ids[0]}
+    done = home.sanctumctl("apply", home.job(to=NEW, break_glass=None,
+                                             upgrade=leave))
     assert done.rc == 2, done.err
     texts = write_unseen(home)
     assert [t for t in texts if t in backed_up(home)] == []
-    job = home.job(to=NEW)
+    job = home.job(to=NEW, upgrade=leave)
     everything = old_seed.everything(home.client())
 
     said = kill_at(home, f"journal_meta {STOP}.was", "apply", job)
