@@ -71,6 +71,7 @@ upgrade_plan(struct plan *plan, const struct conf_upgrade *upgrade)
 	add_server(plan, upgrade);
 	add(plan, upgrade, &upgrade_sequence_kind);
 	add(plan, upgrade, &upgrade_restore_kind);
+	add(plan, upgrade, &upgrade_open_kind);
 	add(plan, upgrade, &upgrade_clients_kind);
 }
 

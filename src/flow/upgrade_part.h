@@ -25,6 +25,7 @@ extern const struct step_kind upgrade_pull_kind;
 extern const struct step_kind upgrade_compose_kind;
 extern const struct step_kind upgrade_sequence_kind;
 extern const struct step_kind upgrade_restore_kind;
+extern const struct step_kind upgrade_open_kind;
 extern const struct step_kind upgrade_clients_kind;
 
 /* One upgrade on its host. */
