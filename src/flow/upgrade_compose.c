@@ -340,7 +340,7 @@ act(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = check_effect(&cs, &file, raw, err);
 	if (rc == 0)
-		rc = compose_service_start(&cs, err);
+		rc = upgrade_compose_start(&up, &cs, err);
 	if (rc == 0)
 		rc = await(&up, &cs, err);
 	if (rc == 0)
@@ -388,7 +388,7 @@ undo(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = upgrade_get(&up, NOW, &now, err);
 	if (rc == 0 && was && now)
-		rc = compose_service_stop(&cs, err);
+		rc = upgrade_compose_stop(&up, &cs, err);
 	if (rc == 0 && was && now)
 		rc = file_read(&file, &cs, err);
 	if (rc == 0 && was && now)

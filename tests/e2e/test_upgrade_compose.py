@@ -111,6 +111,21 @@ def no_secret(home, *said):
         assert secret not in asked + "".join(said)
 
 
+def test_the_engine_starts_nothing_that_was_stopped(home):
+    """With `restart: always' it would, at the next boot."""
+    job = home.job("/root/early.conf", name="early")
+    assert home.policies()["letta"] == "always"
+    killed = home.sanctumctl(
+        "apply", job, program=os.environ["SANCTUMCTL_FAULTS"],
+        env={"SANCTUMCTL_FAULT_STOP": "plan_acted upgrade.home.stop"})
+    assert killed.rc == 99, killed
+    assert "letta" not in home.reboot()
+    back = home.sanctumctl("letta", "rollback", job)
+    assert back.rc == 0, back.err + back.out
+    assert home.answers() == "0.16.2"
+    assert home.policies()["letta"] == "always"
+
+
 def test_there_and_back(home):
     job, client, text = home.job(), home.client(TOKEN), home.text()
     before, books = old_seed.everything(client), home.dump()
@@ -125,9 +140,11 @@ def test_there_and_back(home):
     killed = home.sanctumctl(
         "apply", job, program=os.environ["SANCTUMCTL_FAULTS"],
         env={"SANCTUMCTL_FAULT_STOP": "upgrade_compose_written"})
+    assert killed.rc == 99, killed
+    assert "letta" not in home.reboot()
     done = home.sanctumctl("letta", "upgrade", job)
     assert done.rc == 0, done.err + done.out
-    assert killed.rc == 99, killed
+    assert home.policies()["letta"] == "always"
     assert home.answers() == "0.16.8"
     assert home.text() == text.replace(OLD, NEW)
     assert home.path(FILE).stat().st_mode & 0o777 == 0o640
