@@ -7,6 +7,7 @@
 #include "flow/run.h"
 #include "flow/runtime.h"
 #include "flow/runtime_part.h"
+#include "flow/upgrade_marker.h"
 #include "flow/upgrade_part.h"
 #include "flow/upgrade_service.h"
 #include "flow/upgrade_stop.h"
@@ -112,12 +113,43 @@ stop_again(struct upgrade_stop *stop, struct err *err)
 	return upgrade_put(&stop->up, DOWN, "yes", err);
 }
 
+/* Nothing is under way while the old server runs as before. */
+static int
+leave_marker(const struct upgrade_stop *stop, struct err *err)
+{
+	struct err first = *err;
+	char *was = NULL;
+	int rc = upgrade_get(&stop->up, UPGRADE_STOP_WAS, &was, err);
+
+	if (rc == 0 && !was)
+		rc = upgrade_marker_remove(&stop->up, err);
+	free(was);
+	if (rc != 0)
+		return err_ctx(err, "%s; and then", first.text);
+	*err = first;
+	return -1;
+}
+
+static int
+stop_or_again(struct upgrade_stop *stop, struct err *err)
+{
+	bool down = false;
+
+	if (upgrade_marker_put(&stop->up, stop->pg, err) != 0 ||
+	    is_down(&stop->up, &down, err) != 0)
+		return -1;
+	if (down)
+		return stop_again(stop, err);
+	if (upgrade_stop_quietly(stop, err) != 0)
+		return leave_marker(stop, err);
+	return upgrade_put(&stop->up, DOWN, "yes", err);
+}
+
 static int
 stop_act(struct run *run, const struct step *step, struct plan_note *note,
     struct err *err)
 {
 	struct upgrade_stop stop;
-	bool down = false;
 	int rc;
 
 	rc = stop_open(&stop, run, step, err);
@@ -126,13 +158,7 @@ stop_act(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = postgres_open(&stop.pg, run, stop.up.conf->from, err);
 	if (rc == 0)
-		rc = is_down(&stop.up, &down, err);
-	if (rc == 0 && down)
-		rc = stop_again(&stop, err);
-	else if (rc == 0)
-		rc = upgrade_stop_quietly(&stop, err);
-	if (rc == 0 && !down)
-		rc = upgrade_put(&stop.up, DOWN, "yes", err);
+		rc = stop_or_again(&stop, err);
 	if (rc == 0)
 		plan_say(note, '~', "%s %s; nothing was written to its "
 		    "database since the backup",
@@ -159,6 +185,9 @@ stop_undo(struct run *run, const struct step *step, struct plan_note *note,
 		rc = upgrade_put(&stop.up, DOWN, "", err);
 	if (rc == 0 && was)
 		rc = upgrade_stop_on(&stop, err);
+	/* The end of the way back, or of nothing that was begun. */
+	if (rc == 0)
+		rc = upgrade_marker_remove(&stop.up, err);
 	if (rc == 0 && was)
 		rc = upgrade_get(&stop.up, "old", &version, err);
 	if (rc == 0 && was)
