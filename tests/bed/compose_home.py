@@ -78,7 +78,7 @@ class ComposeHome(OldHome):
 
     def reboot(self):
         """Returns the services that the engine has started by itself."""
-        return self.run(["docker", "reboot"]).stdout.split()
+        return self.run(["docker", "reboot"], env=self.env).stdout.split()
 
     def _start_server(self):
         program = self.path(f"{BIN}/docker")
