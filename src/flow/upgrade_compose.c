@@ -366,9 +366,10 @@ start(const struct upgrade *up, struct compose_service *cs, struct err *err)
 		return -1;
 	if (close)
 		return upgrade_closed_file_make(up, cs, err) != 0 ||
-		    compose_service_start_closed(cs, err) != 0 ||
+		    upgrade_compose_start_closed(up, cs, err) != 0 ||
 		    await(up, cs, err) != 0 ? -1 : check_closed(up, err);
-	if (compose_service_start(cs, err) != 0 || await(up, cs, err) != 0)
+	if (upgrade_compose_start(up, cs, err) != 0 ||
+	    await(up, cs, err) != 0)
 		return -1;
 	fault_point("upgrade_compose_started");
 	return upgrade_closed_file_remove(up, cs, err);
@@ -438,7 +439,7 @@ undo(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = upgrade_get(&up, NOW, &now, err);
 	if (rc == 0 && was && now)
-		rc = compose_service_stop(&cs, err);
+		rc = upgrade_compose_stop(&up, &cs, err);
 	if (rc == 0 && was && now)
 		rc = file_read(&file, &cs, err);
 	if (rc == 0 && was && now)

@@ -18,6 +18,7 @@
 #include "flow/upgrade_database.h"
 #include "flow/upgrade_database_of.h"
 #include "flow/upgrade_losses.h"
+#include "flow/upgrade_marker.h"
 #include "flow/upgrade_models.h"
 #include "flow/upgrade_part.h"
 #include "flow/upgrade_service.h"
@@ -165,7 +166,8 @@ look_at_database(struct look *look, struct err *err)
 	if (!from->compose && upgrade_database_same(&look->up, &look->owner,
 	    err) != 0)
 		return -1;
-	if (postgres_open(&look->pg, look->up.run, from, err) != 0)
+	if (postgres_open(&look->pg, look->up.run, from, err) != 0 ||
+	    upgrade_marker_check(&look->up, look->pg, err) != 0)
 		return -1;
 	if (from->compose && upgrade_compose_same(&look->up,
 	    postgres_database(look->pg), err) != 0)
@@ -209,7 +211,9 @@ look_at_all(struct look *look, struct run *run, const struct step *step,
 	if (host_facts(look->up.host)->uid != 0)
 		return err_set(err, ERR_USAGE, "%s: an upgrade needs root "
 		    "there", host_name(look->up.host));
-	if (look_at_versions(look, err) != 0 ||
+	/* Before all else: what answers may be that job's new server. */
+	if (upgrade_marker_check(&look->up, NULL, err) != 0 ||
+	    look_at_versions(look, err) != 0 ||
 	    run_server(run, look->up.conf->from, &server, err) != 0 ||
 	    look_at_service(look, err) != 0 ||
 	    look_at_new_port(look, err) != 0)

@@ -56,10 +56,13 @@ int upgrade_begun(const struct upgrade *, const struct step_kind *,
 
 /*
  * Facts that `stop' writes before it tells the old service anything: what the
- * database held, and how the service was.  The second is forgotten once it is
- * so again.
+ * database held, by which manager it ran (upgrade_service_word), its processes
+ * (port_owner_family), and how it was.  The last is forgotten once it is so
+ * again; while it is there the manager counts.
  */
 #define UPGRADE_STOP_CENSUS "stop.census"
+#define UPGRADE_STOP_MANAGER "stop.manager"
+#define UPGRADE_STOP_PROCESSES "stop.processes"
 #define UPGRADE_STOP_WAS "stop.was"
 
 /*

@@ -263,6 +263,19 @@ def test_a_rollback_asks_for_what_was_written_since(old, write_job, drive):
     said = drive("discard", job)
     assert said.rc == 0 and "Sage (agent-1)" in said.err, said.err
 
+    other = old.host.path("/var/lib/sanctumctl/upgrades/0123456789ab.json")
+    other.parent.mkdir()
+    other.write_text('{"job": "next", "file": "/root/next.conf", "database": '
+                     f'"127.0.0.1:{PORT}/letta"}}\n')
+    refused = drive("discard", job)
+    assert refused.rc == 15, refused.err
+    assert "job next upgrades this server" in refused.err, refused.err
+    other.unlink()
+    old.sql('ALTER DATABASE letta RENAME TO mine; CREATE DATABASE letta')
+    refused = drive("discard", job)
+    assert refused.rc == 15 and "neither found nor made" in refused.err
+    old.sql('DROP DATABASE letta; ALTER DATABASE mine RENAME TO letta')
+
     copy = dump(old)
     data = copy.read_bytes()
     copy.unlink()

@@ -138,7 +138,9 @@ def closed_until_opened(home, job, agents):
             "apply", job, program=os.environ["SANCTUMCTL_FAULTS"],
             env={"SANCTUMCTL_FAULT_STOP": at})
         assert killed.rc == 99, (at, killed)
-        if at in POINTS[1:3]:
+        if at == POINTS[0]:
+            assert "letta" not in home.reboot()
+        elif at in POINTS[1:3]:
             is_closed(home)
             assert closing.stat().st_mode & 0o777 == 0o600
             password = json.loads(closing.read_text())["services"]["letta"][
@@ -151,6 +153,21 @@ def closed_until_opened(home, job, agents):
     with pytest.raises(HttpError, match="401"):
         home.client(password)("GET", "/v1/agents/?limit=1")
     assert closing.exists()
+
+
+def test_the_engine_starts_nothing_that_was_stopped(home):
+    """With `restart: always' it would, at the next boot."""
+    job = home.job("/root/early.conf", name="early")
+    assert home.policies()["letta"] == "always"
+    killed = home.sanctumctl(
+        "apply", job, program=os.environ["SANCTUMCTL_FAULTS"],
+        env={"SANCTUMCTL_FAULT_STOP": "plan_acted upgrade.home.stop"})
+    assert killed.rc == 99, killed
+    assert "letta" not in home.reboot()
+    back = home.sanctumctl("letta", "rollback", job)
+    assert back.rc == 0, back.err + back.out
+    assert home.answers() == "0.16.2"
+    assert home.policies()["letta"] == "always"
 
 
 def test_there_and_back(home):
@@ -166,6 +183,7 @@ def test_there_and_back(home):
     closed_until_opened(home, job, len(agents))
     done = home.sanctumctl("letta", "upgrade", job)
     assert done.rc == 0, done.err + done.out
+    assert home.policies()["letta"] == "always"
     assert home.answers() == "0.16.8"
     assert home.text() == text.replace(OLD, NEW)
     assert not home.path(CLOSING).exists()

@@ -16,6 +16,7 @@ from bed.old_home import OldHome
 from bed.paths import TOP
 
 OLD, NEW = "0.16.2", "0.16.8"
+PROGRAM = "/etc/supervisor/conf.d/sanctumctl-letta.conf"
 
 #: (fault point, its step): begun and nothing done; all done, not recorded.
 FORTH = [(point, f"{group}.{word}") for point, group, word in (
@@ -68,6 +69,7 @@ def kill_at(home, at, *words):
     done = home.sanctumctl(*words, program=path,
                            env={"SANCTUMCTL_FAULT_STOP": " ".join(at)})
     assert done.rc == 99, f"{at}: {done.rc} {done.out}{done.err}"
+    return done.out + done.err
 
 
 def is_closed(home):
@@ -143,8 +145,17 @@ def test_a_kill_at_each_step_and_on_the_way_back(home):
     assert len(found) == len(agents)
     assert home.databases() == databases
 
-    for at in BACK:
-        kill_at(home, at, "letta", "rollback", job)
+    other = home.sanctumctl("plan", home.job("/root/other.conf", to=NEW,
+                                             name="other"))
+    assert other.rc == 15 and "job home upgrades" in other.err, other
+    # By hand, which nothing but the way back may undo.
+    with home.path(PROGRAM).open("a") as program:
+        program.write("; by hand\n")
+    said = "".join(kill_at(home, at, "letta", "rollback", job)
+                   for at in BACK)
+    assert f"{PROGRAM}.edited" in said, said
+    assert not home.path(PROGRAM).exists()
+    assert "; by hand" in home.path(f"{PROGRAM}.edited").read_text()
     back = home.sanctumctl("letta", "rollback", job)
     assert back.rc == 0, back.err + back.out
     as_before(home, before)
