@@ -16,7 +16,7 @@ struct runtime;
  * A file of environment variables on a host that holds secrets, for
  * EnvironmentFile= of systemd, a shell and docker alike.  Its text is never
  * in the journal: what was there before the job stays beside it on the host,
- * 0600, as PATH.sanctumctl-MARK.
+ * 0600 and its owner's, as PATH.sanctumctl-MARK; the journal has its mode.
  *
  *     struct runtime_env env;
  *
