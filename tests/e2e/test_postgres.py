@@ -196,7 +196,7 @@ def test_whatever_is_written_moves_the_rows_of_its_agent(old, write_job,
     assert rows() == before
 
 
-def test_the_default_of_sequence_id(old, write_job, drive):
+def test_the_default_of_sequence_id(old, write_job, drive, killed):
     job = write_job()
     assert drive("apply", job).rc == 0
     old.sql("SET ROLE letta; CREATE TABLE messages (id text, sequence_id "
@@ -206,6 +206,8 @@ def test_the_default_of_sequence_id(old, write_job, drive):
     assert "ALTER COLUMN sequence_id SET DEFAULT" in planned.out
     refused = drive("apply", write_job(glass=None))
     assert refused.rc == 2, refused.err
+    for at in ("plan_begun", "plan_acted"):
+        killed("apply", write_job(), f"{at} upgrade.home.sequence")
     assert drive("apply", write_job()).rc == 0
     old.sql("INSERT INTO messages VALUES ('b')", "letta")
     assert old.sql("SELECT max(sequence_id) FROM messages", "letta") == "42"

@@ -14,12 +14,14 @@ from bed.compose_home import FILE, SECRET, TOKEN, ComposeHome
 from bed.http import HttpError
 from bed.old_home import PASSWORD
 
-OLD, NEW = b"'letta/letta:0.16.2'", b"'letta/letta:0.16.8'"
+OLD_VERSION, NEW_VERSION = "0.11.3", "0.16.2"
+OLD = f"'letta/letta:{OLD_VERSION}'".encode()
+NEW = f"'letta/letta:{NEW_VERSION}'".encode()
 
 
 @pytest.fixture(scope="module")
 def home(bed):
-    with ComposeHome(bed, "0.16.2") as up:
+    with ComposeHome(bed, OLD_VERSION) as up:
         first = up.seed(2, 12, 2).ids[0]
         # How a name is mapped is the other upgrade's test.
         up.client(TOKEN)("PATCH", f"/v1/agents/{first}", {"name": "sage 00"})
@@ -44,8 +46,8 @@ def written(home, was, now):
 
 REFUSED = {
     "another tag than runs": (
-        b":0.16.2'", b":0.16.1'",
-        "was made of the image letta/letta:0.16.2"),
+        b":0.11.3'", b":0.11.2'",
+        f"was made of the image letta/letta:{OLD_VERSION}"),
     "no database outside": (
         b"LETTA_PG_URI:", b"LETTA_OTHER:", "sets no LETTA_PG_URI"),
     "another database": (
@@ -63,14 +65,14 @@ REFUSED = {
 @pytest.mark.parametrize("what", REFUSED)
 def test_refused(home, what):
     was, now, why = REFUSED[what]
-    job, asked = home.job(), len(home.asked())
+    job, asked = home.job(to=NEW_VERSION), len(home.asked())
     with written(home, was, now):
         planned = home.sanctumctl("plan", job)
     assert planned.rc == (15 if "database" in what and "another" in what
                           else 1) and why in planned.err, planned
     assert PASSWORD not in planned.err
     assert changes(home, asked) == []
-    assert home.answers() == "0.16.2"
+    assert home.answers() == OLD_VERSION
 
 
 def test_no_such_image(home):
@@ -83,7 +85,7 @@ def test_no_such_image(home):
     assert "manifest unknown" in done.err, done.err
     assert [one.split()[0] for one in changes(home, asked)] == ["pull"]
     assert home.sanctumctl("cancel", job).rc == 0
-    assert home.answers() == "0.16.2"
+    assert home.answers() == OLD_VERSION
 
 
 def kept(client):
@@ -111,8 +113,14 @@ def no_secret(home, *said):
         assert secret not in asked + "".join(said)
 
 
+def kill_at(home, point, *words):
+    done = home.sanctumctl(*words, program=os.environ["SANCTUMCTL_FAULTS"],
+                           env={"SANCTUMCTL_FAULT_STOP": point})
+    assert done.rc == 99, f"{point}: {done.out}{done.err}"
+
+
 def test_there_and_back(home):
-    job, client, text = home.job(), home.client(TOKEN), home.text()
+    job, client, text = home.job(to=NEW_VERSION), home.client(TOKEN), home.text()
     before, books = old_seed.everything(client), home.dump()
     agents, asked = kept(client), len(home.asked())
     planned = home.sanctumctl("plan", job)
@@ -121,14 +129,14 @@ def test_there_and_back(home):
     assert f"+      image:   {NEW.decode()}\n" in planned.out, planned.out
     assert changes(home, asked) == [] and home.text() == text
 
-    # Killed when the file is written and the container is the old one.
-    killed = home.sanctumctl(
-        "apply", job, program=os.environ["SANCTUMCTL_FAULTS"],
-        env={"SANCTUMCTL_FAULT_STOP": "upgrade_compose_written"})
+    # The third: the file is written and the container is the old one.
+    for at in ("plan_acted upgrade.home.pull",
+               "plan_begun upgrade.home.compose", "upgrade_compose_written",
+               "plan_acted upgrade.home.compose"):
+        kill_at(home, at, "apply", job)
     done = home.sanctumctl("letta", "upgrade", job)
     assert done.rc == 0, done.err + done.out
-    assert killed.rc == 99, killed
-    assert home.answers() == "0.16.8"
+    assert home.answers() == NEW_VERSION
     assert home.text() == text.replace(OLD, NEW)
     assert home.path(FILE).stat().st_mode & 0o777 == 0o640
     assert arrived(client, agents) == []
@@ -138,9 +146,12 @@ def test_there_and_back(home):
     again = home.sanctumctl("apply", job)
     assert again.rc == 0 and "nothing to do" in again.out, again
 
+    for step in ("compose", "stop", "pull"):
+        kill_at(home, f"plan_undone upgrade.home.{step}", "letta", "rollback",
+                job)
     back = home.sanctumctl("letta", "rollback", job)
     assert back.rc == 0, back.err + back.out
-    assert home.answers() == "0.16.2"
+    assert home.answers() == OLD_VERSION
     assert home.text() == text
     assert old_seed.everything(client) == before
     assert home.dump() == books
