@@ -346,6 +346,19 @@ leave(const struct runtime_env *env, struct err *err)
 	    env->was.len, &meta, err);
 }
 
+/* The server that comes back reads the file: what was edited makes way. */
+static int
+set_aside(const struct runtime_env *env, struct err *err)
+{
+	const struct fs_meta meta = { .mode = 0600, .uid = 0, .gid = 0 };
+	char *aside = mem_printf("%s" RUNTIME_ENV_EDITED, env->path);
+	int rc = host_replace(env->host, aside, buf_cstr(&env->was),
+	    env->was.len, &meta, err);
+
+	free(aside);
+	return rc;
+}
+
 /* An undo that was killed has put it back already. */
 static int
 is_back(const struct runtime *rt, const char *path, bool *out,
@@ -367,7 +380,7 @@ take_back(const struct runtime *rt, const char *path, const char *word,
 {
 	char hex[2 * HASH_SIZE + 1];
 	struct runtime_env env;
-	bool ours = false, back = false;
+	bool ours = false, back = false, way;
 	int rc;
 
 	if (!was_absent && is_back(rt, path, &back, err) != 0)
@@ -378,9 +391,10 @@ take_back(const struct runtime *rt, const char *path, const char *word,
 	if (rc == 0)
 		rc = is_ours(&env, rt, word, hex, &ours, err);
 	*edited = rc == 0 && env.present && !ours;
+	way = !was_absent && rt->run->conf->kind == CONF_UPGRADE;
 	if (*edited)
-		rc = leave(&env, err);
-	else if (rc == 0)
+		rc = way ? set_aside(&env, err) : leave(&env, err);
+	if (rc == 0 && (!*edited || way))
 		rc = was_absent ? host_remove(rt->host, path, err) :
 		    put_back(rt, path, word, err);
 	runtime_env_clear(&env);

@@ -88,7 +88,7 @@ class OldHome(BareHost):
                 role that may create another
     """
 
-    hba = HBA
+    hba, letta_port = HBA, PORT
 
     def __init__(self, bed, version="0.11.3", *, password=None,
                  superuser=False, name="home", slot=bare.SLOT + 1):
@@ -104,7 +104,7 @@ class OldHome(BareHost):
         for one in PROGRAMS:
             self.path(f"{BIN}/{one}").symlink_to(PG_BIN / one)
         self._stops.append(Forward(self.bed.stub_port, [self]).stop)
-        reach = Reach(self, PORT)
+        reach = Reach(self, self.letta_port)
         self.near = reach.near
         self._stops.append(reach.stop)
         self._start_database()
