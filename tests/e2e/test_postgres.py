@@ -337,6 +337,22 @@ def test_the_old_one_is_there_until_the_last(old, write_job, drive, killed):
     assert asides(old) == "0"
 
 
+def test_a_copy_that_cannot_be_read_drops_nothing(old, write_job, drive):
+    """Its list is whole, and the last of its data is not."""
+    job, oid = write_job(), old.oid()
+    old.stand_in("pg_dump", "case $1 in --version) exec $real $1; esac\n"
+                 '"$real" "$@" | head -c -500')
+    try:
+        short = drive("apply", job)
+    finally:
+        old.put_back("pg_dump")
+    assert short.rc == 1 and "check the dump" in short.err, short
+    assert old.oid() == oid and asides(old) == "0"
+    assert list(old.host.path(DUMPS).glob("*.dump")) == []
+    done = drive("apply", job)
+    assert done.rc == 0, done.err
+
+
 def test_no_room_for_the_copy(old, write_job, drive):
     job, oid = write_job(), old.oid()
     old.host.run(["mkdir", "-p", "/var/lib/sanctumctl"])
