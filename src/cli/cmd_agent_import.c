@@ -1,27 +1,11 @@
 #include "base/base.h"
 
-#include "base/log.h"
 #include "cli/cmd.h"
 #include "cli/opt.h"
 #include "cli/show.h"
-#include "core/jdoc.h"
 #include "flow/agent_hand.h"
 
 extern const struct cmd cmd_apply, cmd_plan;
-
-/* The job is said, so that it can be verified and cancelled. */
-static void
-show_job(const struct opt *opt, const char *job)
-{
-	struct jdoc *object;
-
-	if (opt->json) {
-		object = show_new("job");
-		jdoc_set_str(object, "path", job);
-		show_object(object);
-	} else
-		log_info("this is the job %s", job);
-}
 
 static int
 run(const struct opt *opt, struct err *err)

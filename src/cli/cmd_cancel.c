@@ -5,7 +5,6 @@
 #include "cli/opt.h"
 #include "cli/show.h"
 #include "core/conf.h"
-#include "core/jdoc.h"
 #include "flow/job.h"
 #include "flow/plan.h"
 #include "flow/run.h"
@@ -13,7 +12,6 @@
 static int
 take_back(const struct job_cmd *cmd, struct err *err)
 {
-	struct jdoc *object;
 	size_t undone;
 
 	/* A worker's way back is `reverse', which has that word, too. */
@@ -21,13 +19,8 @@ take_back(const struct job_cmd *cmd, struct err *err)
 	    cmd->run->conf->kind == CONF_UPGRADE;
 	if (job_cancel(cmd->run, cmd->plan, cmd->watch, &undone, err) != 0)
 		return -1;
-	if (cmd->opt->json) {
-		object = show_new("cancel");
-		jdoc_set(object, "undone", jdoc_new_int((int64_t)undone));
-		show_object(object);
-	} else
-		(void)printf("%zu steps taken back; the source is as it "
-		    "was\n", undone);
+	show_count(cmd->opt, "cancel", "undone", undone, "steps taken back; "
+	    "the source is as it was");
 	return 0;
 }
 

@@ -6,7 +6,6 @@
 #include "cli/opt.h"
 #include "cli/show.h"
 #include "core/conf.h"
-#include "core/jdoc.h"
 #include "flow/edge.h"
 #include "flow/plan.h"
 #include "flow/run.h"
@@ -18,35 +17,15 @@ plan_edges(struct plan *plan, const struct conf *conf)
 		edge_plan(plan, &conf->edges[i]);
 }
 
-static void
-conclude(const struct job_cmd *cmd, size_t acted)
-{
-	const size_t n_steps = cmd->plan->n_steps;
-	struct jdoc *object;
-
-	if (cmd->opt->json) {
-		object = show_new("edge");
-		jdoc_set(object, "steps", jdoc_new_int((int64_t)n_steps));
-		jdoc_set(object, "acted", jdoc_new_int((int64_t)acted));
-		jdoc_set_str(object, "next", "apply");
-		show_object(object);
-	} else if (acted > 0)
-		(void)printf("done: %zu of %zu steps of the edge acted\n"
-		    "next: sanctumctl apply %s\n", acted, n_steps,
-		    cmd->opt->job);
-	else
-		(void)printf("nothing to do: all %zu steps of the edge are "
-		    "done\n", n_steps);
-}
-
 static int
 act(const struct job_cmd *cmd, struct err *err)
 {
-	size_t acted;
+	struct show_acted s = { .type = "edge", .of = " of the edge",
+		.next = "apply", .steps = cmd->plan->n_steps };
 
-	if (plan_apply(cmd->run, cmd->plan, cmd->watch, &acted, err) != 0)
+	if (plan_apply(cmd->run, cmd->plan, cmd->watch, &s.acted, err) != 0)
 		return -1;
-	conclude(cmd, acted);
+	show_acted(cmd->opt, &s);
 	return 0;
 }
 

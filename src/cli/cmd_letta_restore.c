@@ -17,20 +17,6 @@
 
 #define NAMES_MAX (16 * 1024)
 
-/* The job is said, so that it can be verified and cancelled. */
-static void
-show_job(const struct opt *opt, const char *job)
-{
-	struct jdoc *object;
-
-	if (opt->json) {
-		object = show_new("job");
-		jdoc_set_str(object, "path", job);
-		show_object(object);
-	} else
-		log_info("this is the job %s", job);
-}
-
 static void
 show_json(const struct restore_totals *totals)
 {

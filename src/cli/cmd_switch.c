@@ -12,20 +12,6 @@
 #include "flow/upgrade.h"
 #include "flow/units.h"
 
-static void
-conclude(const struct job_cmd *cmd, const char *type, const char *key,
-    size_t n, const char *text)
-{
-	struct jdoc *object;
-
-	if (cmd->opt->json) {
-		object = show_new(type);
-		jdoc_set(object, key, jdoc_new_int((int64_t)n));
-		show_object(object);
-	} else
-		(void)printf("%zu %s\n", n, text);
-}
-
 static int
 act(const struct job_cmd *cmd, struct err *err)
 {
@@ -34,8 +20,8 @@ act(const struct job_cmd *cmd, struct err *err)
 	if (switch_apply(cmd->run, cmd->plan, cmd->units, false, cmd->watch,
 	    &acted, err) != 0 || job_cmd_conclude(cmd, err) != 0)
 		return -1;
-	conclude(cmd, "switch", "acted", acted, "steps acted; the workers "
-	    "are switched");
+	show_count(cmd->opt, "switch", "acted", acted, "steps acted; the "
+	    "workers are switched");
 	return 0;
 }
 
@@ -55,8 +41,8 @@ go_back(const struct job_cmd *cmd, struct err *err)
 	if (switch_reverse(cmd->run, cmd->plan, cmd->watch, &undone,
 	    err) != 0)
 		return -1;
-	conclude(cmd, "reverse", "undone", undone, "steps taken back; the "
-	    "sources work as before");
+	show_count(cmd->opt, "reverse", "undone", undone, "steps taken back; "
+	    "the sources work as before");
 	return 0;
 }
 
@@ -95,9 +81,10 @@ drop(const struct job_cmd *cmd, struct err *err)
 		return drop_upgrade(cmd, err);
 	if (switch_complete(cmd->run, err) != 0)
 		return -1;
-	conclude(cmd, "complete", "workers", cmd->run->conf->n_workers,
-	    "workers cannot be reversed any more; their directories at the "
-	    "sources stay, with tokens in .env: remove them by hand");
+	show_count(cmd->opt, "complete", "workers",
+	    cmd->run->conf->n_workers, "workers cannot be reversed any more; "
+	    "their directories at the sources stay, with tokens in .env: "
+	    "remove them by hand");
 	return 0;
 }
 

@@ -6,7 +6,6 @@
 #include "cli/show.h"
 #include "cli/show_ids.h"
 #include "core/conf.h"
-#include "core/jdoc.h"
 #include "flow/agent_rejects.h"
 #include "flow/plan.h"
 #include "flow/run.h"
@@ -18,28 +17,14 @@
 static void
 conclude(const struct job_cmd *cmd, size_t acted)
 {
-	const char *path = journal_path(cmd->run->journal);
 	const struct plan *plan = cmd->plan;
 	const bool waits = cmd->run->conf->manual_switch &&
 	    plan->n_early < plan->n_steps;
-	const size_t n_steps = waits ? plan->n_early : plan->n_steps;
-	const char *next = waits ? "switch" : "verify";
-	struct jdoc *object;
 
-	if (cmd->opt->json) {
-		object = show_new("apply");
-		jdoc_set(object, "steps", jdoc_new_int((int64_t)n_steps));
-		jdoc_set(object, "acted", jdoc_new_int((int64_t)acted));
-		jdoc_set_str(object, "journal", path);
-		jdoc_set_str(object, "next", next);
-		show_object(object);
-	} else if (acted > 0)
-		(void)printf("done: %zu of %zu steps acted; journal %s\n"
-		    "next: sanctumctl %s %s\n", acted, n_steps, path, next,
-		    cmd->opt->job);
-	else
-		(void)printf("nothing to do: all %zu steps are done; "
-		    "journal %s\n", n_steps, path);
+	show_acted(cmd->opt, &(struct show_acted){ .type = "apply", .of = "",
+	    .journal = journal_path(cmd->run->journal),
+	    .next = waits ? "switch" : "verify", .acted = acted,
+	    .steps = waits ? plan->n_early : plan->n_steps });
 }
 
 static int

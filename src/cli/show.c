@@ -192,6 +192,61 @@ show_failure(const struct opt *opt, const struct unit_failure *failure)
 	buf_clear(&text);
 }
 
+void
+show_acted(const struct opt *opt, const struct show_acted *s)
+{
+	struct jdoc *object;
+
+	if (opt->json) {
+		object = show_new(s->type);
+		jdoc_set(object, "steps", jdoc_new_int((int64_t)s->steps));
+		jdoc_set(object, "acted", jdoc_new_int((int64_t)s->acted));
+		if (s->journal)
+			jdoc_set_str(object, "journal", s->journal);
+		jdoc_set_str(object, "next", s->next);
+		show_object(object);
+		return;
+	}
+	if (s->acted > 0)
+		(void)printf("done: %zu of %zu steps%s acted", s->acted,
+		    s->steps, s->of);
+	else
+		(void)printf("nothing to do: all %zu steps%s are done",
+		    s->steps, s->of);
+	if (s->journal)
+		(void)printf("; journal %s", s->journal);
+	(void)printf("\n");
+	if (s->acted > 0)
+		(void)printf("next: sanctumctl %s %s\n", s->next, opt->job);
+}
+
+void
+show_count(const struct opt *opt, const char *type, const char *key,
+    size_t n, const char *text)
+{
+	struct jdoc *object;
+
+	if (opt->json) {
+		object = show_new(type);
+		jdoc_set(object, key, jdoc_new_int((int64_t)n));
+		show_object(object);
+	} else
+		(void)printf("%zu %s\n", n, text);
+}
+
+void
+show_job(const struct opt *opt, const char *path)
+{
+	struct jdoc *object;
+
+	if (opt->json) {
+		object = show_new("job");
+		jdoc_set_str(object, "path", path);
+		show_object(object);
+	} else
+		log_info("this is the job %s", path);
+}
+
 /* An object a check, and last the verdict on all of them. */
 static void
 verdict_json(const struct verdict *verdict)

@@ -2,6 +2,7 @@
 #define CLI_SHOW_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/attr.h"
 
@@ -33,6 +34,23 @@ void show_error(const struct opt *, const struct err *);
 
 /* An agent or worker that failed while the job went on: stdout. */
 void show_failure(const struct opt *, const struct unit_failure *);
+
+/* How a command has ended that runs steps forward. */
+struct show_acted {
+	const char *type;	/* of its object */
+	const char *of;		/* "" or " of ...": which steps */
+	const char *journal;	/* its path; NULL: it is not named */
+	const char *next;	/* the command that follows */
+	size_t steps, acted;
+};
+void show_acted(const struct opt *, const struct show_acted *);
+
+/* One figure: {"type": TYPE, ..., KEY: n}, or "N TEXT". */
+void show_count(const struct opt *, const char *type, const char *key,
+    size_t n, const char *text);
+
+/* The job that a command has written, to be verified and cancelled by. */
+void show_job(const struct opt *, const char *path);
 
 /* Print one object and a newline; the object is freed. */
 void show_object(struct jdoc *take);

@@ -68,6 +68,19 @@ not_yaml(const struct reading *r, const yaml_parser_t *parser,
 	    "", parser->problem ? parser->problem : "out of memory");
 }
 
+/* The caller deletes it on success. */
+static int
+parser_open(const struct reading *r, yaml_parser_t *parser, struct err *err)
+{
+	if (!yaml_parser_initialize(parser))
+		return err_set(err, ERR_FAILED, "%s: out of memory",
+		    r->where);
+	yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(parser, (const unsigned char *)r->text,
+	    r->len);
+	return 0;
+}
+
 /* libyaml's loader calls itself, a level of the file a time. */
 static int
 check_depth(const struct reading *r, struct err *err)
@@ -77,12 +90,8 @@ check_depth(const struct reading *r, struct err *err)
 	bool ended = false;
 	int depth = 0;
 
-	if (!yaml_parser_initialize(&parser))
-		return err_set(err, ERR_FAILED, "%s: out of memory",
-		    r->where);
-	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser, (const unsigned char *)r->text,
-	    r->len);
+	if (parser_open(r, &parser, err) != 0)
+		return -1;
 	/* What is no YAML is told by the loader. */
 	while (!ended && depth <= DEPTH_MAX &&
 	    yaml_parser_parse(&parser, &event)) {
@@ -109,14 +118,8 @@ load(struct reading *r, struct err *err)
 	if (r->len > COMPOSE_EDIT_MAX)
 		return err_set(err, ERR_DATA, "%s: is larger than %d bytes",
 		    r->where, COMPOSE_EDIT_MAX);
-	if (check_depth(r, err) != 0)
+	if (check_depth(r, err) != 0 || parser_open(r, &parser, err) != 0)
 		return -1;
-	if (!yaml_parser_initialize(&parser))
-		return err_set(err, ERR_FAILED, "%s: out of memory",
-		    r->where);
-	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser, (const unsigned char *)r->text,
-	    r->len);
 	if (!yaml_parser_load(&parser, &r->doc)) {
 		(void)not_yaml(r, &parser, err);
 	} else if (!yaml_parser_load(&parser, &next)) {

@@ -68,7 +68,6 @@ sum_up(struct run *run, const struct conf_agent *agent, char **out,
     uint64_t *messages, struct err *err)
 {
 	char *scope = agent_scope("source", agent, "messages");
-	unsigned char digest[HASH_SIZE];
 	char text[2 * HASH_SIZE + 1];
 	struct hash *hash = hash_new(err);
 	int rc = hash ? 0 : -1;
@@ -83,13 +82,11 @@ sum_up(struct run *run, const struct conf_agent *agent, char **out,
 	if (rc == 0)
 		rc = add_scope(run, agent, "identities", true, hash, err);
 	if (rc == 0)
-		rc = hash_end(hash, digest, err);
+		rc = hash_end_hex(hash, text, err);
 	if (rc == 0)
 		rc = journal_count(run->journal, scope, messages, err);
-	if (rc == 0) {
-		str_hex(digest, sizeof(digest), text);
+	if (rc == 0)
 		*out = mem_printf("%s %" PRIu64, text, *messages);
-	}
 	hash_free(hash);
 	free(scope);
 	return rc;

@@ -1,10 +1,7 @@
 #include "base/base.h"
 
-#include <signal.h>
-
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "core/conf.h"
 #include "core/letta.h"
 #include "flow/agent.h"
@@ -93,25 +90,6 @@ read_place(const struct agent_place *place, const struct endpoint *at,
 	return rc;
 }
 
-/* Scratch directories whose process, by their name, is no more. */
-static void
-sweep_one(void *ctx, const char *name)
-{
-	const char *state_dir = ctx;
-	struct err ignored = ERR_INIT;
-	uint64_t pid;
-	char *path;
-
-	if (!str_starts(name, SCRATCH) ||
-	    !str_u64(name + strlen(SCRATCH), INT_MAX, &pid) || pid == 0 ||
-	    kill((pid_t)pid, 0) == 0 || errno != ESRCH)
-		return;
-	path = mem_printf("%s/%s", state_dir, name);
-	if (fs_remove(path, &ignored) != 0)
-		err_clear(&ignored);
-	free(path);
-}
-
 /* The directory, and the journal in it, that this process has for itself. */
 static int
 open_scratch(const char *state_dir, char **dir, struct journal **out,
@@ -125,7 +103,7 @@ open_scratch(const char *state_dir, char **dir, struct journal **out,
 
 	*dir = mem_strndup(file, strlen(file) - strlen("/journal.db"));
 	above = mem_strndup(*dir, strlen(*dir) - strlen(name) - 1);
-	if (fs_list(above, sweep_one, above, &ignored) != 0)
+	if (fs_sweep(above, fs_is_orphan, SCRATCH, &ignored) != 0)
 		err_clear(&ignored);
 	rc = journal_open(file, true, out, err);
 	free(above);

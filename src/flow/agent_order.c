@@ -117,28 +117,6 @@ check_text(const struct agent_order *order, const char *path,
 }
 
 static int
-write_job(const struct agent_order *order, const char *name,
-    const struct buf *text, char **job, struct err *err)
-{
-	const struct fs_meta meta = {
-		.mode = 0600, .uid = (uid_t)-1, .gid = (gid_t)-1
-	};
-	char *file = run_state_path(order->state_dir, name, "job.conf");
-	char *dir = mem_strndup(file, strlen(file) - strlen("/job.conf"));
-	int rc;
-
-	rc = fs_mkdirs(dir, 0700, err);
-	if (rc == 0)
-		rc = fs_replace(file, buf_cstr(text), text->len, &meta, err);
-	free(dir);
-	if (rc == 0)
-		*job = file;
-	else
-		free(file);
-	return rc;
-}
-
-static int
 make_job(const struct agent_order *order, const char *path,
     const struct endpoint *to, char **job, struct err *err)
 {
@@ -162,7 +140,10 @@ make_job(const struct agent_order *order, const char *path,
 	if (rc == 0)
 		rc = check_text(order, path, to, &text, err);
 	if (rc == 0)
-		rc = write_job(order, name, &text, job, err);
+		rc = run_state_write(order->state_dir, name, "job.conf",
+		    buf_cstr(&text), err);
+	if (rc == 0)
+		*job = run_state_path(order->state_dir, name, "job.conf");
 	buf_clear(&text);
 	free(name);
 	free(digest);

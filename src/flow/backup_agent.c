@@ -379,26 +379,19 @@ backup_agent_link(const char *from, const char *dir,
 }
 
 /* "agent-UUID.new" and ".agent-UUID.new.partial-PID". */
-static void
-sweep_one(void *ctx, const char *name)
+static bool
+is_rest(const void *ctx, const char *name)
 {
-	struct err ignored = ERR_INIT;
-	char *path;
-
-	if (!(str_starts(name, "agent-") && str_ends(name, NEW)) &&
-	    !(str_starts(name, ".agent-") && strstr(name, NEW ".partial-")))
-		return;
-	path = mem_printf("%s/%s", (const char *)ctx, name);
-	if (fs_remove(path, &ignored) != 0)
-		err_clear(&ignored);
-	free(path);
+	(void)ctx;
+	return (str_starts(name, "agent-") && str_ends(name, NEW)) ||
+	    (str_starts(name, ".agent-") && strstr(name, NEW ".partial-"));
 }
 
 int
 backup_agent_sweep(const char *dir, struct err *err)
 {
 	char *path = mem_printf("%s/" BACKUP_AGENTS, dir);
-	int rc = fs_list(path, sweep_one, path, err);
+	int rc = fs_sweep(path, is_rest, NULL, err);
 
 	free(path);
 	return rc;

@@ -291,18 +291,11 @@ remove_one(const char *parent, const char *name, struct err *err)
 }
 
 /* What a killed call has left half removed. */
-static void
-sweep_one(void *ctx, const char *name)
+static bool
+is_rest(const void *ctx, const char *name)
 {
-	struct err ignored = ERR_INIT;
-	char *path;
-
-	if (!str_starts(name, REMOVED) || !is_dated(name + strlen(REMOVED)))
-		return;
-	path = mem_printf("%s/%s", (const char *)ctx, name);
-	if (fs_remove(path, &ignored) != 0)
-		err_clear(&ignored);
-	free(path);
+	(void)ctx;
+	return str_starts(name, REMOVED) && is_dated(name + strlen(REMOVED));
 }
 
 /* Of today at most: by name, a far one would be the newest for ever. */
@@ -382,7 +375,7 @@ backup_dir_retain(const char *dir, const char *url, unsigned int keep,
 	int rc;
 
 	(void)is_ours(dir, url, &has_whole);
-	rc = fs_list(parent, sweep_one, parent, err);
+	rc = fs_sweep(parent, is_rest, NULL, err);
 	if (rc == 0)
 		rc = list_siblings(parent, str_base(own), &s, err);
 	else

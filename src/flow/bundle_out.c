@@ -1,7 +1,5 @@
 #include "base/base.h"
 
-#include <signal.h>
-
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -22,38 +20,13 @@ parent_of(const char *path)
 	return mem_strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-/* What a killed process has left of the same thing. */
-struct sweep {
-	const char *dir;
-	char *start;		/* ".NAME.partial-" */
-};
-
-static void
-sweep_one(void *ctx, const char *name)
-{
-	const struct sweep *sweep = ctx;
-	struct err ignored = ERR_INIT;
-	uint64_t pid;
-	char *path;
-
-	if (!str_starts(name, sweep->start) ||
-	    !str_u64(name + strlen(sweep->start), INT_MAX, &pid) ||
-	    pid == 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
-		return;
-	path = mem_printf("%s/%s", sweep->dir, name);
-	if (fs_remove(path, &ignored) != 0)
-		err_clear(&ignored);
-	free(path);
-}
-
 int
 bundle_out_begin(struct bundle_out *out, const char *path, struct err *err)
 {
 	size_t len = strlen(path);
-	struct sweep sweep = { 0 };
 	struct fs_meta meta;
 	const char *name;
-	char *dir;
+	char *dir, *start;
 	int rc;
 
 	*out = (struct bundle_out){ 0 };
@@ -70,16 +43,15 @@ bundle_out_begin(struct bundle_out *out, const char *path, struct err *err)
 	if (rc == 0 && meta.type != FS_NONE)
 		rc = err_set(err, ERR_USAGE, "%s: something is there already; "
 		    "give another name, or move it away", out->path);
-	sweep.dir = dir;
-	sweep.start = mem_printf(".%s" PARTIAL, name);
-	if (rc == 0 && fs_list(dir, sweep_one, &sweep, err) != 0) {
+	start = mem_printf(".%s" PARTIAL, name);
+	if (rc == 0 && fs_sweep(dir, fs_is_orphan, start, err) != 0) {
 		err->kind = ERR_USAGE;
 		rc = -1;
 	}
 	if (rc == 0)
-		out->temp = mem_printf("%s/%s%ld", dir, sweep.start,
+		out->temp = mem_printf("%s/%s%ld", dir, start,
 		    (long)getpid());
-	free(sweep.start);
+	free(start);
 	free(dir);
 	return rc;
 }

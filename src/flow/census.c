@@ -62,7 +62,6 @@ digest_of(const struct kind *kind, const struct jdoc *thing,
     struct hash *hash, char text[static DIGEST_TEXT], struct err *err)
 {
 	struct buf body = BUF_INIT(LETTA_ANSWER_MAX);
-	unsigned char digest[HASH_SIZE];
 	int rc;
 
 	for (size_t i = 0; kind->keys[i]; i++) {
@@ -74,10 +73,8 @@ digest_of(const struct kind *kind, const struct jdoc *thing,
 	rc = buf_check(&body, kind->word, err);
 	if (rc == 0) {
 		hash_add(hash, body.data, body.len);
-		rc = hash_end(hash, digest, err);
+		rc = hash_end_hex(hash, text, err);
 	}
-	if (rc == 0)
-		str_hex(digest, sizeof(digest), text);
 	buf_clear(&body);
 	return rc;
 }

@@ -210,28 +210,10 @@ host_file_holds(const struct host_file *file, const char *kept)
 	return host_file_is(file, text, strlen(text), &meta);
 }
 
-/* What we last wrote, by its digest: an edit of somebody else shows by it. */
-static int
-sum(const char *text, size_t len, char hex[static 2 * HASH_SIZE + 1],
-    struct err *err)
-{
-	unsigned char digest[HASH_SIZE];
-	struct hash *hash = hash_new(err);
-	int rc;
-
-	if (!hash)
-		return -1;
-	hash_add(hash, text, len);
-	rc = hash_end(hash, digest, err);
-	hash_free(hash);
-	if (rc == 0)
-		str_hex(digest, HASH_SIZE, hex);
-	return rc;
-}
-
 /*
- * The digests of what this job wrote, the last first: the one before it while
- * it is not known whether the last has come to be written.
+ * The digests of what this job wrote, by which an edit of somebody else shows,
+ * the last first: the one before it while it is not known whether the last has
+ * come to be written.
  */
 static int
 get_ours(const struct host_file *file, struct run *run, char **out,
@@ -253,7 +235,7 @@ is_ours(const struct host_file *file, struct run *run,
 
 	rc = get_ours(file, run, &ours, err);
 	if (rc == 0)
-		rc = sum(buf_cstr(&file->now), file->now.len, hex, err);
+		rc = hash_hex(buf_cstr(&file->now), file->now.len, hex, err);
 	*out = rc == 0 && ours && str_has_word(ours, hex);
 	free(ours);
 	return rc;
@@ -279,7 +261,7 @@ host_file_note_ours(const struct host_file *file, struct run *run,
 
 	rc = is_ours(file, run, now, &ours, err);
 	if (rc == 0)
-		rc = sum(text, len, hex, err);
+		rc = hash_hex(text, len, hex, err);
 	if (rc != 0)
 		return -1;
 	key = fact(file, "ours");

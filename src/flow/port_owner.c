@@ -31,8 +31,9 @@ note_listener(void *ctx, const struct listener *one, struct err *err)
 	return 0;
 }
 
-static int
-read_tables(struct host *host, unsigned int port, struct found *found,
+int
+port_owner_listeners(struct host *host, unsigned int port,
+    int (*each)(void *ctx, const struct listener *, struct err *), void *ctx,
     struct err *err)
 {
 	static const char *const tables[] = { "/proc/net/tcp6",
@@ -44,8 +45,8 @@ read_tables(struct host *host, unsigned int port, struct found *found,
 		buf_clear(&text);
 		rc = host_read(host, tables[i], &text, NULL, err);
 		if (rc == 0) {
-			rc = listener_each(buf_cstr(&text), port,
-			    note_listener, found, err);
+			rc = listener_each(buf_cstr(&text), port, each, ctx,
+			    err);
 		} else if (err->kind == ERR_MISSING) {
 			err_clear(err);		/* no IPv6 there */
 			rc = 0;
@@ -132,7 +133,7 @@ port_owner_find(struct host *host, unsigned int port, struct port_owner *out,
 	int rc;
 
 	*out = (struct port_owner){ 0 };
-	rc = read_tables(host, port, &found, err);
+	rc = port_owner_listeners(host, port, note_listener, &found, err);
 	if (rc == 0 && out->listens)
 		rc = find_holder(host, &found, err);
 	if (rc == 0 && out->pid != 0)

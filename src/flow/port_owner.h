@@ -25,6 +25,14 @@ struct port_owner {
 	char address[LISTENER_ADDRESS_SIZE];
 };
 
+/*
+ * Call each for every socket that listens on the port, of IPv6, where the host
+ * has it, and then of IPv4.
+ */
+int port_owner_listeners(struct host *, unsigned int port,
+    int (*each)(void *ctx, const struct listener *, struct err *), void *ctx,
+    struct err *) MUST_CHECK;
+
 int port_owner_find(struct host *, unsigned int port, struct port_owner *,
     struct err *) MUST_CHECK;
 

@@ -45,12 +45,8 @@ static int
 read_leave(const char *dir, struct buf *leave, struct err *err)
 {
 	char *file = mem_printf("%s/" RESTORE_LEAVE, dir);
-	int rc = fs_read(file, leave, NULL, err);
+	int rc = fs_read_if(file, leave, err);
 
-	if (rc != 0 && err->kind == ERR_MISSING) {
-		err_clear(err);
-		rc = 0;
-	}
 	free(file);
 	return rc;
 }
@@ -216,21 +212,6 @@ restore_verify(const char *job, const struct endpoint *to,
 	if (rc == 0)
 		rc = restore_judge(nested.run, buf_cstr(&nested.leave),
 		    verdict, err);
-	nested_close(&nested);
-	return rc;
-}
-
-int
-restore_undo(const char *job, const struct endpoint *to,
-    const struct plan_watch *watch, struct err *err)
-{
-	struct nested nested;
-	size_t undone;
-	int rc;
-
-	if (nested_open(job, to, true, &nested, err) != 0)
-		return -1;
-	rc = job_cancel(nested.run, &nested.plan, watch, &undone, err);
 	nested_close(&nested);
 	return rc;
 }

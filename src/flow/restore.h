@@ -33,7 +33,6 @@ struct verdict;
  *     restore_look(job, &to, &watch, &todo, err)    what there is to do
  *     restore_run(job, &to, &watch, &totals, err)   do it
  *     restore_verify(job, &to, &verdict, err)       compare all of it anew
- *     restore_undo(job, &to, &watch, err)           take it back
  *     restore_forget(job, err)                      the server is gone
  *
  * `to' is borrowed; its token and connect_to are used in the place of what
@@ -113,10 +112,6 @@ int restore_run(const char *job, const struct endpoint *to,
  */
 int restore_verify(const char *job, const struct endpoint *to,
     struct verdict *, struct err *) MUST_CHECK;
-
-/* Take from the server what the job has brought; what is gone is a success. */
-int restore_undo(const char *job, const struct endpoint *to,
-    const struct plan_watch *, struct err *) MUST_CHECK;
 
 /*
  * Remove the job with its journal: for a server whose database is no more.

@@ -68,12 +68,9 @@ restore_ids_read(const char *path,
 	struct buf text = BUF_INIT(TEXT_MAX);
 	char *rest, *line, *from, *to;
 
-	if (fs_read(path, &text, NULL, err) != 0) {
+	if (fs_read_if(path, &text, err) != 0) {
 		buf_clear(&text);
-		if (err->kind != ERR_MISSING)
-			return -1;
-		err_clear(err);
-		return 0;
+		return -1;
 	}
 	rest = text.data;
 	while (rest && (line = strsep(&rest, "\n")) != NULL) {

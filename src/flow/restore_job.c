@@ -45,42 +45,29 @@ check_text(const struct restore_conf *conf, const struct buf *text,
 
 /* Beside the job file: what runs and verifies it later has no options. */
 static int
-write_leave(const char *dir, const char *leave, const struct fs_meta *meta,
+write_leave(const struct restore_options *options, const char *name,
     struct err *err)
 {
-	char *file = mem_printf("%s/" RESTORE_LEAVE, dir);
+	char *file;
 	int rc;
 
-	rc = leave ? fs_replace(file, leave, strlen(leave), meta, err) :
-	    fs_remove(file, err);
+	if (options->leave)
+		return run_state_write(options->state_dir, name,
+		    RESTORE_LEAVE, options->leave, err);
+	file = run_state_path(options->state_dir, name, RESTORE_LEAVE);
+	rc = fs_remove(file, err);
 	free(file);
 	return rc;
 }
 
-/* Of what was restored: another one under the same name is refused. */
-static int
-write_digest(const char *dir, const char *digest, const struct fs_meta *meta,
-    struct err *err)
-{
-	char *file = mem_printf("%s/" RESTORE_DIGEST, dir);
-	int rc = digest ? fs_replace(file, digest, strlen(digest), meta,
-	    err) : 0;
-
-	free(file);
-	return rc;
-}
-
+/* With the digest of what was restored: another one is refused by it. */
 static int
 write_job(const struct restore_conf *conf,
     const struct restore_options *options, const char *digest, char **job,
     struct err *err)
 {
-	const struct fs_meta meta = {
-		.mode = 0600, .uid = (uid_t)-1, .gid = (gid_t)-1
-	};
+	const char *state_dir = options->state_dir;
 	struct buf text = BUF_INIT(CONF_SIZE_MAX);
-	char *file = run_state_path(options->state_dir, conf->job, "job.conf");
-	char *dir = mem_strndup(file, strlen(file) - strlen("/job.conf"));
 	int rc;
 
 	restore_conf_write(conf, &text);
@@ -88,19 +75,16 @@ write_job(const struct restore_conf *conf,
 	if (rc == 0)
 		rc = check_text(conf, &text, err);
 	if (rc == 0)
-		rc = fs_mkdirs(dir, 0700, err);
+		rc = write_leave(options, conf->job, err);
+	if (rc == 0 && digest)
+		rc = run_state_write(state_dir, conf->job, RESTORE_DIGEST,
+		    digest, err);
 	if (rc == 0)
-		rc = write_leave(dir, options->leave, &meta, err);
+		rc = run_state_write(state_dir, conf->job, "job.conf",
+		    buf_cstr(&text), err);
 	if (rc == 0)
-		rc = write_digest(dir, digest, &meta, err);
-	if (rc == 0)
-		rc = fs_replace(file, buf_cstr(&text), text.len, &meta, err);
+		*job = run_state_path(state_dir, conf->job, "job.conf");
 	buf_clear(&text);
-	free(dir);
-	if (rc == 0)
-		*job = file;
-	else
-		free(file);
 	return rc;
 }
 
@@ -110,12 +94,8 @@ read_digest(const char *state_dir, const char *name, struct buf *out,
     struct err *err)
 {
 	char *file = run_state_path(state_dir, name, RESTORE_DIGEST);
-	int rc = fs_read(file, out, NULL, err);
+	int rc = fs_read_if(file, out, err);
 
-	if (rc != 0 && err->kind == ERR_MISSING) {
-		err_clear(err);
-		rc = 0;
-	}
 	free(file);
 	return rc;
 }

@@ -2,7 +2,6 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "flow/backup.h"
 #include "flow/bundle.h"
 #include "flow/restore_list.h"
@@ -96,7 +95,7 @@ int
 restore_list_digest(const struct restore_list *list, char **digest,
     struct err *err)
 {
-	unsigned char sum[HASH_SIZE];
+	char hex[2 * HASH_SIZE + 1];
 	struct hash *hash = hash_new(err);
 	char *one;
 	int rc = hash ? 0 : -1;
@@ -119,11 +118,9 @@ restore_list_digest(const struct restore_list *list, char **digest,
 		free(one);
 	}
 	if (rc == 0)
-		rc = hash_end(hash, sum, err);
+		rc = hash_end_hex(hash, hex, err);
 	hash_free(hash);
-	if (rc == 0) {
-		*digest = mem_zero(2 * HASH_SIZE + 1, 1);
-		str_hex(sum, HASH_SIZE, *digest);
-	}
+	if (rc == 0)
+		*digest = mem_strdup(hex);
 	return rc;
 }

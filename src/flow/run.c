@@ -1,6 +1,5 @@
 #include "base/base.h"
 
-#include <signal.h>
 #include <sys/random.h>
 
 #include "base/buf.h"
@@ -197,20 +196,6 @@ fetch_secrets(struct run *run, bool new_may_lack, struct err *err)
 	return conf_secrets(run->conf, fetch_one, &fetch, err);
 }
 
-char *
-run_state_path(const char *state_dir, const char *job, const char *file)
-{
-	const char *base = getenv("XDG_STATE_HOME");
-	const char *home = getenv("HOME");
-
-	if (state_dir)
-		return mem_printf("%s/%s/%s", state_dir, job, file);
-	if (base && *base == '/')
-		return mem_printf("%s/sanctumctl/%s/%s", base, job, file);
-	return mem_printf("%s/.local/state/sanctumctl/%s/%s",
-	    home && *home ? home : "/root", job, file);
-}
-
 static void
 put_host(struct buf *text, const struct conf_host *host)
 {
@@ -373,18 +358,13 @@ sweep_one(void *ctx, const char *name)
 {
 	const struct run *run = ctx;
 	const char *own = journal_path(run->journal);
-	char *start = mem_printf("%s" SCRATCH, strrchr(own, '/') + 1);
-	char *end, *path;
-	long pid;
+	char *start = mem_printf("%s" SCRATCH, str_base(own)), *path;
 
-	if (str_starts(name, start)) {
-		pid = strtol(name + strlen(start), &end, 10);
-		if (pid > 0 && pid <= INT_MAX && *end == '\0' &&
-		    kill((pid_t)pid, 0) != 0 && errno == ESRCH) {
-			path = mem_printf("%s" SCRATCH "%ld", own, pid);
-			run_scratch_remove(path);
-			free(path);
-		}
+	if (fs_is_orphan(start, name)) {
+		path = mem_printf("%.*s%s", (int)(str_base(own) - own), own,
+		    name);
+		run_scratch_remove(path);
+		free(path);
 	}
 	free(start);
 }
@@ -392,8 +372,7 @@ sweep_one(void *ctx, const char *name)
 static void
 sweep_scratch(struct run *run)
 {
-	const char *own = journal_path(run->journal);
-	char *dir = mem_strndup(own, (size_t)(strrchr(own, '/') - own));
+	char *dir = run_dir(run);
 	struct err ignored = ERR_INIT;
 
 	if (fs_list(dir, sweep_one, run, &ignored) != 0)

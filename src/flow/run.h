@@ -96,6 +96,13 @@ int run_read(const char *path, struct conf **out, struct err *) MUST_CHECK;
 char *run_state_path(const char *state_dir, const char *job,
     const char *file);
 
+/* Write it, 0600, and make its directory, 0700. */
+int run_state_write(const char *state_dir, const char *job, const char *file,
+    const char *text, struct err *) MUST_CHECK;
+
+/* The directory of an open run's journal; the caller frees it. */
+char *run_dir(const struct run *);
+
 /* The job file and its secrets alone, for `check`. */
 int run_check(const char *path, struct conf **out, struct err *) MUST_CHECK;
 

@@ -202,7 +202,6 @@ int
 runtime_sum(const struct buf *a, const struct buf *b,
     char out[static 2 * HASH_SIZE + 1], struct err *err)
 {
-	unsigned char digest[HASH_SIZE];
 	struct hash *hash = hash_new(err);
 	int rc;
 
@@ -211,10 +210,8 @@ runtime_sum(const struct buf *a, const struct buf *b,
 		return -1;
 	hash_add(hash, buf_cstr(a), a->len);
 	hash_add(hash, buf_cstr(b), b->len);
-	rc = hash_end(hash, digest, err);
+	rc = hash_end_hex(hash, out, err);
 	hash_free(hash);
-	if (rc == 0)
-		str_hex(digest, HASH_SIZE, out);
 	return rc;
 }
 

@@ -6,6 +6,7 @@
 #include "core/listener.h"
 #include "flow/account.h"
 #include "flow/plan.h"
+#include "flow/port_owner.h"
 #include "flow/run.h"
 #include "flow/runtime.h"
 #include "flow/runtime_part.h"
@@ -63,7 +64,8 @@ check_ours(const struct runtime *rt, struct err *err)
 	}
 	if (rt->letta->runtime == CONF_RUNTIME_COMPOSE)
 		return 0;
-	if (runtime_listeners(rt, note_owner, &uid, err) != 0 ||
+	if (port_owner_listeners(rt->host, rt->letta->port, note_owner,
+	    &uid, err) != 0 ||
 	    account_find(rt->host, RUNTIME_ACCOUNT, &account, err) != 0)
 		return -1;
 	same = uid < 0 || (uid_t)uid == account.uid;

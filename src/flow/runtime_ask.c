@@ -5,13 +5,11 @@
 #include "base/err.h"
 #include "core/answer.h"
 #include "core/letta.h"
-#include "core/listener.h"
 #include "flow/runtime_part.h"
 #include "io/host.h"
 
 #define REQUEST_MAX 4096
 #define BYTES_MAX (256 * 1024)
-#define TABLE_MAX (4 * 1024 * 1024)
 #define DIAL_MS 5000
 #define ANSWER_MS 20000
 #define SLICE_MS 1000
@@ -92,31 +90,6 @@ runtime_ask(const struct runtime *rt, const char *path, const char *password,
 		err_clear(&ignored);
 	answer_clear(&answer);
 	buf_clear(&unread);
-	return rc;
-}
-
-int
-runtime_listeners(const struct runtime *rt,
-    int (*each)(void *ctx, const struct listener *, struct err *), void *ctx,
-    struct err *err)
-{
-	static const char *const tables[] = { "/proc/net/tcp6",
-	    "/proc/net/tcp" };
-	struct buf text = BUF_INIT(TABLE_MAX);
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && i < 2; i++) {
-		buf_clear(&text);
-		rc = host_read(rt->host, tables[i], &text, NULL, err);
-		if (rc != 0 && err->kind == ERR_MISSING) {
-			err_clear(err);		/* no IPv6 there */
-			rc = 0;
-		} else if (rc == 0) {
-			rc = listener_each(buf_cstr(&text), rt->letta->port,
-			    each, ctx, err);
-		}
-	}
-	buf_clear(&text);
 	return rc;
 }
 

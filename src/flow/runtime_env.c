@@ -18,13 +18,12 @@
 #define ABSENT "absent"
 #define KEPT "kept"
 #define MASKED_MAX (1024 * 1024)
+#define KEY(key, value) key,
 
 /* Settings whose value is no secret. */
 static const char *const shown[] = { "LETTA_SERVER_SECURE", "LETTA_DIR",
-	"LETTA_USE_UVLOOP", "LETTA_DISABLE_TRACING", "LETTA_REDIS_HOST",
-	"LETTA_REDIS_PORT", "OTEL_SDK_DISABLED", "DD_TRACE_ENABLED",
-	"DD_INSTRUMENTATION_TELEMETRY_ENABLED", "POSTGRES_USER",
-	"POSTGRES_DB", NULL };
+	"LETTA_USE_UVLOOP", "LETTA_REDIS_HOST", "LETTA_REDIS_PORT",
+	"POSTGRES_USER", "POSTGRES_DB", RUNTIME_ENV_QUIET(KEY) NULL };
 
 int
 runtime_env_read(struct runtime_env *env, const struct runtime *rt,

@@ -35,6 +35,16 @@ struct runtime_env {
 	struct buf was, now;	/* wiped by clear */
 };
 
+/*
+ * The settings that keep telemetry off, for the server as for its Python: a
+ * list to be expanded by a macro of a key and a value.
+ */
+#define RUNTIME_ENV_QUIET(X) \
+	X("LETTA_DISABLE_TRACING", "true") \
+	X("OTEL_SDK_DISABLED", "true") \
+	X("DD_TRACE_ENABLED", "false") \
+	X("DD_INSTRUMENTATION_TELEMETRY_ENABLED", "false")
+
 /* A file that is not there is empty.  clear it in any case. */
 int runtime_env_read(struct runtime_env *, const struct runtime *,
     const char *path, struct err *) MUST_CHECK;

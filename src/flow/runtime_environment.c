@@ -18,15 +18,13 @@
 #define KEYS WORD ".keys"	/* and names of [env], never a value */
 #define KEYS_MAX (1024 * 1024)
 #define URI_MAX 4096
+#define PAIR(key, value) { key, value },
 
 /* Telemetry off, and the loop without which turns stall (0.16.2, seen). */
 static const char *const fixed[][2] = {
 	{ "LETTA_SERVER_SECURE", "true" },
 	{ "LETTA_USE_UVLOOP", "true" },
-	{ "LETTA_DISABLE_TRACING", "true" },
-	{ "OTEL_SDK_DISABLED", "true" },
-	{ "DD_TRACE_ENABLED", "false" },
-	{ "DD_INSTRUMENTATION_TELEMETRY_ENABLED", "false" },
+	RUNTIME_ENV_QUIET(PAIR)
 };
 
 /* The one of the job, else the one that is there, else a new one. */

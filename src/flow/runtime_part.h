@@ -13,7 +13,6 @@
 
 struct err;
 struct host;
-struct listener;
 struct run;
 struct service;
 struct step;
@@ -112,14 +111,6 @@ char *runtime_venv_dir(const struct runtime *);
  */
 int runtime_ask(const struct runtime *, const char *path,
     const char *password, unsigned int *status, struct buf *body,
-    struct err *) MUST_CHECK;
-
-/*
- * Call each for every socket that listens on the server's port there
- * (core/listener.h), of IPv4 and of IPv6 where the host has it.
- */
-int runtime_listeners(const struct runtime *,
-    int (*each)(void *ctx, const struct listener *, struct err *), void *ctx,
     struct err *) MUST_CHECK;
 
 /* The version that answers there, "" when none does; ERR_DATA: no Letta. */

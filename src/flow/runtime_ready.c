@@ -9,6 +9,7 @@
 #include "core/conf.h"
 #include "core/listener.h"
 #include "flow/plan.h"
+#include "flow/port_owner.h"
 #include "flow/run.h"
 #include "flow/runtime.h"
 #include "flow/runtime_compose.h"
@@ -110,7 +111,8 @@ prove(const struct runtime *rt, struct plan_note *note, struct err *err)
 	struct proof proof = { .rt = rt };
 
 	if (check_secure(rt, err) != 0 ||
-	    runtime_listeners(rt, refuse_listener, &proof, err) != 0 ||
+	    port_owner_listeners(rt->host, rt->letta->port, refuse_listener,
+	    &proof, err) != 0 ||
 	    check_addresses(&proof, err) != 0)
 		return -1;
 	if (rt->letta->runtime == CONF_RUNTIME_COMPOSE &&

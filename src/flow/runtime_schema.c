@@ -7,6 +7,7 @@
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/runtime.h"
+#include "flow/runtime_env.h"
 #include "flow/runtime_part.h"
 #include "flow/runtime_postgres.h"
 #include "flow/runtime_venv.h"
@@ -19,6 +20,7 @@
 #define URI_MAX 4096
 #define CREATE_MS 300000
 #define WORD_MAX 512
+#define LINE(key, value) key "=" value,
 
 /* What share/letta/database.py says of the database. */
 struct seen {
@@ -31,9 +33,8 @@ runtime_schema_program(const struct runtime *rt, const char *verb,
     const struct buf *uri, bool asks, struct buf *out, struct err *err)
 {
 	static const char *const env[] = { "HOME=" RUNTIME_HOME,
-	    "LETTA_DIR=" RUNTIME_HOME "/.letta", "LETTA_DISABLE_TRACING=true",
-	    "OTEL_SDK_DISABLED=true", "DD_TRACE_ENABLED=false",
-	    "DD_INSTRUMENTATION_TELEMETRY_ENABLED=false", NULL };
+	    "LETTA_DIR=" RUNTIME_HOME "/.letta", RUNTIME_ENV_QUIET(LINE)
+	    NULL };
 	struct buf program = BUF_INIT(PROGRAM_MAX);
 	char *path = NULL, *dir = runtime_venv_dir(rt);
 	char *python = mem_printf("%s/bin/python", dir);

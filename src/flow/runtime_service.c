@@ -19,6 +19,7 @@
 #include "io/host.h"
 
 #define NAME "letta"
+#define TEMPLATE "letta"
 
 /*
  * What the server must be started again for: the list that it is made of, and
@@ -42,19 +43,14 @@ make_stamp(const struct runtime *rt, char out[static 2 * HASH_SIZE + 1],
 	return rc;
 }
 
-int
-runtime_service_open(const struct runtime *rt, struct runtime_service *s,
-    bool stamped, struct err *err)
+void
+runtime_service_fill(const struct runtime *rt, struct runtime_service *s,
+    const char *environment)
 {
-	*s = (struct runtime_service){ 0 };
-	(void)snprintf(s->port, sizeof(s->port), "%u", rt->letta->port);
 	s->dir = runtime_venv_dir(rt);
 	s->program = mem_printf("%s/bin/letta", s->dir);
-	s->key = run_key("letta", rt->letta->name, "service");
-	if (stamped && make_stamp(rt, s->stamp, err) != 0)
-		return -1;
 	s->values[0] = (struct template_value){ "environment", TEMPLATE_PATH,
-	    RUNTIME_ENV };
+	    environment };
 	s->values[1] = (struct template_value){ "program", TEMPLATE_PATH,
 	    s->program };
 	s->values[2] = (struct template_value){ "port", TEMPLATE_PORT,
@@ -62,9 +58,24 @@ runtime_service_open(const struct runtime *rt, struct runtime_service *s,
 	s->values[3] = (struct template_value){ "readonly", TEMPLATE_PATH,
 	    s->dir };
 	s->spec = (struct service_spec){ .on = rt->letta->host,
-	    .key = s->key, .name = NAME, .template = NAME,
-	    .values = s->values, .n_values = 4, .account = RUNTIME_ACCOUNT,
-	    .directory = RUNTIME_HOME, .stamp = s->stamp };
+	    .template = TEMPLATE, .values = s->values, .n_values = 4,
+	    .account = RUNTIME_ACCOUNT };
+}
+
+int
+runtime_service_open(const struct runtime *rt, struct runtime_service *s,
+    bool stamped, struct err *err)
+{
+	*s = (struct runtime_service){ 0 };
+	(void)snprintf(s->port, sizeof(s->port), "%u", rt->letta->port);
+	s->key = run_key("letta", rt->letta->name, "service");
+	runtime_service_fill(rt, s, RUNTIME_ENV);
+	if (stamped && make_stamp(rt, s->stamp, err) != 0)
+		return -1;
+	s->spec.key = s->key;
+	s->spec.name = NAME;
+	s->spec.directory = RUNTIME_HOME;
+	s->spec.stamp = s->stamp;
 	return service_open(rt->run, &s->spec, &s->service, err);
 }
 

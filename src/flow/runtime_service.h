@@ -13,7 +13,8 @@ struct runtime;
 
 /*
  * The service that runs the server (flow/service.h), with what its spec
- * points to.  For runtime_*.c alone; close it in any case.
+ * points to.  For runtime_*.c, and the rehearsal's (flow/upgrade_scratch.c);
+ * close it in any case.
  *
  * stamped: with the digest of its list and environment, which are there by
  * then; false for one that is only asked or taken down.
@@ -28,6 +29,13 @@ struct runtime_service {
 
 int runtime_service_open(const struct runtime *, struct runtime_service *,
     bool stamped, struct err *) MUST_CHECK;
+
+/*
+ * What every such service has, into the spec: all but its key, name and
+ * directory.  s is zeroed but for the port; environment is borrowed.
+ */
+void runtime_service_fill(const struct runtime *, struct runtime_service *s,
+    const char *environment);
 void runtime_service_close(struct runtime_service *);
 
 #endif /* !FLOW_RUNTIME_SERVICE_H */

@@ -346,7 +346,6 @@ sum_of(const struct service *service, char hex[static 2 * HASH_SIZE + 1],
     struct err *err)
 {
 	const char *stamp = service->spec->stamp;
-	unsigned char digest[HASH_SIZE];
 	struct hash *hash = hash_new(err);
 	int rc;
 
@@ -359,10 +358,8 @@ sum_of(const struct service *service, char hex[static 2 * HASH_SIZE + 1],
 	}
 	if (stamp)
 		hash_add(hash, stamp, strlen(stamp));
-	rc = hash_end(hash, digest, err);
+	rc = hash_end_hex(hash, hex, err);
 	hash_free(hash);
-	if (rc == 0)
-		str_hex(digest, HASH_SIZE, hex);
 	return rc;
 }
 

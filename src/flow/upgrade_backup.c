@@ -161,12 +161,11 @@ count_change(void *ctx, const struct backup_change *change, struct err *err)
 static int
 count_changed(struct part *part, size_t *out, struct err *err)
 {
-	static const struct step_kind stop = { .word = "stop" };
 	struct watch watch = { .part = part };
 	bool stopping;
 
 	*out = 0;
-	if (upgrade_begun(&part->up, &stop, &stopping, err) != 0)
+	if (upgrade_begun(&part->up, &upgrade_stop_kind, &stopping, err) != 0)
 		return -1;
 	if (stopping)
 		return 0;
@@ -270,8 +269,7 @@ judge(struct part *part, struct err *err)
 static int
 make(struct part *part, struct plan_note *note, struct err *err)
 {
-	const char *own = journal_path(part->up.run->journal);
-	char *state_dir = mem_strndup(own, (size_t)(strrchr(own, '/') - own));
+	char *state_dir = run_dir(part->up.run);
 	const struct backup_options options = { .state_dir = state_dir,
 	    .census = &part->census };
 	struct backup_figures f;

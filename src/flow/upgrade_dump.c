@@ -68,7 +68,7 @@ upgrade_aside(const struct upgrade *up, const char *what)
 	    *up->run->mark ? up->run->mark : "MARK");
 }
 
-/* Whether a copy is noted and there, by its size. */
+/* Whether a dump is noted and there, by its size. */
 static int
 is_there(const struct upgrade *up, bool *noted, bool *there, char **path,
     struct err *err)
@@ -90,7 +90,7 @@ is_there(const struct upgrade *up, bool *noted, bool *there, char **path,
 	return rc;
 }
 
-/* Another database has the name already: there is nothing to copy any more. */
+/* Another database has the name already: there is nothing to dump any more. */
 static int
 is_rebuilt(const struct upgrade *up, struct postgres *pg, bool *out,
     struct err *err)
@@ -267,7 +267,7 @@ try_definitions(const struct upgrade *up, struct postgres *pg,
 	return rc;
 }
 
-/* A former copy stays until this one has its name. */
+/* A former dump stays until this one has its name. */
 static int
 put_over(const struct upgrade *up, const char *part, const char *path,
     struct err *err)
@@ -283,7 +283,7 @@ put_over(const struct upgrade *up, const char *part, const char *path,
 	return host_remove(up->host, part, err);
 }
 
-/* Without a size no copy is noted: what has the name meanwhile is no matter. */
+/* Without a size no dump is noted: what has the name meanwhile is no matter. */
 static int
 keep(const struct upgrade *up, struct postgres *pg, const char *part,
     const char *path, const struct buf *census, uint64_t *size,
@@ -302,7 +302,7 @@ keep(const struct upgrade *up, struct postgres *pg, const char *part,
 }
 
 static int
-make_copy(const struct upgrade *up, struct postgres *pg,
+make_dump(const struct upgrade *up, struct postgres *pg,
     struct plan_note *note, struct err *err)
 {
 	struct buf census = BUF_INIT(CENSUS_MAX);
@@ -353,7 +353,7 @@ dump_act(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = postgres_check_tables(pg, err);
 	if (rc == 0)
-		rc = make_copy(&up, pg, note, err);
+		rc = make_dump(&up, pg, note, err);
 	postgres_close(pg);
 	return rc;
 }
@@ -374,7 +374,7 @@ sweep_trial(const struct upgrade *up)
 	free(name);
 }
 
-/* The copy stays, after a rollback too: it is removed by hand or --purge. */
+/* The dump stays, after a rollback too: it is removed by hand. */
 static int
 dump_undo(struct run *run, const struct step *step, struct plan_note *note,
     struct err *err)
@@ -391,14 +391,11 @@ dump_undo(struct run *run, const struct step *step, struct plan_note *note,
 	}
 	if (rc == 0)
 		sweep_trial(&up);
-	if (rc == 0 && run->purge)
-		rc = host_remove(up.host, path, err);
 	if (rc == 0)
 		rc = upgrade_put(&up, "dump.size", "", err);
 	if (rc == 0)
-		plan_say(note, '-', run->purge ? "the safety copy %s:%s" :
-		    "nothing: the safety copy %s:%s stays until you remove "
-		    "it", host_name(up.host), path);
+		plan_say(note, '-', "nothing: the safety copy %s:%s stays "
+		    "until you remove it", host_name(up.host), path);
 	free(part);
 	free(path);
 	return rc;

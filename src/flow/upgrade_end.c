@@ -99,7 +99,7 @@ is_completed(struct run *run, bool *out, struct err *err)
 	return 0;
 }
 
-/* What the journal alone knows; *needs: the way back needs the copy. */
+/* What the journal alone knows; *needs: the way back needs the dump. */
 static int
 back_by_journal(const struct upgrade *up, enum upgrade_back *out, bool *needs,
     struct err *err)
@@ -159,7 +159,7 @@ advise(enum upgrade_back back, const char *job, char advice[ADVICE_MAX])
 		    "from here", job);
 }
 
-/* A host that is away says nothing of the copy. */
+/* A host that is away says nothing of the dump. */
 void
 upgrade_advise(struct run *run, const char *job, struct err *err)
 {

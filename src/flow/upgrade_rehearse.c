@@ -21,7 +21,6 @@
 #include "io/fs.h"
 #include "io/hash.h"
 #include "io/host.h"
-#include "io/journal.h"
 
 /* The word of the journal that has the figures of one that went well. */
 #define RESULT "rehearsal"
@@ -166,7 +165,6 @@ static int
 environment_digest(const struct conf_letta *to, char hex[static
     2 * HASH_SIZE + 1], struct err *err)
 {
-	unsigned char digest[HASH_SIZE];
 	struct hash *hash = hash_new(err);
 	const char *value;
 	int rc;
@@ -180,10 +178,8 @@ environment_digest(const struct conf_letta *to, char hex[static
 		if (value)
 			hash_add(hash, value, strlen(value) + 1);
 	}
-	rc = hash_end(hash, digest, err);
+	rc = hash_end_hex(hash, hex, err);
 	hash_free(hash);
-	if (rc == 0)
-		str_hex(digest, sizeof(digest), hex);
 	return rc;
 }
 
@@ -313,20 +309,11 @@ rehearse_probe(struct run *run, const struct step *step,
 	return rc;
 }
 
-/* The directory of the job, where the nested one has its own. */
-static char *
-state_dir(const struct upgrade *up)
-{
-	const char *own = journal_path(up->run->journal);
-
-	return mem_strndup(own, (size_t)(strrchr(own, '/') - own));
-}
-
 /* The nested job first: while the journal says `there', both may be. */
 static int
 take_away(const struct upgrade *up, struct postgres *pg, struct err *err)
 {
-	char *dir = state_dir(up);
+	char *dir = run_dir(up->run);
 	char *nested = mem_printf("%s/" NESTED, dir);
 	bool left;
 	int rc;
@@ -359,7 +346,7 @@ restore(const struct upgrade *up, const struct endpoint *to,
     struct restore_totals *totals, struct err *err)
 {
 	const struct plan_watch watch = { .event = tell };
-	char *backup = upgrade_backup_dir(up), *dir = state_dir(up);
+	char *backup = upgrade_backup_dir(up), *dir = run_dir(up->run);
 	const struct restore_options options = { .state_dir = dir,
 	    .name = NESTED, .leave = up->conf->leave };
 	char *job = NULL;

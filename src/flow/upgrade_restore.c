@@ -78,13 +78,12 @@ static int
 restoring_open(struct restoring *r, struct run *run,
     const struct conf_upgrade *conf, struct err *err)
 {
-	const char *own = journal_path(run->journal);
 	struct fs_meta meta = { .type = FS_NONE };
 	char *of = NULL;
 	int rc;
 
 	*r = (struct restoring){ .up = { .run = run, .conf = conf } };
-	r->state_dir = mem_strndup(own, (size_t)(strrchr(own, '/') - own));
+	r->state_dir = run_dir(run);
 	r->job = mem_printf("%s/" NESTED "/job.conf", r->state_dir);
 	rc = find_made(r, err);
 	if (rc == 0)
@@ -251,12 +250,12 @@ const struct step_kind upgrade_restore_kind = {
 char *
 upgrade_ids_path(const struct run *run)
 {
-	const char *own = journal_path(run->journal);
-	char *job = mem_printf("%.*s/" NESTED "/job.conf",
-	    (int)(strrchr(own, '/') - own), own);
+	char *dir = run_dir(run), *job = mem_printf("%s/" NESTED "/job.conf",
+	    dir);
 	char *path = restore_ids_path(job);
 
 	free(job);
+	free(dir);
 	return path;
 }
 

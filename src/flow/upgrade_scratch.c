@@ -9,20 +9,19 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "core/dotenv.h"
-#include "core/template.h"
 #include "flow/account.h"
 #include "flow/endpoint.h"
 #include "flow/postgres.h"
 #include "flow/run.h"
 #include "flow/runtime_env.h"
 #include "flow/runtime_part.h"
+#include "flow/runtime_service.h"
 #include "flow/service.h"
 #include "flow/upgrade_part.h"
 #include "flow/upgrade_scratch.h"
 #include "io/host.h"
 
 #define NAME "letta-rehearsal"
-#define TEMPLATE "letta"
 #define ENVIRONMENT UPGRADE_SCRATCH_DIR "/environment"
 #define URI_MAX 4096
 #define PASSWORD_MAX 256
@@ -46,11 +45,7 @@ struct scratch {
 	struct conf_letta letta;
 	struct runtime rt;
 	char *database;
-	/* Its service; NULL until service_start. */
-	struct service *service;
-	struct service_spec spec;
-	struct template_value values[4];
-	char *dir, *program, *key, port[16];
+	struct runtime_service own;	/* its service: opened by start */
 };
 
 static void
@@ -66,10 +61,7 @@ scratch_open(struct scratch *s, const struct upgrade *up)
 static void
 scratch_close(struct scratch *s)
 {
-	service_close(s->service);
-	free(s->key);
-	free(s->program);
-	free(s->dir);
+	runtime_service_close(&s->own);
 	free(s->database);
 }
 
@@ -93,29 +85,23 @@ draw_port(struct scratch *s, struct err *err)
 		return err_set(err, ERR_FAILED, "%s: no free port from %d "
 		    "to %d was found", host_name(s->rt.host), PORT_FIRST,
 		    PORT_FIRST + PORT_COUNT - 1);
-	(void)snprintf(s->port, sizeof(s->port), "%u", s->letta.port);
-	return upgrade_put(s->up, PORT, s->port, err);
+	(void)snprintf(s->own.port, sizeof(s->own.port), "%u",
+	    s->letta.port);
+	return upgrade_put(s->up, PORT, s->own.port, err);
 }
 
 static int
 open_service(struct scratch *s, struct err *err)
 {
-	s->dir = runtime_venv_dir(&s->rt);
-	s->program = mem_printf("%s/bin/letta", s->dir);
-	s->key = run_key("upgrade", s->up->conf->name, "scratch.service");
-	s->values[0] = (struct template_value){ "environment", TEMPLATE_PATH,
-	    ENVIRONMENT };
-	s->values[1] = (struct template_value){ "program", TEMPLATE_PATH,
-	    s->program };
-	s->values[2] = (struct template_value){ "port", TEMPLATE_PORT,
-	    s->port };
-	s->values[3] = (struct template_value){ "readonly", TEMPLATE_PATH,
-	    s->dir };
-	s->spec = (struct service_spec){ .on = s->letta.host, .key = s->key,
-	    .name = NAME, .template = TEMPLATE, .values = s->values,
-	    .n_values = 4, .account = RUNTIME_ACCOUNT,
-	    .directory = UPGRADE_SCRATCH_DIR, .transient = true };
-	return service_open(s->up->run, &s->spec, &s->service, err);
+	struct runtime_service *own = &s->own;
+
+	own->key = run_key("upgrade", s->up->conf->name, "scratch.service");
+	runtime_service_fill(&s->rt, own, ENVIRONMENT);
+	own->spec.key = own->key;
+	own->spec.name = NAME;
+	own->spec.directory = UPGRADE_SCRATCH_DIR;
+	own->spec.transient = true;
+	return service_open(s->up->run, &own->spec, &own->service, err);
 }
 
 static int
@@ -205,9 +191,9 @@ start(struct scratch *s, struct err *err)
 	bool acted;
 
 	if (open_service(s, err) != 0 ||
-	    service_up(s->service, s->up->run, &acted, err) != 0)
+	    service_up(s->own.service, s->up->run, &acted, err) != 0)
 		return -1;
-	return runtime_await(&s->rt, s->service, err);
+	return runtime_await(&s->rt, s->own.service, err);
 }
 
 static int
@@ -229,7 +215,7 @@ make(struct scratch *s, struct postgres *pg, const char *password,
 		rc = write_environment(s, buf_cstr(&uri), password, err);
 	if (rc == 0)
 		log_detail("rehearsal: its tables are made; " NAME " is to "
-		    "listen on 127.0.0.1:%s", s->port);
+		    "listen on 127.0.0.1:%s", s->own.port);
 	if (rc == 0)
 		rc = start(s, err);
 	buf_wipe(&uri);
@@ -251,7 +237,7 @@ upgrade_scratch_make(const struct upgrade *up, struct postgres *pg,
 		rc = make(&s, pg, buf_cstr(&password), err);
 	if (rc == 0) {
 		to->name = mem_strdup(NAME);
-		to->url = mem_printf("http://127.0.0.1:%s", s.port);
+		to->url = mem_printf("http://127.0.0.1:%s", s.own.port);
 		to->version = mem_strdup(s.letta.version);
 		to->token = secret_new(password.data, password.len);
 	}
@@ -270,10 +256,10 @@ take_service(struct scratch *s, struct err *err)
 
 	if (rc != 0 || !port)
 		return rc;
-	(void)snprintf(s->port, sizeof(s->port), "%s", port);
+	(void)snprintf(s->own.port, sizeof(s->own.port), "%s", port);
 	free(port);
 	if (open_service(s, err) != 0 ||
-	    service_down(s->service, s->up->run, &edited, err) != 0)
+	    service_down(s->own.service, s->up->run, &edited, err) != 0)
 		return -1;
 	if (edited)
 		log_warn("%s: a file of the service " NAME " was edited by "

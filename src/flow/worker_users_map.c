@@ -231,19 +231,9 @@ sum_of(const struct jdoc *block, char hex[static 2 * HASH_SIZE + 1],
     struct err *err)
 {
 	const struct jdoc *value = jdoc_get(block, "value");
-	unsigned char digest[HASH_SIZE];
-	struct hash *hash = hash_new(err);
-	int rc;
 
-	if (!hash)
-		return -1;
-	hash_add(hash, jdoc_str(value) ? jdoc_str(value) : "",
-	    jdoc_str_len(value));
-	rc = hash_end(hash, digest, err);
-	hash_free(hash);
-	if (rc == 0)
-		str_hex(digest, sizeof(digest), hex);
-	return rc;
+	return hash_hex(jdoc_str(value) ? jdoc_str(value) : "",
+	    jdoc_str_len(value), hex, err);
 }
 
 /* One page of the target's blocks; *last is "" at the end. */

@@ -183,6 +183,17 @@ out:
 	return rc;
 }
 
+int
+fs_read_if(const char *path, struct buf *out, struct err *err)
+{
+	if (fs_read(path, out, NULL, err) == 0)
+		return 0;
+	if (err->kind != ERR_MISSING)
+		return -1;
+	err_clear(err);
+	return 0;
+}
+
 /*
  * Open the directory that path is in; *name is its last component, within
  * path.  A path that ends in none ("a/", "..", "/") is not one of ours.

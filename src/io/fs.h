@@ -1,6 +1,7 @@
 #ifndef IO_FS_H
 #define IO_FS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -55,6 +56,9 @@ int fs_stat(const char *path, struct fs_meta *, struct err *) MUST_CHECK;
 int fs_read(const char *path, struct buf *out, struct fs_meta *meta,
     struct err *) MUST_CHECK;
 
+/* The same; of one that is not there nothing is read, and that is a success. */
+int fs_read_if(const char *path, struct buf *out, struct err *) MUST_CHECK;
+
 /*
  * Make or replace a file.  meta->mode, uid and gid are what it gets; uid or
  * gid (uid_t)-1 leaves that to the system.  A symlink at path is replaced,
@@ -98,6 +102,17 @@ int fs_free_bytes(const char *path, uint64_t *out, struct err *) MUST_CHECK;
  */
 int fs_list(const char *path, void (*each)(void *ctx, const char *name),
     void *ctx, struct err *) MUST_CHECK;
+
+/*
+ * Remove what a killed process has left in a directory: every entry whose name
+ * is_rest says so of.  One that cannot be removed stays, without a word.
+ */
+int fs_sweep(const char *dir,
+    bool (*is_rest)(const void *ctx, const char *name), const void *ctx,
+    struct err *) MUST_CHECK;
+
+/* For that: name is start, a text, and the id of a process that is no more. */
+bool fs_is_orphan(const void *start, const char *name);
 
 /* fsync of a directory, so that a rename in it is kept. */
 int fs_sync_dir(const char *path, struct err *) MUST_CHECK;

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 #include "base/buf.h"
@@ -217,4 +218,44 @@ out:
 	free(name);
 	free(r);
 	return rc;
+}
+
+struct sweep {
+	const char *dir;
+	bool (*is_rest)(const void *ctx, const char *name);
+	const void *ctx;
+};
+
+static void
+sweep_one(void *ctx, const char *name)
+{
+	const struct sweep *sweep = ctx;
+	struct err ignored = ERR_INIT;
+	char *path;
+
+	if (!sweep->is_rest(sweep->ctx, name))
+		return;
+	path = mem_printf("%s/%s", sweep->dir, name);
+	if (fs_remove(path, &ignored) != 0)
+		err_clear(&ignored);
+	free(path);
+}
+
+int
+fs_sweep(const char *dir, bool (*is_rest)(const void *ctx, const char *name),
+    const void *ctx, struct err *err)
+{
+	struct sweep sweep = { dir, is_rest, ctx };
+
+	return fs_list(dir, sweep_one, &sweep, err);
+}
+
+bool
+fs_is_orphan(const void *start, const char *name)
+{
+	uint64_t pid;
+
+	return str_starts(name, start) &&
+	    str_u64(name + strlen(start), INT_MAX, &pid) && pid != 0 &&
+	    kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/stop.h"
+#include "base/str.h"
 #include "io/fs.h"
 #include "io/hash.h"
 
@@ -73,6 +74,33 @@ hash_end(struct hash *h, unsigned char digest[static HASH_SIZE],
 	if (failed)
 		return err_set(err, ERR_FAILED, "SHA-256: OpenSSL failed");
 	return 0;
+}
+
+int
+hash_end_hex(struct hash *h, char hex[static 2 * HASH_SIZE + 1],
+    struct err *err)
+{
+	unsigned char digest[HASH_SIZE];
+
+	if (hash_end(h, digest, err) != 0)
+		return -1;
+	str_hex(digest, sizeof(digest), hex);
+	return 0;
+}
+
+int
+hash_hex(const void *data, size_t len, char hex[static 2 * HASH_SIZE + 1],
+    struct err *err)
+{
+	struct hash *h = hash_new(err);
+	int rc;
+
+	if (!h)
+		return -1;
+	hash_add(h, data, len);
+	rc = hash_end_hex(h, hex, err);
+	hash_free(h);
+	return rc;
 }
 
 static int

@@ -35,6 +35,14 @@ void hash_add(struct hash *, const void *data, size_t len);
 int hash_end(struct hash *, unsigned char digest[static HASH_SIZE],
     struct err *) MUST_CHECK;
 
+/* The same as lower-case hexadecimal digits, NUL-ended. */
+int hash_end_hex(struct hash *, char hex[static 2 * HASH_SIZE + 1],
+    struct err *) MUST_CHECK;
+
+/* That of len bytes at once. */
+int hash_hex(const void *data, size_t len,
+    char hex[static 2 * HASH_SIZE + 1], struct err *) MUST_CHECK;
+
 /*
  * Digest of a regular file's bytes; a symlink is followed.  Fails as fs_read
  * does, and with ERR_INTERRUPTED.

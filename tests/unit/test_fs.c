@@ -174,6 +174,24 @@ read_is_bounded_and_takes_files_only(void **state)
 }
 
 static void
+read_if_takes_nothing_for_no_file(void **state)
+{
+	struct buf got = BUF_INIT(4096);
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(fs_read_if("none", &got, &err), 0);
+	assert_int_equal(got.len, 0);
+	assert_int_equal(err.kind, ERR_NONE);
+	put("there", "text");
+	assert_int_equal(fs_read_if("there", &got, &err), 0);
+	assert_string_equal(buf_cstr(&got), "text");
+	assert_int_equal(fs_read_if(".", &got, &err), -1);
+	assert_int_equal(err.kind, ERR_DATA);
+	buf_clear(&got);
+}
+
+static void
 replace_makes_and_replaces_whole(void **state)
 {
 	struct fs_meta meta, want = plain;
@@ -482,6 +500,34 @@ a_long_path_leaves_room_for_the_cause(void **state)
 	assert_non_null(strstr(err.text, "open: Permission denied"));
 }
 
+static void
+sweep_takes_what_the_dead_have_left(void **state)
+{
+	struct err err = ERR_INIT;
+	char own[64], gone[64];
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0)
+		_exit(0);
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	(void)snprintf(own, sizeof(own), "left-%ld", (long)getpid());
+	(void)snprintf(gone, sizeof(gone), "left-%ld", (long)pid);
+	assert_int_equal(mkdir(gone, 0700), 0);
+	put(own, "");
+	put("left-", "");
+	put("left-0", "");
+	put("left-99999999999999999999", "");
+	put(gone + 1, "");
+	assert_int_equal(count_names(), 6);
+	assert_int_equal(fs_sweep(".", fs_is_orphan, "left-", &err), 0);
+	assert_int_equal(count_names(), 5);
+	assert_int_equal(access(gone, F_OK), -1);
+	assert_int_equal(fs_sweep("none", fs_is_orphan, "", &err), -1);
+	assert_int_equal(err.kind, ERR_MISSING);
+}
+
 int
 main(void)
 {
@@ -489,6 +535,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		TEST(stat_tells_what_is_there),
 		TEST(read_is_bounded_and_takes_files_only),
+		TEST(read_if_takes_nothing_for_no_file),
 		TEST(replace_makes_and_replaces_whole),
 		TEST(replace_does_not_follow_a_symlink),
 		TEST(replace_leaves_nothing_when_it_fails),
@@ -498,6 +545,7 @@ main(void)
 		TEST(remove_clears_read_only_directories),
 		TEST(remove_is_bounded_in_depth),
 		TEST(remove_stays_on_its_filesystem),
+		TEST(sweep_takes_what_the_dead_have_left),
 		TEST(rename_swaps_or_does_not_replace),
 		TEST(beneath_refuses_every_way_out),
 		TEST(a_long_path_leaves_room_for_the_cause),
