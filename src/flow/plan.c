@@ -250,6 +250,8 @@ cancel_step(struct run *run, const struct step *step,
 	else
 		rc = step->kind->undo(run, step, &note, err);
 	if (rc == 0)
+		fault_point_of("plan_undone", step->name);
+	if (rc == 0)
 		rc = journal_step_end(run->journal, step->name,
 		    JOURNAL_UNDONE, buf_cstr(&note.summary), err);
 	if (rc == 0) {

@@ -159,18 +159,34 @@ runtime_env_revert(struct runtime_env *env, const struct runtime *rt,
 	return rc;
 }
 
+/* 0600 while it is kept; the journal has how open it was, put_back asks. */
+static int
+note_mode(const struct runtime *rt, const char *word, mode_t mode,
+    struct err *err)
+{
+	char *key = mem_printf("%s.mode", word);
+	char *value = mem_printf("%o", (unsigned int)mode);
+	int rc = runtime_put(rt, key, value, err);
+
+	free(value);
+	free(key);
+	return rc;
+}
+
 /* The journal says last that it is kept, so half a copy is made anew. */
 static int
 keep(const struct runtime_env *env, const struct runtime *rt,
     const char *word, struct err *err)
 {
-	const struct fs_meta meta = { .mode = 0600, .uid = (uid_t)-1,
-	    .gid = (gid_t)-1 };
+	const struct fs_meta meta = { .mode = 0600, .uid = env->meta.uid,
+	    .gid = env->meta.gid };
 	char *key = mem_printf("%s.before", word), *before = NULL;
 	char *path = kept_path(rt, env->path);
 	int rc;
 
 	rc = runtime_get(rt, key, &before, err);
+	if (rc == 0 && !before && env->present)
+		rc = note_mode(rt, word, env->meta.mode, err);
 	if (rc == 0 && !before && env->present)
 		rc = host_replace(env->host, path, buf_cstr(&env->was),
 		    env->was.len, &meta, err);
@@ -273,9 +289,35 @@ runtime_env_write(const struct runtime_env *env, const struct runtime *rt,
 	    env->now.len, &meta, err);
 }
 
-/* What lies beside it has the name back, with its rights. */
+/* A kept file as open as it was: a group may be who reads it. */
 static int
-put_back(const struct runtime *rt, const char *path, struct err *err)
+open_kept(const struct runtime *rt, const char *kept, const char *word,
+    struct err *err)
+{
+	char *key = mem_printf("%s.mode", word), *mode = NULL;
+	struct fs_meta meta;
+	struct buf text;
+	int rc;
+
+	buf_init_still(&text, DOTENV_MAX_BYTES);
+	rc = runtime_get(rt, key, &mode, err);
+	if (rc == 0 && mode && !str_eq(mode, "600"))
+		rc = host_read(rt->host, kept, &text, &meta, err);
+	if (rc == 0 && text.len > 0) {
+		meta.mode = (mode_t)strtoul(mode, NULL, 8);
+		rc = host_replace(rt->host, kept, text.data, text.len, &meta,
+		    err);
+	}
+	buf_wipe(&text);
+	free(mode);
+	free(key);
+	return rc;
+}
+
+/* What lies beside it has the name back, with its owner and rights. */
+static int
+put_back(const struct runtime *rt, const char *path, const char *word,
+    struct err *err)
 {
 	char *kept = kept_path(rt, path);
 	struct fs_meta meta;
@@ -283,7 +325,9 @@ put_back(const struct runtime *rt, const char *path, struct err *err)
 
 	rc = host_stat(rt->host, kept, &meta, err);
 	if (rc == 0 && meta.type == FS_FILE) {
-		rc = host_remove(rt->host, path, err);
+		rc = open_kept(rt, kept, word, err);
+		if (rc == 0)
+			rc = host_remove(rt->host, path, err);
 		if (rc == 0)
 			rc = host_rename(rt->host, kept, path, 0, err);
 	}
@@ -299,6 +343,19 @@ leave(const struct runtime_env *env, struct err *err)
 
 	return host_replace(env->host, env->path, buf_cstr(&env->was),
 	    env->was.len, &meta, err);
+}
+
+/* The server that comes back reads the file: what was edited makes way. */
+static int
+set_aside(const struct runtime_env *env, struct err *err)
+{
+	const struct fs_meta meta = { .mode = 0600, .uid = 0, .gid = 0 };
+	char *aside = mem_printf("%s" RUNTIME_ENV_EDITED, env->path);
+	int rc = host_replace(env->host, aside, buf_cstr(&env->was),
+	    env->was.len, &meta, err);
+
+	free(aside);
+	return rc;
 }
 
 /* An undo that was killed has put it back already. */
@@ -322,7 +379,7 @@ take_back(const struct runtime *rt, const char *path, const char *word,
 {
 	char hex[2 * HASH_SIZE + 1];
 	struct runtime_env env;
-	bool ours = false, back = false;
+	bool ours = false, back = false, way;
 	int rc;
 
 	if (!was_absent && is_back(rt, path, &back, err) != 0)
@@ -333,11 +390,12 @@ take_back(const struct runtime *rt, const char *path, const char *word,
 	if (rc == 0)
 		rc = is_ours(&env, rt, word, hex, &ours, err);
 	*edited = rc == 0 && env.present && !ours;
+	way = !was_absent && rt->run->conf->kind == CONF_UPGRADE;
 	if (*edited)
-		rc = leave(&env, err);
-	else if (rc == 0)
+		rc = way ? set_aside(&env, err) : leave(&env, err);
+	if (rc == 0 && (!*edited || way))
 		rc = was_absent ? host_remove(rt->host, path, err) :
-		    put_back(rt, path, err);
+		    put_back(rt, path, word, err);
 	runtime_env_clear(&env);
 	return rc;
 }

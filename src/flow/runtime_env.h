@@ -16,7 +16,7 @@ struct runtime;
  * A file of environment variables on a host that holds secrets, for
  * EnvironmentFile= of systemd, a shell and docker alike.  Its text is never
  * in the journal: what was there before the job stays beside it on the host,
- * 0600, as PATH.sanctumctl-MARK.
+ * 0600 and its owner's, as PATH.sanctumctl-MARK; the journal has its mode.
  *
  *     struct runtime_env env;
  *
@@ -25,6 +25,8 @@ struct runtime;
  *     runtime_env_write(&env, rt, "letta", "environment", err)
  *     runtime_env_clear(&env)
  */
+#define RUNTIME_ENV_EDITED ".edited"
+
 struct runtime_env {
 	struct host *host;
 	const char *path;	/* the caller's */
@@ -95,7 +97,9 @@ int runtime_env_was_there(const struct runtime *, const char *word,
 /*
  * Back to what was there before this job.  A file in which somebody has
  * edited lines since stays, root's alone, and *edited is set; what it was
- * before lies beside it.  Another value of a secret is no such edit.
+ * before lies beside it.  Of an upgrade what was there before has its name
+ * back, since the old server reads it, and the edited one lies beside it as
+ * PATH RUNTIME_ENV_EDITED.  Another value of a secret is no such edit.
  */
 int runtime_env_undo(const struct runtime *, const char *path,
     const char *word, bool *edited, struct err *) MUST_CHECK;

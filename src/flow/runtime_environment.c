@@ -339,14 +339,18 @@ environment_undo(struct run *run, const struct step *step,
     struct plan_note *note, struct err *err)
 {
 	struct runtime rt;
-	bool edited;
+	bool edited, was_there;
 
 	if (runtime_open(&rt, run, step, err) != 0 ||
+	    runtime_env_was_there(&rt, WORD, &was_there, err) != 0 ||
 	    runtime_env_undo(&rt, RUNTIME_ENV, WORD, &edited, err) != 0 ||
 	    runtime_put(&rt, KEYS, "", err) != 0)
 		return -1;
-	plan_say(note, '-', edited ? RUNTIME_ENV " was edited by somebody "
-	    "and stays" : RUNTIME_ENV);
+	plan_say(note, '-', !edited ? RUNTIME_ENV : was_there &&
+	    run->conf->kind == CONF_UPGRADE ? RUNTIME_ENV ", as it was; as "
+	    "somebody has edited it since it lies beside it as " RUNTIME_ENV
+	    RUNTIME_ENV_EDITED : RUNTIME_ENV " was edited by somebody and "
+	    "stays");
 	return 0;
 }
 

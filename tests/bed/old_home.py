@@ -88,7 +88,7 @@ class OldHome(BareHost):
                 role that may create another
     """
 
-    hba = HBA
+    hba, letta_port = HBA, PORT
 
     #: Shell that the server's process begins with.
     first = ""
@@ -107,7 +107,7 @@ class OldHome(BareHost):
         for one in PROGRAMS:
             self.path(f"{BIN}/{one}").symlink_to(PG_BIN / one)
         self._stops.append(Forward(self.bed.stub_port, [self]).stop)
-        reach = Reach(self, PORT)
+        reach = Reach(self, self.letta_port)
         self.near = reach.near
         self._stops.append(reach.stop)
         self._start_database()

@@ -220,7 +220,7 @@ def test_an_agent_that_is_in_no_backup_is_not_dropped(old, write_job, drive):
     assert drive("apply", write_job()).rc == 0 and old.oid() != oid
 
 
-def test_the_default_of_sequence_id(old, write_job, drive):
+def test_the_default_of_sequence_id(old, write_job, drive, killed):
     job = write_job()
     assert drive("apply", job).rc == 0
     old.sql("SET ROLE letta; CREATE TABLE messages (id text, sequence_id "
@@ -230,6 +230,8 @@ def test_the_default_of_sequence_id(old, write_job, drive):
     assert "ALTER COLUMN sequence_id SET DEFAULT" in planned.out
     refused = drive("apply", write_job(glass=None))
     assert refused.rc == 2, refused.err
+    for at in ("plan_begun", "plan_acted"):
+        killed("apply", write_job(), f"{at} upgrade.home.sequence")
     assert drive("apply", write_job()).rc == 0
     old.sql("INSERT INTO messages VALUES ('b')", "letta")
     assert old.sql("SELECT max(sequence_id) FROM messages", "letta") == "42"
@@ -370,6 +372,22 @@ def test_the_old_one_is_there_until_the_last(old, write_job, drive, killed):
     back = drive("cancel", job)
     assert back.rc == 0 and old.oid() == oid, back
     assert asides(old) == "0"
+
+
+def test_a_copy_that_cannot_be_read_drops_nothing(old, write_job, drive):
+    """Its list is whole, and the last of its data is not."""
+    job, oid = write_job(), old.oid()
+    old.stand_in("pg_dump", "case $1 in --version) exec $real $1; esac\n"
+                 '"$real" "$@" | head -c -500')
+    try:
+        short = drive("apply", job)
+    finally:
+        old.put_back("pg_dump")
+    assert short.rc == 1 and "check the dump" in short.err, short
+    assert old.oid() == oid and asides(old) == "0"
+    assert list(old.host.path(DUMPS).glob("*.dump")) == []
+    done = drive("apply", job)
+    assert done.rc == 0, done.err
 
 
 def test_no_room_for_the_copy(old, write_job, drive):

@@ -84,6 +84,11 @@ def no_secret_of(node, state, *said):
         assert meta.st_mode & 0o777 == 0o600
 
 
+def rights_of(node, path):
+    meta = node.path(path).stat()
+    return meta.st_uid, meta.st_gid, oct(meta.st_mode)
+
+
 def test_the_real_server(node, write_job, sanctumctl, tmp_path):
     job = write_job("0.16.2",
                     requirements=bare.real_list(tmp_path / "list.txt"))
@@ -113,6 +118,10 @@ def test_killed_on_its_way_then_kept_with_its_agents(
     theirs = "# theirs\nLETTA_SERVER_PASSWORD=kept-as-it-is\nOTHER='a b'\n"
     node.run(["mkdir", "-p", "/etc/letta"])
     node.path("/etc/letta/letta.env").write_text(theirs)
+    # Whoever reads it is not root.
+    node.run(["chown", "nobody:daemon", "/etc/letta/letta.env"])
+    node.run(["chmod", "640", "/etc/letta/letta.env"])
+    rights = rights_of(node, "/etc/letta/letta.env")
     killed = 0
     for points in (6, 20, 34, 9999):
         done = sanctumctl("apply", job, program=faults,
@@ -162,6 +171,7 @@ def test_killed_on_its_way_then_kept_with_its_agents(
     assert not node.listens(18283)
     assert node.psql("SELECT count(*) FROM agents") == "1"
     assert node.path("/etc/letta/letta.env").read_text() == theirs
+    assert rights_of(node, "/etc/letta/letta.env") == rights
     again = sanctumctl("apply", job)
     assert AT_EDGE in again.err, again.err
     assert node.psql("SELECT count(*) FROM agents") == "1"

@@ -18,12 +18,14 @@ from bed.old_home import PASSWORD
 #: What closes the new server until its agents are back.
 CLOSING = f"{FILE}.sanctumctl-letta-closed"
 
-OLD, NEW = b"'letta/letta:0.16.2'", b"'letta/letta:0.16.8'"
+OLD_VERSION, NEW_VERSION = "0.11.3", "0.16.2"
+OLD = f"'letta/letta:{OLD_VERSION}'".encode()
+NEW = f"'letta/letta:{NEW_VERSION}'".encode()
 
 
 @pytest.fixture(scope="module")
 def home(bed):
-    with ComposeHome(bed, "0.16.2") as up:
+    with ComposeHome(bed, OLD_VERSION) as up:
         first = up.seed(2, 12, 2).ids[0]
         # How a name is mapped is the other upgrade's test.
         up.client(TOKEN)("PATCH", f"/v1/agents/{first}", {"name": "sage 00"})
@@ -48,8 +50,8 @@ def written(home, was, now):
 
 REFUSED = {
     "another tag than runs": (
-        b":0.16.2'", b":0.16.1'",
-        "was made of the image letta/letta:0.16.2"),
+        b":0.11.3'", b":0.11.2'",
+        f"was made of the image letta/letta:{OLD_VERSION}"),
     "no database outside": (
         b"LETTA_PG_URI:", b"LETTA_OTHER:", "sets no LETTA_PG_URI"),
     "another database": (
@@ -67,14 +69,14 @@ REFUSED = {
 @pytest.mark.parametrize("what", REFUSED)
 def test_refused(home, what):
     was, now, why = REFUSED[what]
-    job, asked = home.job(), len(home.asked())
+    job, asked = home.job(to=NEW_VERSION), len(home.asked())
     with written(home, was, now):
         planned = home.sanctumctl("plan", job)
     assert planned.rc == (15 if "database" in what and "another" in what
                           else 1) and why in planned.err, planned
     assert PASSWORD not in planned.err
     assert changes(home, asked) == []
-    assert home.answers() == "0.16.2"
+    assert home.answers() == OLD_VERSION
 
 
 def test_no_such_image(home):
@@ -87,7 +89,7 @@ def test_no_such_image(home):
     assert "manifest unknown" in done.err, done.err
     assert [one.split()[0] for one in changes(home, asked)] == ["pull"]
     assert home.sanctumctl("cancel", job).rc == 0
-    assert home.answers() == "0.16.2"
+    assert home.answers() == OLD_VERSION
 
 
 def kept(client):
@@ -115,6 +117,13 @@ def no_secret(home, *said, secrets=(PASSWORD, SECRET, TOKEN)):
         assert secret not in asked + "".join(said)
 
 
+def kill_at(home, point, *words):
+    done = home.sanctumctl(*words, program=os.environ["SANCTUMCTL_FAULTS"],
+                           env={"SANCTUMCTL_FAULT_STOP": point})
+    assert done.rc == 99, f"{point}: {done.out}{done.err}"
+    return done
+
+
 def is_closed(home):
     for token in (None, TOKEN):
         for call in (("GET", "/v1/agents/?limit=1"),
@@ -124,30 +133,32 @@ def is_closed(home):
             assert refused.value.status == 401, token
 
 
-#: Points in their order: the file is written, the container the old one; all
-#: is restored; `open' is begun; its container is made, the file still there.
-POINTS = ("upgrade_compose_written", "plan_acted upgrade.home.restore",
-          "journal_step upgrade.home.open", "upgrade_compose_started")
+#: The file is written, the container the old one.
+WRITTEN = "upgrade_compose_written"
+#: It serves, and nobody but the job.
+CLOSED = ("plan_acted upgrade.home.compose", "plan_acted upgrade.home.restore",
+          "journal_step upgrade.home.open")
+#: Points in their order; the last: its container is made anew by `open', and
+#: the file that closes it is still there.
+POINTS = ("plan_acted upgrade.home.pull", "plan_begun upgrade.home.compose",
+          WRITTEN, *CLOSED, "upgrade_compose_started")
 
 
 def closed_until_opened(home, job, agents):
     """Killed at each; the server is as it is to be, and the job goes on."""
     closing = home.path(CLOSING)
     for at in POINTS:
-        killed = home.sanctumctl(
-            "apply", job, program=os.environ["SANCTUMCTL_FAULTS"],
-            env={"SANCTUMCTL_FAULT_STOP": at})
-        assert killed.rc == 99, (at, killed)
-        if at == POINTS[0]:
+        killed = kill_at(home, at, "apply", job)
+        if at == WRITTEN:
             assert "letta" not in home.reboot()
-        elif at in POINTS[1:3]:
+        elif at in CLOSED:
             is_closed(home)
             assert closing.stat().st_mode & 0o777 == 0o600
             password = json.loads(closing.read_text())["services"]["letta"][
                 "environment"]["LETTA_SERVER_PASSWORD"]
             assert "closed-" in password
             no_secret(home, killed.out, killed.err, secrets=[password])
-        elif at == POINTS[3]:
+        elif at == POINTS[-1]:
             assert len(home.client(TOKEN)(
                 "GET", "/v1/agents/?limit=100")) == agents
     with pytest.raises(HttpError, match="401"):
@@ -157,21 +168,20 @@ def closed_until_opened(home, job, agents):
 
 def test_the_engine_starts_nothing_that_was_stopped(home):
     """With `restart: always' it would, at the next boot."""
-    job = home.job("/root/early.conf", name="early")
+    job = home.job("/root/early.conf", name="early",
+                   to=NEW_VERSION)
     assert home.policies()["letta"] == "always"
-    killed = home.sanctumctl(
-        "apply", job, program=os.environ["SANCTUMCTL_FAULTS"],
-        env={"SANCTUMCTL_FAULT_STOP": "plan_acted upgrade.home.stop"})
-    assert killed.rc == 99, killed
+    kill_at(home, "plan_acted upgrade.home.stop", "apply", job)
     assert "letta" not in home.reboot()
     back = home.sanctumctl("letta", "rollback", job)
     assert back.rc == 0, back.err + back.out
-    assert home.answers() == "0.16.2"
+    assert home.answers() == OLD_VERSION
     assert home.policies()["letta"] == "always"
 
 
 def test_there_and_back(home):
-    job, client, text = home.job(), home.client(TOKEN), home.text()
+    job, client = home.job(to=NEW_VERSION), home.client(TOKEN)
+    text = home.text()
     before, books = old_seed.everything(client), home.dump()
     agents, asked = kept(client), len(home.asked())
     planned = home.sanctumctl("plan", job)
@@ -184,7 +194,7 @@ def test_there_and_back(home):
     done = home.sanctumctl("letta", "upgrade", job)
     assert done.rc == 0, done.err + done.out
     assert home.policies()["letta"] == "always"
-    assert home.answers() == "0.16.8"
+    assert home.answers() == NEW_VERSION
     assert home.text() == text.replace(OLD, NEW)
     assert not home.path(CLOSING).exists()
     assert home.path(FILE).stat().st_mode & 0o777 == 0o640
@@ -195,9 +205,12 @@ def test_there_and_back(home):
     again = home.sanctumctl("apply", job)
     assert again.rc == 0 and "nothing to do" in again.out, again
 
+    for step in ("compose", "stop", "pull"):
+        kill_at(home, f"plan_undone upgrade.home.{step}", "letta", "rollback",
+                job)
     back = home.sanctumctl("letta", "rollback", job)
     assert back.rc == 0, back.err + back.out
-    assert home.answers() == "0.16.2"
+    assert home.answers() == OLD_VERSION
     assert home.text() == text
     assert old_seed.everything(client) == before
     assert home.dump() == books

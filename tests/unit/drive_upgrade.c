@@ -8,6 +8,7 @@
 #include "flow/postgres.h"
 #include "flow/run.h"
 #include "flow/upgrade_part.h"
+#include "flow/upgrade_service.h"
 #include "flow/upgrade_since.h"
 
 /*
@@ -22,6 +23,9 @@
  * In the place of plan: `restored' notes what the step of that name does in
  * the end, `back' and `discard' ask what a rollback does, without and with
  * --discard.
+ *
+ * For tests/e2e/test_upgrade_service.py: `service' tells what runs the old
+ * server, `off' and `on' do that first.
  */
 
 static void
@@ -87,6 +91,38 @@ show_rows(struct run *run, struct err *err)
 	return rc;
 }
 
+static int
+on_service(struct run *run, const char *verb, struct err *err)
+{
+	struct upgrade up = { .run = run, .conf = run->conf->upgrades };
+	struct upgrade_service service = { .where = NULL };
+	int rc;
+
+	if (run_host(run, up.conf->from->host, &up.host, err) != 0)
+		return -1;
+	rc = upgrade_service_find(&service, &up, err);
+	if (rc == 0 && !str_eq(verb, "service")) {
+		rc = str_eq(verb, "off") ? upgrade_service_off(&service, err) :
+		    upgrade_service_on(&service, true, err);
+		upgrade_service_clear(&service);
+		if (rc == 0)
+			rc = upgrade_service_find(&service, &up, err);
+	}
+	if (rc == 0)
+		(void)printf("%s %s %s %s\n", upgrade_service_word(&service),
+		    service.where, service.enabled ? "enabled" : "-",
+		    service.active ? "active" : "-");
+	upgrade_service_clear(&service);
+	return rc;
+}
+
+static bool
+is_of_service(const char *verb)
+{
+	return str_eq(verb, "service") || str_eq(verb, "off") ||
+	    str_eq(verb, "on");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -101,6 +137,7 @@ main(int argc, char **argv)
 	rc = run_open(argv[4], &options, &run, &err);
 	if (rc == 0)
 		rc = str_eq(argv[3], "rows") ? show_rows(run, &err) :
+		    is_of_service(argv[3]) ? on_service(run, argv[3], &err) :
 		    drive(run, argv[3], &err);
 	if (rc != 0)
 		(void)fprintf(stderr, "%s\n", err.text);
