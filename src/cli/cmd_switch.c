@@ -66,9 +66,9 @@ drop_upgrade(const struct job_cmd *cmd, struct err *err)
 		show_object(object);
 	} else
 		(void)printf("the upgrade cannot be rolled back any more: its "
-		    "dump%s%s is removed.  What stays: the backup %s, and "
-		    "what the old server was made of\n", *dump ? " " : "",
-		    dump, backup);
+		    "dump%s%s is removed.  What stays, until you remove "
+		    "it: the backup %s, and what the old server was made "
+		    "of\n", *dump ? " " : "", dump, backup);
 	free(dump);
 	free(backup);
 	return 0;

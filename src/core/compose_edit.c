@@ -225,14 +225,15 @@ find_service(struct reading *r, const char *name, struct member *services,
 		return -1;
 	if (!services->value || services->value->type != YAML_MAPPING_NODE)
 		return err_set(err, ERR_DATA, "%s: has no `services' with "
-		    "names below it", r->where);
+		    "names below it; nothing was changed.  Give the file that "
+		    "has them as `compose'", r->where);
 	if (service->value)
 		return 0;
 	list_keys(r, services->value, &names);
 	(void)err_set(err, ERR_MISSING, "%s: has no service %s of its own%s; "
-	    "it has %s", r->where, name, include.key ? " (others are in the "
-	    "files that it includes)" : "", names.len > 0 ? buf_cstr(&names) :
-	    "none");
+	    "it has %s; nothing was changed", r->where, name, include.key ?
+	    " (others are in the files that it includes)" : "",
+	    names.len > 0 ? buf_cstr(&names) : "none");
 	buf_clear(&names);
 	return -1;
 }
@@ -419,7 +420,8 @@ compose_edit_replace(const char *where, const char *text, size_t len,
 		rc = compose_edit_find(where, buf_cstr(out) + begin,
 		    out->len - begin, service, &after, err);
 	if (rc == 0 && !str_eq(after.raw, raw))
-		rc = err_set(err, ERR_DATA, "%s:%zu: `%s' cannot stand there",
+		rc = err_set(err, ERR_DATA, "%s:%zu: `%s' cannot stand "
+		    "there as the value of image; nothing was changed",
 		    where, at.line, raw);
 	compose_edit_clear(&after);
 	compose_edit_clear(&at);

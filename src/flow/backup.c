@@ -508,8 +508,9 @@ read_old(struct making *m, const char *since, struct err *err)
 		rc = 0;
 	}
 	if (rc == 0 && m->old.url && !str_eq(m->old.url, m->at->url))
-		rc = err_set(err, ERR_USAGE, "%s is a backup of %s; give "
-		    "another directory", m->dir, m->old.url);
+		rc = err_set(err, ERR_USAGE, "%s is a backup of %s, not of "
+		    "%s; nothing was written, give another directory",
+		    m->dir, m->old.url, m->at->url);
 	if (rc == 0 && since)
 		m->since_dir = mem_strdup(since);
 	else if (rc == 0)
@@ -519,7 +520,8 @@ read_old(struct making *m, const char *since, struct err *err)
 		rc = backup_index_read(m->since_dir, &m->since, err);
 	if (rc == 0 && m->since.url && !str_eq(m->since.url, m->at->url))
 		rc = err_set(err, ERR_USAGE, "%s is a backup of %s, not of "
-		    "%s", m->since_dir, m->since.url, m->at->url);
+		    "%s; nothing was read, give another --since",
+		    m->since_dir, m->since.url, m->at->url);
 	return rc;
 }
 

@@ -121,6 +121,7 @@ struct backup_change {
 	const char *id, *name;
 	const char *what;	/* "messages, blocks", "new", "gone", why it
 				 * could not be asked, why it has no bundle */
+	bool bundled;		/* by the index: read, without a failure */
 };
 
 /*

@@ -115,7 +115,8 @@ backup_dir_open(const char *dir, int *lock, struct err *err)
 		return 0;
 	if (errno == EWOULDBLOCK)
 		(void)err_set(err, ERR_LOCKED, "%s: another backup is being "
-		    "written there", dir);
+		    "written there; wait for its end, or give another "
+		    "directory", dir);
 	else
 		(void)fs_fail(err, "lock", dir);
 	(void)close(*lock);

@@ -421,7 +421,8 @@ look_at(struct looking *l, struct err *err)
 		return -1;
 	if (l->how->census && out->n_agents > 0 && l->n_rows == 0)
 		return err_set(err, ERR_DATA, "%s: the database that was "
-		    "asked has no rows of any of its %zu agents",
+		    "asked has no rows of any of its %zu agents: is it the "
+		    "one that this server uses?  No agent was read",
 		    l->server->name, out->n_agents);
 	if (find_shared(l, err) != 0 || ask_agents(l, err) != 0 ||
 	    ask_conversations(l, err) != 0)

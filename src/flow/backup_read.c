@@ -88,10 +88,13 @@ struct asking {
 };
 
 static int
-tell(const struct asking *a, const char *id, const char *name,
-    const char *what, struct err *err)
+tell(const struct asking *a, const struct backup_entry *entry,
+    const char *id, const char *name, const char *what, struct err *err)
 {
-	const struct backup_change change = { id, name ? name : "", what };
+	const struct backup_change change = {
+		.id = id, .name = name ? name : "", .what = what,
+		.bundled = entry && entry->path && !entry->failed,
+	};
 
 	return a->each(a->ctx, &change, err);
 }
@@ -106,13 +109,14 @@ compare(const struct asking *a, const struct backup_index *index,
 	int rc = 0;
 
 	if (!entry)
-		return tell(a, seen->id, seen->name, "new", err);
+		return tell(a, NULL, seen->id, seen->name, "new", err);
 	if (!entry->path)
-		return tell(a, seen->id, seen->name, entry->failed ?
+		return tell(a, entry, seen->id, seen->name, entry->failed ?
 		    entry->failed : "it has no bundle", err);
 	backup_print_differences(&entry->print, &seen->print, &what);
 	if (what.len > 0)
-		rc = tell(a, seen->id, seen->name, buf_cstr(&what), err);
+		rc = tell(a, entry, seen->id, seen->name, buf_cstr(&what),
+		    err);
 	buf_clear(&what);
 	return rc;
 }
@@ -134,7 +138,7 @@ compare_all(const struct asking *a, const struct backup_index *index,
 	for (size_t i = 0; i < index->n_entries; i++) {
 		entry = &index->entries[i];
 		if (!entry->gone && !backup_look_find(look, entry->id) &&
-		    tell(a, entry->id, entry->name, "gone", err) != 0)
+		    tell(a, entry, entry->id, entry->name, "gone", err) != 0)
 			return -1;
 	}
 	return 0;
@@ -174,7 +178,7 @@ compare_rows(const struct asking *a, const struct backup_entry *entry,
 
 	if (!entry->gone && entry->path && (!now || !then ||
 	    !str_eq(then, now)))
-		rc = tell(a, entry->id, entry->name,
+		rc = tell(a, entry, entry->id, entry->name,
 		    backup_mark_word(BACKUP_MARK_ROWS), err);
 	free(now);
 	return rc;

@@ -19,6 +19,9 @@ struct server;
  *     sources       ["name"]; their files are not in an agent
  *     groups        [{"id":"","manager_type":"","agent_ids":[]}]
  *     providers     [{"name":"","provider_type":""}] that somebody entered
+ *     users         [{"id":"","name":"","organization_id":""}]
+ *     organizations [{"id":"","name":""}]
+ *     sandbox_configs  [{"id":"","type":""}]; never what is set in one
  *     unattached_blocks, unattached_archives, unattached_tools
  *                   what no agent has, so that it is in no bundle: ids and
  *                   names, never a value

@@ -10,7 +10,6 @@
 #include "flow/run.h"
 #include "io/host.h"
 
-#define FILES_MAX 1024
 #define ARGV_MAX (128 + 2 * CLIENT_URLS_MAX)
 
 void
@@ -108,9 +107,28 @@ find(struct host *host, const struct client_urls *urls, struct buf *out,
 	if (command_ask(host, argv, &status, out, err) != 0)
 		return -1;
 	if (status == 127)
-		return err_set(err, ERR_MISSING, "%s: find is not there",
-		    host_name(host));
-	return buf_check(out, "files that name the server", err);
+		return err_set(err, ERR_MISSING, "%s: find(1) is not there, "
+		    "so which files name the server was not looked for; "
+		    "install findutils", host_name(host));
+	return 0;
+}
+
+/* Of what find has said: its whole lines; *cut: there are more. */
+static size_t
+take_paths(struct buf *out, char *paths[CLIENT_LOOK_MAX], bool *cut)
+{
+	char *path, *rest = NULL, *last = out->len > 0 ?
+	    strrchr(out->data, '\n') : NULL;
+	size_t n = 0;
+
+	*cut = out->full;
+	if (last)
+		*last = '\0';
+	path = last ? strtok_r(out->data, "\n", &rest) : NULL;
+	for (; path && n < CLIENT_LOOK_MAX; path = strtok_r(NULL, "\n", &rest))
+		paths[n++] = path;
+	*cut |= path != NULL;
+	return n;
 }
 
 static bool
@@ -156,18 +174,18 @@ compare(const void *a, const void *b)
 
 int
 client_look(struct host *host, const struct client_urls *urls,
-    client_look_each *each, void *ctx, struct err *err)
+    client_look_each *each, void *ctx, bool *cut, struct err *err)
 {
 	struct buf out = BUF_INIT(COMMAND_TEXT_MAX);
-	char *paths[FILES_MAX], *path, *rest = NULL;
+	char *paths[CLIENT_LOOK_MAX];
 	size_t n = 0;
 	int rc = 0;
 
+	*cut = false;
 	if (urls->n > 0)
 		rc = find(host, urls, &out, err);
-	for (path = rc == 0 && out.len > 0 ? strtok_r(out.data, "\n", &rest) :
-	    NULL; path && n < FILES_MAX; path = strtok_r(NULL, "\n", &rest))
-		paths[n++] = path;
+	if (rc == 0)
+		n = take_paths(&out, paths, cut);
 	if (n > 0)
 		qsort(paths, n, sizeof(*paths), compare);
 	/* A home below two of the places is found twice. */

@@ -1,6 +1,7 @@
 #ifndef FLOW_CLIENT_LOOK_H
 #define FLOW_CLIENT_LOOK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -34,8 +35,12 @@ void client_look_upgrade(struct client_urls *, const struct conf_upgrade *);
 typedef int client_look_each(void *ctx, const char *path, size_t line,
     const char *address, struct err *);
 
-/* Stops at the first failure.  Nothing is changed. */
+/*
+ * Stops at the first failure.  Nothing is changed.  *cut: more files than
+ * CLIENT_LOOK_MAX name it, and those behind were not looked into.
+ */
+#define CLIENT_LOOK_MAX 1024
 int client_look(struct host *, const struct client_urls *,
-    client_look_each *, void *ctx, struct err *) MUST_CHECK;
+    client_look_each *, void *ctx, bool *cut, struct err *) MUST_CHECK;
 
 #endif /* !FLOW_CLIENT_LOOK_H */

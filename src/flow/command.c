@@ -19,6 +19,9 @@ take(struct proc_result *result, int rc, int *status, struct buf *out,
 	}
 	if (rc == 0 && out)
 		buf_add(out, buf_cstr(&result->out), result->out.len);
+	/* What it said beyond that is not here either. */
+	if (rc == 0 && out && result->out.full)
+		out->full = true;
 	if (rc == 0 && err_out)
 		buf_add(err_out, buf_cstr(&result->err_out),
 		    result->err_out.len);

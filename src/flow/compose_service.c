@@ -114,10 +114,13 @@ add_each(const char *argv[static WORDS_MAX], size_t *n, const char *option,
 	}
 }
 
-/* docker compose WORDS, of what the container was made with. */
+/*
+ * docker compose WORDS, of what the container was made with, and of one more
+ * file (NULL: none).
+ */
 static int
-compose(const struct compose_service *cs, const char *const *words,
-    bool asks, struct buf *out, struct err *err)
+compose_with(const struct compose_service *cs, const char *more,
+    const char *const *words, bool asks, struct buf *out, struct err *err)
 {
 	const char *argv[WORDS_MAX] = { "docker", "compose" };
 	char *files = mem_strdup(cs->container ? cs->files : cs->file);
@@ -136,6 +139,10 @@ compose(const struct compose_service *cs, const char *const *words,
 		argv[n++] = "--file";
 		argv[n++] = cs->file;
 	}
+	if (more) {
+		argv[n++] = "--file";
+		argv[n++] = more;
+	}
 	add_each(argv, &n, "--env-file", env_files);
 	while (*words && n < WORDS_MAX - 1)
 		argv[n++] = *words++;
@@ -145,6 +152,13 @@ compose(const struct compose_service *cs, const char *const *words,
 	free(env_files);
 	free(files);
 	return rc;
+}
+
+static int
+compose(const struct compose_service *cs, const char *const *words,
+    bool asks, struct buf *out, struct err *err)
+{
+	return compose_with(cs, NULL, words, asks, out, err);
 }
 
 /* The engine, and its plugin, are there. */
@@ -175,6 +189,37 @@ has_part(const char *list, const char *word)
 	return false;
 }
 
+char *
+compose_service_closed_path(const struct compose_service *cs)
+{
+	return mem_printf("%s.sanctumctl-%s-closed", cs->file, cs->name);
+}
+
+/* What closes it is not one of its files: whoever wants it names it. */
+static char *
+without_closing(struct compose_service *cs, const char *files)
+{
+	char *closing = compose_service_closed_path(cs);
+	struct buf out = BUF_INIT(OUT_MAX);
+	size_t len = strlen(closing), part;
+	char *all;
+
+	for (; *files; files += part + (files[part] == ',')) {
+		part = strcspn(files, ",");
+		if (part == len && memcmp(files, closing, len) == 0) {
+			cs->closed = true;
+			continue;
+		}
+		if (out.len > 0)
+			buf_char(&out, ',');
+		buf_add(&out, files, part);
+	}
+	all = mem_strdup(buf_cstr(&out));
+	buf_clear(&out);
+	free(closing);
+	return all;
+}
+
 static char *
 copy(const struct jdoc *doc, const char *key)
 {
@@ -200,7 +245,7 @@ take(struct compose_service *cs, const struct jdoc *doc, struct err *err)
 	cs->image = copy(doc, "image");
 	cs->project = copy(doc, "project");
 	cs->directory = copy(doc, "directory");
-	cs->files = copy(doc, "files");
+	cs->files = without_closing(cs, files);
 	cs->env_files = copy(doc, "env_files");
 	cs->running = jdoc_is(doc, "state", "running");
 	return 0;
@@ -308,13 +353,30 @@ compose_service_stop(const struct compose_service *cs, struct err *err)
 	return compose(cs, words, false, NULL, err);
 }
 
-int
-compose_service_start(const struct compose_service *cs, struct err *err)
+static int
+start(const struct compose_service *cs, const char *more, struct err *err)
 {
 	const char *const words[] = { "up", "--detach", "--no-deps",
 	    cs->name, NULL };
 
-	return compose(cs, words, false, NULL, err);
+	return compose_with(cs, more, words, false, NULL, err);
+}
+
+int
+compose_service_start(const struct compose_service *cs, struct err *err)
+{
+	return start(cs, NULL, err);
+}
+
+int
+compose_service_start_closed(const struct compose_service *cs,
+    struct err *err)
+{
+	char *path = compose_service_closed_path(cs);
+	int rc = start(cs, path, err);
+
+	free(path);
+	return rc;
 }
 
 int

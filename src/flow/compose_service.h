@@ -39,6 +39,9 @@ struct compose_service {
 	char *files;			/* with commas between; has `file' */
 	char *env_files;		/* the same; "" when none was named */
 	bool running;
+	bool closed;			/* made with the file of
+					 * compose_service_closed_path, which
+					 * is none of `files' */
 };
 
 /*
@@ -71,6 +74,16 @@ int compose_service_stop(const struct compose_service *, struct err *)
  */
 int compose_service_start(const struct compose_service *, struct err *)
     MUST_CHECK;
+
+/*
+ * The same with one more file, the last of them, that closes the service to
+ * its clients (flow/upgrade_closed.h).  Without it `up' opens it again.
+ */
+int compose_service_start_closed(const struct compose_service *,
+    struct err *) MUST_CHECK;
+
+/* Where that file is, beside `compose'; the caller frees it. */
+char *compose_service_closed_path(const struct compose_service *);
 
 /*
  * What the service is, all variables and files taken together: `docker

@@ -1,6 +1,8 @@
 #include "base/base.h"
 
+#include "base/clock.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
@@ -16,6 +18,7 @@
 #define NOTHING "nothing"
 #define ABSENT "absent"
 #define TEXT "text:"
+#define ASIDE ".edited"
 #define TEXT_META TEXT "%o:%lld:%lld:"
 
 static char *
@@ -305,6 +308,62 @@ host_file_undo(const struct host_file *file, struct run *run, bool *edited,
 	}
 	if (rc == 0)
 		rc = host_file_forget(file, run, "before", err);
+	free(before);
+	return rc;
+}
+
+/* One of an earlier time stays, too. */
+static int
+name_aside(const struct host_file *file, char **out, struct err *err)
+{
+	struct fs_meta meta;
+	char *path = mem_printf("%s" ASIDE, file->path);
+
+	if (host_stat(file->host, path, &meta, err) != 0) {
+		free(path);
+		return -1;
+	}
+	if (meta.type != FS_NONE) {
+		free(path);
+		path = mem_printf("%s" ASIDE "-%" PRId64, file->path,
+		    clock_epoch_ms());
+	}
+	*out = path;
+	return 0;
+}
+
+/* Said before it is done: a run after a kill would not find it edited. */
+static int
+move_aside(struct host_file *file, char **aside, struct err *err)
+{
+	if (name_aside(file, aside, err) != 0)
+		return -1;
+	log_warn("%s:%s: somebody has edited this file: it is kept as %s",
+	    file->on->name, file->path, *aside);
+	if (host_rename(file->host, file->path, *aside, 0, err) != 0)
+		return -1;
+	file->present = false;
+	return 0;
+}
+
+int
+host_file_undo_aside(struct host_file *file, struct run *run, char **aside,
+    struct err *err)
+{
+	char *before = NULL;
+	bool ours, edited;
+	int rc;
+
+	*aside = NULL;
+	rc = host_file_kept(file, run, "before", &before, err);
+	if (rc != 0 || !before)
+		return rc;
+	rc = host_file_is_ours(file, run, &ours, err);
+	if (rc == 0 && file->present && !ours &&
+	    !host_file_holds(file, before))
+		rc = move_aside(file, aside, err);
+	if (rc == 0)
+		rc = host_file_undo(file, run, &edited, err);
 	free(before);
 	return rc;
 }

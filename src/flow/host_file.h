@@ -70,6 +70,14 @@ int host_file_set(const struct host_file *, struct run *, const char *text,
 int host_file_undo(const struct host_file *, struct run *, bool *edited,
     struct err *) MUST_CHECK;
 
+/*
+ * The same where what was there before must be back in any case: a file that
+ * somebody has edited is moved aside, to PATH.edited, which no manager of
+ * services reads.  *aside is its path there, for the caller to free, or NULL.
+ */
+int host_file_undo_aside(struct host_file *, struct run *, char **aside,
+    struct err *) MUST_CHECK;
+
 /* The parts of it, for who has an order of his own (flow/edge_nginx.c). */
 /* Have the journal know what is written next; and whether that is there. */
 int host_file_note_ours(const struct host_file *, struct run *,

@@ -150,11 +150,16 @@ look_at_clients(const struct health_look *look, const struct doctor_at *at,
 	struct telling telling = { .look = look, .at = at };
 	struct client_urls urls = { .n = 0 };
 	uint64_t before = at->d->found;
+	bool cut = false;
 	int rc;
 
 	add_addresses(&urls, look, letta, health);
-	rc = client_look(at->host, &urls, tell_client, &telling, err);
-	if (rc == 0 && at->d->found == before)
+	rc = client_look(at->host, &urls, tell_client, &telling, &cut, err);
+	if (cut)
+		doctor_unknown(at->d, "client-address", at->name, "more than "
+		    "%d files name the server; those behind were not looked "
+		    "at", CLIENT_LOOK_MAX);
+	if (rc == 0 && at->d->found == before && !cut)
 		doctor_fine(at->d, "client-address");
 	client_urls_clear(&urls);
 	return rc == 0 ? 0 : doctor_pass(at, "client-address", err);

@@ -145,23 +145,76 @@ port_owner_find(struct host *host, unsigned int port, struct port_owner *out,
 	return rc;
 }
 
+static bool
+descends(const struct processes *all, pid_t pid, pid_t ancestor)
+{
+	const struct process *one;
+
+	for (int i = 0; i < GENERATIONS; i++) {
+		if (pid == ancestor)
+			return true;
+		one = find_process(all, pid);
+		if (!one || one->ppid <= 1)
+			return false;
+		pid = one->ppid;
+	}
+	return false;
+}
+
 int
 port_owner_descends(struct host *host, pid_t pid, pid_t ancestor, bool *out,
     struct err *err)
 {
 	struct processes all = { 0 };
-	const struct process *one;
 	int rc;
 
-	*out = false;
 	rc = host_processes(host, NULL, add_process, &all, err);
-	for (int i = 0; rc == 0 && i < GENERATIONS && !*out; i++) {
-		*out = pid == ancestor;
-		one = find_process(&all, pid);
-		if (!one || one->ppid <= 1)
-			break;
-		pid = one->ppid;
+	*out = rc == 0 && descends(&all, pid, ancestor);
+	free(all.list);
+	return rc;
+}
+
+int
+port_owner_family(struct host *host, const pid_t *pids, size_t n,
+    struct buf *out, struct err *err)
+{
+	struct processes all = { 0 };
+	const struct process *one;
+	bool ours;
+	int rc;
+
+	rc = host_processes(host, NULL, add_process, &all, err);
+	for (size_t i = 0; rc == 0 && i < all.n; i++) {
+		one = &all.list[i];
+		ours = false;
+		for (size_t j = 0; j < n; j++)
+			ours |= pids[j] != 0 &&
+			    descends(&all, one->pid, pids[j]);
+		if (ours)
+			buf_printf(out, "%s%ld:%" PRIu64, out->len > 0 ? " " :
+			    "", (long)one->pid, one->start);
 	}
 	free(all.list);
 	return rc;
+}
+
+int
+port_owner_lives(struct host *host, const char *words, pid_t *out,
+    struct err *err)
+{
+	bool there = false;
+	uint64_t start;
+	long pid;
+	int at;
+
+	*out = 0;
+	while (!there && sscanf(words, "%ld:%" SCNu64 " %n", &pid, &start,
+	    &at) == 2) {
+		if (host_signal(host, (pid_t)pid, start, 0, &there, err) != 0)
+			return -1;
+		if (there)
+			*out = (pid_t)pid;
+		words += at;
+	}
+	return 0;
 }

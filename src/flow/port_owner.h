@@ -8,6 +8,7 @@
 #include "base/attr.h"
 #include "core/listener.h"
 
+struct buf;
 struct err;
 struct host;
 
@@ -38,6 +39,17 @@ int port_owner_find(struct host *, unsigned int port, struct port_owner *,
 
 /* Whether pid is ancestor, or was started by it at any remove. */
 int port_owner_descends(struct host *, pid_t, pid_t ancestor, bool *out,
+    struct err *) MUST_CHECK;
+
+/*
+ * Those of n processes that there are, 0 being none, and all that they have
+ * started at any remove: words "PID:START" with a blank between, appended to
+ * out.
+ */
+int port_owner_family(struct host *, const pid_t *pids, size_t n,
+    struct buf *out, struct err *) MUST_CHECK;
+/* One of these words' processes that lives; 0: none does. */
+int port_owner_lives(struct host *, const char *words, pid_t *out,
     struct err *) MUST_CHECK;
 
 #endif /* !FLOW_PORT_OWNER_H */

@@ -14,6 +14,7 @@
 #include "flow/runtime.h"
 #include "flow/secrets.h"
 #include "flow/server.h"
+#include "flow/upgrade_closed.h"
 #include "io/fs.h"
 #include "io/host.h"
 #include "io/http.h"
@@ -34,6 +35,7 @@ struct run_peers {
 	struct host **hosts;
 	struct server **servers;
 	struct secret **passwords;	/* made on hosts; as servers */
+	struct secret *closed;		/* the new server's of an upgrade */
 	struct run_secret *secrets;
 	size_t n_secrets;
 	const struct endpoint *given;
@@ -476,6 +478,7 @@ run_close(struct run *run)
 		free(run->peers->servers);
 		free(run->peers->passwords);
 		free(run->peers->secrets);
+		secret_free(run->peers->closed);
 	}
 	free(run->peers);
 	journal_close(run->journal);
@@ -541,6 +544,23 @@ run_secret(struct run *run, const struct conf_secret *of)
 	return NULL;
 }
 
+/* A closed server's, looked for each time: `open' ends it. */
+static int
+closed_token(struct run *run, const struct conf_letta *letta,
+    const struct secret **out, struct err *err)
+{
+	struct secret *now;
+
+	if (upgrade_closed_password(run, letta, &now, err) != 0)
+		return -1;
+	if (now) {
+		secret_free(run->peers->closed);
+		run->peers->closed = now;
+	}
+	*out = now;
+	return 0;
+}
+
 int
 run_token(struct run *run, const struct conf_letta *letta,
     const struct secret **out, struct err *err)
@@ -554,6 +574,10 @@ run_token(struct run *run, const struct conf_letta *letta,
 		*out = run->peers->given->token;
 		return 0;
 	}
+	if (closed_token(run, letta, out, err) != 0)
+		return -1;
+	if (*out)
+		return 0;
 	*out = letta->token.ref ? run_secret(run, &letta->token) : *made;
 	if (*out || letta->token.ref ||
 	    letta->runtime == CONF_RUNTIME_THERE || !run->journal)

@@ -134,7 +134,8 @@ const struct secret *run_secret(struct run *, const struct conf_secret *);
  * The token of a [letta] section.  *out is NULL when none is given, or
  * fetched.  Of a server that this job brings up without a `token' it is the
  * password that was made on its host, read from there once; NULL before that
- * step was.
+ * step was.  Of the new server of an upgrade, while that is closed, it is what
+ * closes it (flow/upgrade_closed.h), valid until the next call.
  */
 int run_token(struct run *, const struct conf_letta *,
     const struct secret **out, struct err *) MUST_CHECK;

@@ -12,6 +12,7 @@
 #include "flow/runtime_env.h"
 #include "flow/runtime_part.h"
 #include "flow/runtime_postgres.h"
+#include "flow/upgrade_closed.h"
 #include "io/host.h"
 
 #define WORD "environment"	/* facts of the journal: the file's, */
@@ -26,6 +27,36 @@ static const char *const fixed[][2] = {
 	{ "LETTA_USE_UVLOOP", "true" },
 	RUNTIME_ENV_QUIET(PAIR)
 };
+
+/* The password that closes an upgrade's server, as it is there, or "". */
+static int
+take_closing(const struct runtime *rt, const struct runtime_env *env,
+    struct buf *out, struct err *err)
+{
+	struct buf value;
+	bool set = false;
+	int rc;
+
+	buf_init_still(&value, DOTENV_MAX_BYTES);
+	rc = runtime_env_get(env, "LETTA_SERVER_PASSWORD", &value, &set, err);
+	if (rc == 0 && set && upgrade_closed_is(rt->run, buf_cstr(&value)))
+		buf_str(out, buf_cstr(&value));
+	buf_wipe(&value);
+	return rc;
+}
+
+/* Whatever the job says; password: that of take_closing. */
+static int
+close_server(const struct runtime *rt, struct runtime_env *env,
+    struct buf *password, struct err *err)
+{
+	if (password->len == 0 &&
+	    upgrade_closed_draw(rt->run, password, err) != 0)
+		return -1;
+	return runtime_env_set(env, "LETTA_SERVER_PASSWORD",
+	    buf_cstr(password), err) != 0 ? -1 :
+	    runtime_env_set(env, "LETTA_SERVER_SECURE", "true", err);
+}
 
 /* The one of the job, else the one that is there, else a new one. */
 static int
@@ -197,7 +228,7 @@ note_keys(const struct runtime *rt, bool written, struct err *err)
 }
 
 static int
-fill(const struct runtime *rt, struct runtime_env *env, bool *known,
+fill_common(const struct runtime *rt, struct runtime_env *env, bool *known,
     struct err *err)
 {
 	if (drop_lines(rt, env, err) != 0 || set_fixed(env, err) != 0)
@@ -206,11 +237,42 @@ fill(const struct runtime *rt, struct runtime_env *env, bool *known,
 	    runtime_env_set(env, "LETTA_DIR", RUNTIME_HOME "/.letta", err)
 	    != 0)
 		return -1;
-	if (set_password(rt, env, err) != 0 ||
-	    set_database(rt, env, known, err) != 0 ||
-	    set_redis(rt, env, err) != 0)
+	return set_database(rt, env, known, err) != 0 ? -1 :
+	    set_redis(rt, env, err);
+}
+
+/* What closed it is no password to keep: back to the one before. */
+static int
+fill_open(const struct runtime *rt, struct runtime_env *env, bool was_closed,
+    struct err *err)
+{
+	if (was_closed && runtime_env_revert(env, rt, WORD,
+	    "LETTA_SERVER_PASSWORD", err) != 0)
 		return -1;
-	return set_lines(rt, env, err);
+	return set_password(rt, env, err) != 0 ? -1 : set_lines(rt, env, err);
+}
+
+static int
+fill(const struct runtime *rt, struct runtime_env *env, bool *known,
+    struct err *err)
+{
+	struct buf closing;
+	bool close = false;
+	int rc;
+
+	buf_init_still(&closing, DOTENV_MAX_BYTES);
+	rc = upgrade_closed_wanted(rt->run, rt->letta, &close, err);
+	if (rc == 0)
+		rc = take_closing(rt, env, &closing, err);
+	if (rc == 0)
+		rc = fill_common(rt, env, known, err);
+	if (rc == 0 && !close)
+		rc = fill_open(rt, env, closing.len > 0, err);
+	else if (rc == 0)
+		rc = set_lines(rt, env, err) != 0 ? -1 :
+		    close_server(rt, env, &closing, err);
+	buf_wipe(&closing);
+	return rc;
 }
 
 /* What is there, and what it shall be; clear env in any case. */

@@ -109,6 +109,7 @@ char *runtime_venv_dir(const struct runtime *);
  * One request to the server by its host's loopback; password NULL: none is
  * sent.  *status 0: nobody answers.  body bounds the answer; may be NULL.
  */
+#define RUNTIME_GUARDED "/v1/agents/?limit=1"	/* 401 for others */
 int runtime_ask(const struct runtime *, const char *path,
     const char *password, unsigned int *status, struct buf *body,
     struct err *) MUST_CHECK;

@@ -21,7 +21,6 @@
 #define DEAD_MS 20000
 #define PAUSE_MS 500
 #define TABLE_MAX (4 * 1024 * 1024)
-#define GUARDED "/v1/agents/?limit=1"
 
 /* What was proven, for the note. */
 struct proof {
@@ -37,22 +36,23 @@ check_secure(const struct runtime *rt, struct err *err)
 	unsigned int bare = 0, known = 0;
 	int rc;
 
-	rc = runtime_ask(rt, GUARDED, NULL, &bare, NULL, err);
+	rc = runtime_ask(rt, RUNTIME_GUARDED, NULL, &bare, NULL, err);
 	if (rc == 0)
 		rc = runtime_password(rt->host, &password, err);
 	if (rc == 0)
-		rc = runtime_ask(rt, GUARDED, secret_bytes(password), &known,
-		    NULL, err);
+		rc = runtime_ask(rt, RUNTIME_GUARDED,
+		    secret_bytes(password), &known, NULL, err);
 	secret_free(password);
 	if (rc == 0 && bare != 401)
-		rc = err_set(err, ERR_FAILED, "%s:127.0.0.1:%u: GET " GUARDED
-		    " without a header answers %u, not 401: the server lets "
-		    "anybody in; LETTA_SERVER_SECURE must be true in "
-		    RUNTIME_ENV, host_name(rt->host), rt->letta->port, bare);
+		rc = err_set(err, ERR_FAILED, "%s:127.0.0.1:%u: GET "
+		    RUNTIME_GUARDED " without a header answers %u, not 401: "
+		    "the server lets anybody in; LETTA_SERVER_SECURE must be "
+		    "true in " RUNTIME_ENV, host_name(rt->host), rt->letta->port, bare);
 	else if (rc == 0 && known != 200)
-		rc = err_set(err, ERR_AUTH, "%s:127.0.0.1:%u: GET " GUARDED
-		    " with the password of " RUNTIME_ENV " answers %u, not "
-		    "200", host_name(rt->host), rt->letta->port, known);
+		rc = err_set(err, ERR_AUTH, "%s:127.0.0.1:%u: GET "
+		    RUNTIME_GUARDED " with the password of " RUNTIME_ENV
+		    " answers %u, not 200", host_name(rt->host),
+		    rt->letta->port, known);
 	return rc;
 }
 

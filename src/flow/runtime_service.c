@@ -76,6 +76,7 @@ runtime_service_open(const struct runtime *rt, struct runtime_service *s,
 	s->spec.name = NAME;
 	s->spec.directory = RUNTIME_HOME;
 	s->spec.stamp = s->stamp;
+	s->spec.aside = rt->run->conf->kind == CONF_UPGRADE;
 	return service_open(rt->run, &s->spec, &s->service, err);
 }
 
@@ -167,9 +168,12 @@ service_undo(struct run *run, const struct step *step,
 	if (rc == 0)
 		rc = service_down(s.service, run, &edited, err);
 	if (rc == 0)
-		plan_say(note, '-', edited ? "service " NAME " is stopped; "
-		    "its file was edited by somebody and stays" :
-		    "service " NAME);
+		plan_say(note, '-', "service " NAME "%s%s", !edited ? "" :
+		    service_aside(s.service) ? " is stopped; its file was "
+		    "edited by somebody and is kept as " : " is stopped; its "
+		    "file was edited by somebody and stays",
+		    service_aside(s.service) ? service_aside(s.service) :
+		    "");
 	runtime_service_close(&s);
 	return rc;
 }

@@ -42,6 +42,7 @@ struct service {
 	char *script;
 	struct service_file files[FILES_MAX];
 	size_t n_files;
+	char *aside;
 };
 
 static const struct {
@@ -324,6 +325,7 @@ service_close(struct service *service)
 		buf_clear(&one->text);
 		host_file_clear(&one->file);
 	}
+	free(service->aside);
 	free(service->script);
 	free(service);
 }
@@ -550,14 +552,32 @@ service_up(struct service *service, struct run *run, bool *acted,
 }
 
 static int
+undo_file(struct service *service, struct host_file *file, struct run *run,
+    bool *edited, struct err *err)
+{
+	char *aside;
+	int rc;
+
+	if (!service->spec->aside)
+		return host_file_undo(file, run, edited, err);
+	rc = host_file_undo_aside(file, run, &aside, err);
+	*edited = aside != NULL;
+	if (aside) {
+		free(service->aside);
+		service->aside = aside;
+	}
+	return rc;
+}
+
+static int
 undo_files(struct service *service, struct run *run, bool *edited,
     struct err *err)
 {
 	bool one;
 
 	for (size_t i = service->n_files; i-- > 0;) {
-		if (host_file_undo(&service->files[i].file, run, &one, err)
-		    != 0)
+		if (undo_file(service, &service->files[i].file, run, &one,
+		    err) != 0)
 			return -1;
 		*edited |= one;
 		fault_point("service_file_undone");
@@ -608,6 +628,12 @@ service_down(struct service *service, struct run *run, bool *edited,
 		rc = put(run, service, "manager", "", err);
 	free(was);
 	return rc;
+}
+
+const char *
+service_aside(const struct service *service)
+{
+	return service->aside;
 }
 
 int

@@ -80,6 +80,12 @@ struct service_spec {
 	 * boot.  The others start whatever they have a file of.
 	 */
 	bool transient;
+	/*
+	 * service_down moves a file that somebody has edited aside
+	 * (host_file_undo_aside): what was there before must run again, and
+	 * this one must not.
+	 */
+	bool aside;
 };
 
 struct service;
@@ -114,10 +120,14 @@ int service_up(struct service *, struct run *, bool *acted, struct err *)
 /*
  * Stop it, not at boot any more, its files as they were before this job; one
  * that ran before runs again as it was.  *edited: a file was changed by
- * somebody since and stays, the service stopped.
+ * somebody since and stays, the service stopped; with spec->aside it is
+ * service_aside then.
  */
 int service_down(struct service *, struct run *, bool *edited, struct err *)
     MUST_CHECK;
+
+/* Where the last such file is by now; NULL: there was none. */
+const char *service_aside(const struct service *);
 
 /* Does it run?  As its manager says; cron: a process in its directory. */
 int service_active(struct service *, bool *out, struct err *) MUST_CHECK;

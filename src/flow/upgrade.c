@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
+#include "flow/backup.h"
 #include "flow/plan.h"
 #include "flow/postgres_census.h"
 #include "flow/run.h"
@@ -11,6 +12,9 @@
 #include "flow/upgrade.h"
 #include "flow/upgrade_part.h"
 #include "io/journal.h"
+
+#define BACKUPS "/var/backups/sanctumctl"
+#define BACKUP_DIR "backup.dir"		/* a fact: the day is of its begin */
 
 /* A step of the whole, and one of the new server as of a node's. */
 static void
@@ -67,6 +71,7 @@ upgrade_plan(struct plan *plan, const struct conf_upgrade *upgrade)
 	add_server(plan, upgrade);
 	add(plan, upgrade, &upgrade_sequence_kind);
 	add(plan, upgrade, &upgrade_restore_kind);
+	add(plan, upgrade, &upgrade_open_kind);
 	add(plan, upgrade, &upgrade_clients_kind);
 }
 
@@ -143,15 +148,44 @@ upgrade_begun(const struct upgrade *up, const struct step_kind *kind,
 	return 0;
 }
 
+/* A backup is for years, and whoever has settled a job removes its state. */
+static char *
+default_backup_dir(const struct upgrade *up)
+{
+	const char *base = getenv("XDG_DATA_HOME");
+	const char *job = up->run->conf->name;
+	char *home = run_local_path("~/.local/share");
+	char *day = backup_dir_name(), *dir;
+
+	if (geteuid() == 0)
+		dir = mem_printf(BACKUPS "/%s/%s", job, day);
+	else
+		dir = mem_printf("%s/sanctumctl/backups/%s/%s",
+		    base && *base == '/' ? base : home, job, day);
+	free(day);
+	free(home);
+	return dir;
+}
+
+/* A journal that cannot be read fails whatever comes next. */
 char *
 upgrade_backup_dir(const struct upgrade *up)
 {
-	const char *own = journal_path(up->run->journal);
+	struct err ignored = ERR_INIT;
+	char *noted = NULL;
 
 	if (up->conf->backup)
 		return run_local_path(up->conf->backup);
-	return mem_printf("%.*s/backup",
-	    (int)(strrchr(own, '/') - own), own);
+	if (upgrade_get(up, BACKUP_DIR, &noted, &ignored) == 0 && noted)
+		return noted;
+	return default_backup_dir(up);
+}
+
+int
+upgrade_backup_note(const struct upgrade *up, const char *dir,
+    struct err *err)
+{
+	return up->conf->backup ? 0 : upgrade_put(up, BACKUP_DIR, dir, err);
 }
 
 int

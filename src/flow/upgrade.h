@@ -37,6 +37,9 @@ struct verdict;
  *     sequence   the default of messages.sequence_id    upgrade_sequence.c
  *     restore    every agent from its bundle, each with its verdict; totals
  *                                                        upgrade_restore.c
+ *     open       the new server gets the password that the job gives it, so
+ *                that clients are let in; until then it has one that nobody
+ *                else knows                                upgrade_open.c
  *     clients    files that name the old address         upgrade_clients.c
  *
  * Nothing before `stop' changes what serves.  undo of each step from the last

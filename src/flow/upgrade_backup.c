@@ -14,6 +14,7 @@
 #include "flow/postgres.h"
 #include "flow/run.h"
 #include "flow/upgrade_part.h"
+#include "flow/upgrade_unlisted.h"
 #include "io/journal.h"
 
 #define TEXT_MAX 4096
@@ -150,7 +151,8 @@ count_change(void *ctx, const struct backup_change *change, struct err *err)
 	struct watch *watch = ctx;
 
 	(void)err;
-	watch->n += !may_stay(watch->part, change->id);
+	/* One that was read could be read again: it is no reason to stay. */
+	watch->n += change->bundled || !may_stay(watch->part, change->id);
 	return 0;
 }
 
@@ -159,7 +161,8 @@ count_change(void *ctx, const struct backup_change *change, struct err *err)
  * which sees to it, and the server may be off.
  */
 static int
-count_changed(struct part *part, size_t *out, struct err *err)
+count_changed(struct part *part, const struct backup_index *index,
+    size_t *out, struct err *err)
 {
 	struct watch watch = { .part = part };
 	bool stopping;
@@ -169,8 +172,10 @@ count_changed(struct part *part, size_t *out, struct err *err)
 		return -1;
 	if (stopping)
 		return 0;
-	if (open_census(part, err) != 0 || backup_changed(&part->from,
-	    part->dir, &part->census, count_change, &watch, err) != 0)
+	if (open_census(part, err) != 0 ||
+	    upgrade_unlisted_check(&part->up, part->pg, index, &part->from,
+	    err) != 0 || backup_changed(&part->from, part->dir,
+	    &part->census, count_change, &watch, err) != 0)
 		return -1;
 	*out = watch.n;
 	return 0;
@@ -198,7 +203,7 @@ look(struct part *part, struct plan_note *note, enum plan_found *found,
 	lacking_init(&l);
 	find_lacking(part, &index, &l, &agents);
 	if (index.ended_at && l.n == 0)
-		rc = count_changed(part, &changed, err);
+		rc = count_changed(part, &index, &changed, err);
 	if (rc == 0 && index.ended_at && l.n == 0 && changed == 0)
 		*found = PLAN_DONE;
 	plan_say(note, '+', "%zu agents of %s in bundles below %s" LOSSES,
@@ -256,8 +261,13 @@ judge(struct part *part, struct err *err)
 	if (rc == 0 && index.refused)
 		rc = err_set(err, ERR_PARTIAL, "[letta %s] has agents whose "
 		    "id is not agent-UUID, and no bundle can be made of them: "
-		    "%s; nothing was changed", part->up.conf->from->name,
-		    index.refused);
+		    "%s; nothing was changed.  They would be lost: "
+		    "copy by hand what you need of them, delete them there, "
+		    "then run the same command again",
+		    part->up.conf->from->name, index.refused);
+	if (rc == 0)
+		rc = upgrade_unlisted_check(&part->up, part->pg, &index,
+		    &part->from, err);
 	if (rc == 0)
 		rc = backup_check(part->dir, found_fault, part, &figures,
 		    err);
@@ -276,6 +286,8 @@ make(struct part *part, struct plan_note *note, struct err *err)
 	int rc;
 
 	rc = open_census(part, err);
+	if (rc == 0)
+		rc = upgrade_backup_note(&part->up, part->dir, err);
 	if (rc == 0)
 		rc = backup_make(&part->from, part->dir, &options, &f,
 		    err);

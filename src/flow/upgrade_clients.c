@@ -202,8 +202,9 @@ client_read(const struct upgrade *up, const char *path,
 	if (buf_check(&client->now, path, err) != 0)
 		return -1;
 	if (strlen(buf_cstr(&client->now)) != client->now.len)
-		return err_set(err, ERR_DATA, "%s:%s: has NUL bytes in it",
-		    host_name(up->host), path);
+		return err_set(err, ERR_DATA, "%s:%s: has NUL bytes in "
+		    "it, so it is no text and was left as it is; take it out "
+		    "of `clients'", host_name(up->host), path);
 	return 0;
 }
 
@@ -304,6 +305,7 @@ clients_probe(struct run *run, const struct step *step,
 	struct others others = { .clients = &clients, .note = note };
 	char *reload = NULL;
 	size_t places = 0, files = 0;
+	bool cut = false;
 	int rc;
 
 	rc = clients_open(&clients, run, step, err);
@@ -311,7 +313,10 @@ clients_probe(struct run *run, const struct step *step,
 		rc = look(&clients, note, &places, &files, err);
 	if (rc == 0)
 		rc = client_look(clients.up.host, &clients.urls, tell_other,
-		    &others, err);
+		    &others, &cut, err);
+	if (cut)
+		buf_printf(&note->diff, "    not looked at: files behind the "
+		    "first %d that name the old address\n", CLIENT_LOOK_MAX);
 	if (rc == 0)
 		rc = upgrade_get(&clients.up, RELOAD, &reload, err);
 	*found = places > 0 || reload ? PLAN_TODO : PLAN_DONE;
@@ -319,8 +324,9 @@ clients_probe(struct run *run, const struct step *step,
 		plan_say(note, '~', "the address stays as it is");
 	else if (rc == 0 && others.n > 0)
 		plan_say(note, '~', "%zu addresses in %zu files; %zu lines "
-		    "of others name the old one, and are not in `clients'",
-		    places, files, others.n);
+		    "of others name the old one, and are not in `clients'%s",
+		    places, files, others.n, cut ? "; not all files were "
+		    "looked at" : "");
 	else if (rc == 0)
 		plan_say(note, '~', "%zu addresses in %zu files", places,
 		    files);

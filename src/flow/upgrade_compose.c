@@ -14,6 +14,7 @@
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/runtime_part.h"
+#include "flow/upgrade_closed.h"
 #include "flow/upgrade_compose.h"
 #include "flow/upgrade_part.h"
 #include "io/host.h"
@@ -200,6 +201,20 @@ answers(const struct upgrade *up, bool *out,
 	return 0;
 }
 
+/* Its container is closed, or open, as it is to be, and no file is left. */
+static int
+is_settled(const struct upgrade *up, const struct compose_service *cs,
+    bool *out, struct err *err)
+{
+	bool close, file;
+
+	if (upgrade_closed_wanted(up->run, up->conf->to, &close, err) != 0 ||
+	    upgrade_closed_file_is_there(up, &file, err) != 0)
+		return -1;
+	*out = close ? cs->closed : !cs->closed && !file;
+	return 0;
+}
+
 static int
 probe(struct run *run, const struct step *step, struct plan_note *note,
     enum plan_found *found, struct err *err)
@@ -209,7 +224,7 @@ probe(struct run *run, const struct step *step, struct plan_note *note,
 	struct compose_service cs;
 	struct upgrade up;
 	struct err ignored = ERR_INIT;
-	bool up_now = false;
+	bool up_now = false, settled = false;
 	int rc;
 
 	*found = PLAN_TODO;
@@ -220,8 +235,10 @@ probe(struct run *run, const struct step *step, struct plan_note *note,
 		say(&file, raw, note);
 		show_line(&file, raw, note);
 	}
+	if (rc == 0)
+		rc = is_settled(&up, &cs, &settled, err);
 	/* What is wrong with it is for the act to say, after a wait. */
-	if (rc == 0 && str_eq(raw, file.at.raw) && cs.running &&
+	if (rc == 0 && settled && str_eq(raw, file.at.raw) && cs.running &&
 	    answers(&up, &up_now, version, &ignored) == 0 && up_now)
 		*found = PLAN_DONE;
 	compose_service_close(&cs);
@@ -322,6 +339,42 @@ await(const struct upgrade *up, struct compose_service *cs, struct err *err)
 	}
 }
 
+/* A server that takes no password would be open all the same. */
+static int
+check_closed(const struct upgrade *up, struct err *err)
+{
+	const struct runtime rt = { .run = up->run, .letta = up->conf->to,
+	    .host = up->host };
+	unsigned int status;
+
+	if (runtime_ask(&rt, RUNTIME_GUARDED, NULL, &status, NULL, err) != 0)
+		return -1;
+	return status == 401 ? 0 : err_set(err, ERR_FAILED, "%s:127.0.0.1:%u"
+	    ": GET " RUNTIME_GUARDED " without a header answers %u, not 401, "
+	    "though LETTA_SERVER_SECURE is true: clients would see agents "
+	    "that are not restored yet.  Is the image one of Letta's?",
+	    host_name(up->host), up->conf->to->port, status);
+}
+
+/* As it is to be: with the file that closes it, or without any. */
+static int
+start(const struct upgrade *up, struct compose_service *cs, struct err *err)
+{
+	bool close;
+
+	if (upgrade_closed_wanted(up->run, up->conf->to, &close, err) != 0)
+		return -1;
+	if (close)
+		return upgrade_closed_file_make(up, cs, err) != 0 ||
+		    upgrade_compose_start_closed(up, cs, err) != 0 ||
+		    await(up, cs, err) != 0 ? -1 : check_closed(up, err);
+	if (upgrade_compose_start(up, cs, err) != 0 ||
+	    await(up, cs, err) != 0)
+		return -1;
+	fault_point("upgrade_compose_started");
+	return upgrade_closed_file_remove(up, cs, err);
+}
+
 static int
 act(struct run *run, const struct step *step, struct plan_note *note,
     struct err *err)
@@ -340,9 +393,7 @@ act(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = check_effect(&cs, &file, raw, err);
 	if (rc == 0)
-		rc = compose_service_start(&cs, err);
-	if (rc == 0)
-		rc = await(&up, &cs, err);
+		rc = start(&up, &cs, err);
 	if (rc == 0)
 		plan_say(note, '~', "%s:%zu: image: %s; Letta %s answers",
 		    file.path, file.at.line, raw, up.conf->to->version);
@@ -388,11 +439,13 @@ undo(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = upgrade_get(&up, NOW, &now, err);
 	if (rc == 0 && was && now)
-		rc = compose_service_stop(&cs, err);
+		rc = upgrade_compose_stop(&up, &cs, err);
 	if (rc == 0 && was && now)
 		rc = file_read(&file, &cs, err);
 	if (rc == 0 && was && now)
 		rc = take_back(&file, was, now, err);
+	if (rc == 0)
+		rc = upgrade_closed_file_remove(&up, &cs, err);
 	if (rc == 0)
 		rc = upgrade_put(&up, NOW, "", err);
 	if (rc == 0)

@@ -25,4 +25,27 @@ int upgrade_compose_open(struct upgrade *, struct compose_service *,
 int upgrade_compose_image(const struct upgrade *,
     const struct compose_service *, char **out, struct err *) MUST_CHECK;
 
+/*
+ * Stop it, and keep the engine from starting it: with `restart: always' a
+ * container that was stopped comes back with the daemon, at boot
+ * (docs.docker.com, "Start containers automatically"), and would serve a
+ * database that is being made anew.  So its restart policy becomes `no'; what
+ * it was is a fact of the journal, "restart.CONTAINER".
+ */
+int upgrade_compose_stop(const struct upgrade *, struct compose_service *,
+    struct err *) MUST_CHECK;
+
+/* Its container, if it is the one that was held, has its policy again. */
+int upgrade_compose_release(const struct upgrade *, struct compose_service *,
+    struct err *) MUST_CHECK;
+
+/*
+ * Start it, or closed to its clients (flow/upgrade_closed.h), and that; one
+ * that is made anew has the policy of its file.
+ */
+int upgrade_compose_start(const struct upgrade *, struct compose_service *,
+    struct err *) MUST_CHECK;
+int upgrade_compose_start_closed(const struct upgrade *,
+    struct compose_service *, struct err *) MUST_CHECK;
+
 #endif /* !FLOW_UPGRADE_COMPOSE_H */

@@ -72,7 +72,8 @@ pull(const struct upgrade *up, const struct compose_service *cs,
 		return -1;
 	if (compose_service_docker(cs, words, false, NULL, err) == 0)
 		return 0;
-	return err_ctx(err, "%s is not to be had; nothing was changed",
+	return err_ctx(err, "%s is not to be had; nothing was changed, give "
+	    "a `version' or an `image' that is",
 	    image);
 }
 

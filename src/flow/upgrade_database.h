@@ -6,6 +6,7 @@
 
 #include "base/attr.h"
 
+struct buf;
 struct err;
 struct postgres;
 struct upgrade;
@@ -14,7 +15,7 @@ struct upgrade;
  * What the steps `dump' and `database' know of each other, as facts of the
  * journal.
  *
- *     dump.path, .size, .sha256   the safety copy on the host; no size: none
+ *     dump.size, .sha256          of the safety copy; no size: there is none
  *     dump.census                 what the database held then
  *     database.was                the oid of the old database, once its
  *                                 rebuild has begun
@@ -44,6 +45,13 @@ int upgrade_dump_room(const struct upgrade *, uint64_t database_bytes,
 /* ERR_STALE unless the copy is there as it was made, by its SHA-256. */
 int upgrade_dump_is_whole(const struct upgrade *, struct postgres *,
     struct err *) MUST_CHECK;
+
+/*
+ * What of the database db (NULL: the URI's) is not as when it was dumped, as
+ * words; "" when all is.
+ */
+int upgrade_dump_moved(const struct upgrade *, struct postgres *,
+    const char *db, struct buf *moved, struct err *) MUST_CHECK;
 
 /* An oid that is kept; 0: none. */
 int upgrade_oid(const struct upgrade *, const char *word, uint64_t *out,

@@ -225,7 +225,8 @@ dump_quietly(struct postgres *pg, const char *part, struct buf *census,
 	if (rc == 0 && census->len == 0)
 		rc = err_set(err, ERR_DATA, "%s: none of Letta's tables is "
 		    "seen there, so that nothing could tell whether the copy "
-		    "is whole", postgres_where(pg));
+		    "is whole; nothing was dropped.  Give a role that sees "
+		    "them as `database_admin'", postgres_where(pg));
 	if (rc == 0)
 		rc = postgres_dump(pg, part, err);
 	if (rc == 0)
@@ -293,7 +294,6 @@ keep(const struct upgrade *up, struct postgres *pg, const char *part,
 
 	if (postgres_dump_sum(pg, part, sum, size, err) != 0 ||
 	    upgrade_put(up, "dump.size", "", err) != 0 ||
-	    upgrade_put(up, "dump.path", path, err) != 0 ||
 	    upgrade_put(up, "dump.sha256", sum, err) != 0 ||
 	    upgrade_put(up, "dump.census", buf_cstr(census), err) != 0 ||
 	    put_over(up, part, path, err) != 0)
@@ -415,17 +415,38 @@ upgrade_dump_is_whole(const struct upgrade *up, struct postgres *pg,
 		rc = upgrade_get(up, "dump.sha256", &kept, err);
 	if (rc == 0 && (!there || !kept))
 		rc = err_set(err, ERR_STALE, "%s:%s: the safety copy is not "
-		    "there as it was made; nothing was dropped",
-		    host_name(up->host), path);
+		    "there as it was made; nothing was dropped.  Put it back, "
+		    "then run the same command again", host_name(up->host),
+		    path);
 	if (rc == 0)
 		rc = postgres_dump_sum(pg, path, sum, &size, err);
 	if (rc == 0 && !str_eq(sum, kept))
 		rc = err_set(err, ERR_STALE, "%s:%s: the safety copy has "
 		    "another SHA-256 than when it was made: %s, was %s; "
-		    "nothing was dropped", host_name(up->host), path, sum,
+		    "nothing was dropped.  Put the right one back, then run "
+		    "the same command again", host_name(up->host), path, sum,
 		    kept);
 	free(kept);
 	free(path);
+	return rc;
+}
+
+int
+upgrade_dump_moved(const struct upgrade *up, struct postgres *pg,
+    const char *db, struct buf *moved, struct err *err)
+{
+	struct buf now = BUF_INIT(CENSUS_MAX);
+	char *before = NULL;
+	int rc;
+
+	rc = upgrade_get(up, "dump.census", &before, err);
+	if (rc == 0)
+		rc = postgres_census(pg, db, &now, err);
+	if (rc == 0)
+		(void)postgres_census_moved(before ? before : "",
+		    buf_cstr(&now), moved);
+	free(before);
+	buf_clear(&now);
 	return rc;
 }
 

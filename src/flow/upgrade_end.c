@@ -10,6 +10,7 @@
 #include "flow/runtime.h"
 #include "flow/upgrade.h"
 #include "flow/upgrade_database.h"
+#include "flow/upgrade_marker.h"
 #include "flow/upgrade_part.h"
 #include "flow/upgrade_since.h"
 #include "io/host.h"
@@ -258,6 +259,8 @@ upgrade_complete(struct run *run, struct err *err)
 		rc = host_remove(up.host, properties, err);
 	if (rc == 0)
 		rc = host_remove(up.host, dump, err);
+	if (rc == 0)
+		rc = upgrade_marker_remove(&up, err);
 	free(properties);
 	free(dump);
 	free(kept);

@@ -2,10 +2,12 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
 #include "core/letta.h"
+#include "flow/endpoint.h"
 #include "flow/plan.h"
 #include "flow/port_owner.h"
 #include "flow/postgres.h"
@@ -15,13 +17,16 @@
 #include "flow/upgrade.h"
 #include "flow/upgrade_database.h"
 #include "flow/upgrade_database_of.h"
+#include "flow/upgrade_losses.h"
+#include "flow/upgrade_marker.h"
 #include "flow/upgrade_models.h"
 #include "flow/upgrade_part.h"
 #include "flow/upgrade_service.h"
+#include "flow/upgrade_unlisted.h"
 #include "io/fs.h"
 #include "io/host.h"
 
-#define TELL_MAX 512
+#define TELL_MAX 2048
 
 /* What is found of the old server, and what the new one needs. */
 struct look {
@@ -138,6 +143,21 @@ look_at_service(struct look *look, struct err *err)
 	return look_at_process(look, err);
 }
 
+/* What the server does not list no backup will have. */
+static int
+look_at_agents(struct look *look, struct err *err)
+{
+	struct endpoint at = { 0 };
+	int rc;
+
+	rc = run_endpoint(look->up.run, look->up.conf->from, &at, err);
+	if (rc == 0)
+		rc = upgrade_unlisted_check(&look->up, look->pg, NULL, &at,
+		    err);
+	endpoint_clear(&at);
+	return rc;
+}
+
 static int
 look_at_database(struct look *look, struct err *err)
 {
@@ -146,13 +166,15 @@ look_at_database(struct look *look, struct err *err)
 	if (!from->compose && upgrade_database_same(&look->up, &look->owner,
 	    err) != 0)
 		return -1;
-	if (postgres_open(&look->pg, look->up.run, from, err) != 0)
+	if (postgres_open(&look->pg, look->up.run, from, err) != 0 ||
+	    upgrade_marker_check(&look->up, look->pg, err) != 0)
 		return -1;
 	if (from->compose && upgrade_compose_same(&look->up,
 	    postgres_database(look->pg), err) != 0)
 		return -1;
 	if (postgres_check_rights(look->pg, err) != 0 ||
 	    postgres_check_tables(look->pg, err) != 0 ||
+	    look_at_agents(look, err) != 0 ||
 	    postgres_size(look->pg, &look->bytes, err) != 0)
 		return -1;
 	return upgrade_dump_room(&look->up, look->bytes, &look->room, err);
@@ -189,7 +211,9 @@ look_at_all(struct look *look, struct run *run, const struct step *step,
 	if (host_facts(look->up.host)->uid != 0)
 		return err_set(err, ERR_USAGE, "%s: an upgrade needs root "
 		    "there", host_name(look->up.host));
-	if (look_at_versions(look, err) != 0 ||
+	/* Before all else: what answers may be that job's new server. */
+	if (upgrade_marker_check(&look->up, NULL, err) != 0 ||
+	    look_at_versions(look, err) != 0 ||
 	    run_server(run, look->up.conf->from, &server, err) != 0 ||
 	    look_at_service(look, err) != 0 ||
 	    look_at_new_port(look, err) != 0)
@@ -249,6 +273,25 @@ tell_room(const struct look *look, struct plan_note *note, struct err *err)
 	return rc;
 }
 
+/* note NULL: it is said at once, to who has not seen a plan. */
+static void
+tell_model(const struct look *look, const char *name, struct plan_note *note)
+{
+	struct buf users = BUF_INIT(8 * TELL_MAX);
+	char line[TELL_MAX - 16];
+
+	upgrade_models_users(look->pg, name, &users);
+	(void)snprintf(line, sizeof(line), "the old server has %s, which [env "
+	    "%s] does not give; %s%s", name, look->up.conf->to->name,
+	    users.len > 0 ? "without it these are refused or do not answer: " :
+	    "no agent is known to use what it is for", buf_cstr(&users));
+	if (note)
+		tell(note, "warning: %s", line);
+	else if (users.len > 0)
+		log_warn("%s: %s", host_name(look->up.host), line);
+	buf_clear(&users);
+}
+
 static void
 tell_service(const struct look *look, struct plan_note *note)
 {
@@ -265,21 +308,33 @@ tell_service(const struct look *look, struct plan_note *note)
 		    look->owner.address, look->up.conf->to->port);
 }
 
+/* The database goes with more than agents: nobody learns that afterwards. */
+static int
+tell_losses(const struct look *look, struct plan_note *note, struct err *err)
+{
+	tell(note, "beside the agents, and gone with the database:");
+	if (upgrade_losses(look->pg, &note->diff, err) != 0)
+		return -1;
+	tell(note, "embeddings are made anew from each passage's text");
+	return 0;
+}
+
 /* Containers keep what they are given, in their file. */
 static int
 tell_models(const struct look *look, struct plan_note *note, struct err *err)
 {
 	struct buf lacks = BUF_INIT(4096);
+	char *name, *rest = NULL;
 	int rc = 0;
 
 	if (!look->up.conf->from->compose)
 		rc = upgrade_models_lacking(&look->up, &look->owner, &lacks,
 		    err);
-	if (rc == 0 && lacks.len > 0)
-		tell(note, "warning: the old server has %s, which [env %s] "
-		    "does not give: without its models no agent of theirs "
-		    "is restored", buf_cstr(&lacks),
-		    look->up.conf->to->name);
+	if (rc == 0 && lacks.len > 0) {
+		for (name = strtok_r(lacks.data, " ", &rest); name;
+		    name = strtok_r(NULL, " ", &rest))
+			tell_model(look, name, note);
+	}
 	buf_clear(&lacks);
 	return rc;
 }
@@ -289,7 +344,8 @@ tell_all(const struct look *look, struct plan_note *note, struct err *err)
 {
 	tell_service(look, note);
 	if (tell_room(look, note, err) != 0 ||
-	    tell_models(look, note, err) != 0)
+	    tell_models(look, note, err) != 0 ||
+	    tell_losses(look, note, err) != 0)
 		return -1;
 	if (!look->up.run->conf->break_glass)
 		tell(note, "without `break_glass = yes' in [job] apply will "
@@ -365,6 +421,8 @@ look_act(struct run *run, const struct step *step, struct plan_note *note,
 	int rc;
 
 	rc = look_at_all(&look, run, step, err);
+	if (rc == 0)
+		rc = tell_models(&look, NULL, err);
 	if (rc == 0)
 		rc = upgrade_put(&look.up, "old", look.version, err);
 	if (rc == 0) {

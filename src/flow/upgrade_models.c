@@ -6,6 +6,7 @@
 #include "core/conf.h"
 #include "core/dotenv.h"
 #include "flow/port_owner.h"
+#include "flow/postgres.h"
 #include "flow/run.h"
 #include "flow/runtime.h"
 #include "flow/runtime_env.h"
@@ -16,6 +17,9 @@
 
 #define VALUES_MAX (64 * 1024)
 
+#define USERS_SHOWN 5
+#define USERS_MAX (1024 * 1024)
+
 /* ModelSettings and Settings of Letta 0.11.3 to 0.16.8. */
 static const char *const names[] = { "OPENAI_API_KEY", "OPENAI_API_BASE",
 	"OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "AZURE_API_KEY",
@@ -24,6 +28,22 @@ static const char *const names[] = { "OPENAI_API_KEY", "OPENAI_API_BASE",
 	"TOGETHER_API_KEY", "DEEPSEEK_API_KEY", "MISTRAL_API_KEY",
 	"OPENROUTER_API_KEY", "OLLAMA_BASE_URL", "VLLM_API_BASE",
 	"LMSTUDIO_BASE_URL", "LETTA_ENCRYPTION_KEY", NULL };
+
+/*
+ * By what such a name begins with: its model_endpoint_type, and what a handle
+ * of its models begins with.
+ */
+static const struct {
+	const char *begins, *provider;
+} providers[] = {
+	{ "OPENAI_", "openai" }, { "ANTHROPIC_", "anthropic" },
+	{ "AZURE_", "azure" }, { "AWS_", "bedrock" },
+	{ "GEMINI_", "google_ai" }, { "GOOGLE_", "google_vertex" },
+	{ "GROQ_", "groq" }, { "TOGETHER_", "together" },
+	{ "DEEPSEEK_", "deepseek" }, { "MISTRAL_", "mistral" },
+	{ "OPENROUTER_", "openrouter" }, { "OLLAMA_", "ollama" },
+	{ "VLLM_", "vllm" }, { "LMSTUDIO_", "lmstudio" },
+};
 
 static bool
 in_job(const struct conf_letta *letta, const char *name)
@@ -90,4 +110,61 @@ upgrade_models_lacking(const struct upgrade *up,
 	runtime_env_clear(&env);
 	buf_wipe(&values);
 	return rc;
+}
+
+static const char *
+provider_of(const char *name)
+{
+	for (size_t i = 0; i < sizeof(providers) / sizeof(*providers); i++) {
+		if (str_starts(name, providers[i].begins))
+			return providers[i].provider;
+	}
+	return NULL;
+}
+
+/* Of lines "ID, tab, NAME". */
+static void
+add_users(const char *lines, struct buf *out)
+{
+	struct buf shown = BUF_INIT(USERS_MAX);
+	size_t n = 0, len, id;
+
+	for (; *lines; lines += len + (lines[len] == '\n')) {
+		len = strcspn(lines, "\n");
+		id = strcspn(lines, "\t");
+		if (id >= len || ++n > USERS_SHOWN)
+			continue;
+		buf_str(&shown, n > 1 ? ", " : "");
+		str_printable(&shown, lines + id + 1, len - id - 1);
+		buf_str(&shown, " (");
+		str_printable(&shown, lines, id);
+		buf_char(&shown, ')');
+	}
+	if (n > 0)
+		buf_printf(out, "%zu agent%s: %s%s", n, n == 1 ? "" : "s",
+		    buf_cstr(&shown), n > USERS_SHOWN ? ", and more" : "");
+	buf_clear(&shown);
+}
+
+void
+upgrade_models_users(struct postgres *pg, const char *name, struct buf *out)
+{
+	static const char sql[] =
+	    "SELECT id, translate(name, E'\\t\\n\\r', '   ') FROM agents "
+	    "WHERE '%s' IN (llm_config->>'model_endpoint_type', "
+	    "split_part(llm_config->>'handle', '/', 1), "
+	    "embedding_config->>'embedding_endpoint_type', "
+	    "split_part(embedding_config->>'handle', '/', 1)) ORDER BY 2, 1;";
+	const char *provider = provider_of(name);
+	struct buf text = BUF_INIT(1024), lines = BUF_INIT(USERS_MAX);
+	struct err ignored = ERR_INIT;
+
+	if (!provider)
+		return;
+	buf_printf(&text, sql, provider);
+	if (postgres_ask(pg, NULL, buf_cstr(&text), &lines, &ignored) == 0)
+		add_users(buf_cstr(&lines), out);
+	err_clear(&ignored);
+	buf_clear(&lines);
+	buf_clear(&text);
 }

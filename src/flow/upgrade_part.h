@@ -25,6 +25,7 @@ extern const struct step_kind upgrade_pull_kind;
 extern const struct step_kind upgrade_compose_kind;
 extern const struct step_kind upgrade_sequence_kind;
 extern const struct step_kind upgrade_restore_kind;
+extern const struct step_kind upgrade_open_kind;
 extern const struct step_kind upgrade_clients_kind;
 
 /* One upgrade on its host. */
@@ -55,14 +56,25 @@ int upgrade_begun(const struct upgrade *, const struct step_kind *,
 
 /*
  * Facts that `stop' writes before it tells the old service anything: what the
- * database held, and how the service was.  The second is forgotten once it is
- * so again.
+ * database held, by which manager it ran (upgrade_service_word), its processes
+ * (port_owner_family), and how it was.  The last is forgotten once it is so
+ * again; while it is there the manager counts.
  */
 #define UPGRADE_STOP_CENSUS "stop.census"
+#define UPGRADE_STOP_MANAGER "stop.manager"
+#define UPGRADE_STOP_PROCESSES "stop.processes"
 #define UPGRADE_STOP_WAS "stop.was"
 
-/* Where the bundles are, on this machine; the caller frees it. */
+/*
+ * Where the bundles are, on this machine: `backup', or else
+ * /var/backups/sanctumctl/JOB/letta-backup-YYYYMMDD (of who is not root
+ * ~/.local/share/sanctumctl/backups/...), which outlives the job's state.
+ * The caller frees it.  note: before a backup is begun, so that another day's
+ * run goes on with it.
+ */
 char *upgrade_backup_dir(const struct upgrade *);
+int upgrade_backup_note(const struct upgrade *, const char *dir,
+    struct err *) MUST_CHECK;
 
 /*
  * struct backup_census of a server whose database (struct postgres, ctx) can

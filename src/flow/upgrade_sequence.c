@@ -29,12 +29,12 @@ look(const struct upgrade *up, bool *lacks, struct err *err)
 }
 
 static void
-say_statements(struct plan_note *note)
+say_statements(struct plan_note *note, const char *when)
 {
 	const char *text = postgres_sequence_text();
 	size_t len;
 
-	plan_say(note, '~', "messages.sequence_id gets its default");
+	buf_printf(&note->diff, "    -- %s\n", when);
 	for (; *text; text += len + (text[len] == '\n')) {
 		len = strcspn(text, "\n");
 		buf_printf(&note->diff, "    %.*s\n", (int)len, text);
@@ -53,15 +53,17 @@ sequence_probe(struct run *run, const struct step *step,
 	if (upgrade_open(&up, run, step, err) != 0 ||
 	    upgrade_done(&up, &upgrade_database_kind, &rebuilt, err) != 0)
 		return -1;
-	if (!rebuilt)
+	if (!rebuilt) {
+		say_statements(note, "only if the new tables lack it:");
 		return 0;
+	}
 	if (look(&up, &lacks, err) != 0)
 		return -1;
 	*found = lacks ? PLAN_TODO : PLAN_DONE;
+	plan_say(note, '~', lacks ? "messages.sequence_id gets its default" :
+	    "messages.sequence_id has its default");
 	if (lacks)
-		say_statements(note);
-	else
-		plan_say(note, '~', "messages.sequence_id has its default");
+		say_statements(note, "it is lacking:");
 	return 0;
 }
 

@@ -52,13 +52,39 @@ look_for(struct upgrade_service *service,
 	return 0;
 }
 
+/*
+ * The manager that `stop' has told, as long as that is not taken back: its
+ * name may be another's, too, by then.  *out is as it was without one.
+ */
+static int
+told(const struct upgrade *up, const struct upgrade_service_ops *const **out,
+    size_t *n, struct err *err)
+{
+	char *was = NULL, *manager = NULL;
+	int rc = upgrade_get(up, UPGRADE_STOP_WAS, &was, err);
+
+	if (rc == 0 && was)
+		rc = upgrade_get(up, UPGRADE_STOP_MANAGER, &manager, err);
+	for (size_t i = 0; rc == 0 && manager && i < N_MANAGERS; i++) {
+		if (!str_eq(manager, managers[i]->word))
+			continue;
+		*out = &managers[i];
+		*n = 1;
+	}
+	free(manager);
+	free(was);
+	return rc;
+}
+
 int
 upgrade_service_find(struct upgrade_service *service,
     const struct upgrade *up, struct err *err)
 {
+	const struct upgrade_service_ops *const *kinds = managers;
 	const struct conf_letta *from = up->conf->from;
+	size_t n = N_MANAGERS;
 
-	*service = (struct upgrade_service){ .letta = from,
+	*service = (struct upgrade_service){ .letta = from, .up = up,
 	    .host = up->host, .mark = up->run->mark,
 	    .name = from->service ? from->service : DEFAULT_NAME };
 	if (from->compose) {
@@ -68,10 +94,16 @@ upgrade_service_find(struct upgrade_service *service,
 		    "there is no container of the service %s; start it",
 		    host_name(up->host), from->compose, service->name);
 	}
-	if (look_for(service, managers, N_MANAGERS, err) != 0)
+	if (told(up, &kinds, &n, err) != 0 ||
+	    look_for(service, kinds, n, err) != 0)
 		return -1;
 	if (service->ops)
 		return 0;
+	if (n == 1)
+		return err_set(err, ERR_MISSING, "%s: %s has no %s any more, "
+		    "which this job has stopped; put back what it starts by, "
+		    "then run the same command again", host_name(up->host),
+		    kinds[0]->word, service->name);
 	return err_set(err, ERR_MISSING, "%s: there is no unit %s.service of "
 	    "systemd, no program %s of supervisord and no "
 	    "/etc/cron.d/sanctumctl-%s; give the name of what runs it as "

@@ -39,6 +39,7 @@ struct upgrade_service_ops;
 struct upgrade_service {
 	const struct upgrade_service_ops *ops;
 	const struct conf_letta *letta;
+	const struct upgrade *up;	/* the caller's; outlives it */
 	struct host *host;	/* belongs to the run */
 	const char *mark;	/* likewise */
 	const char *name;
@@ -56,8 +57,9 @@ struct upgrade_service {
 };
 
 /*
- * Find it, by what the host has.  clear it in any case.  ERR_MISSING: there
- * is none of that name; names what was looked for.
+ * Find it, by what the host has; once `stop' has told it something, with that
+ * manager alone (UPGRADE_STOP_MANAGER).  clear it in any case.  ERR_MISSING:
+ * there is none of that name; names what was looked for.
  */
 int upgrade_service_find(struct upgrade_service *, const struct upgrade *,
     struct err *) MUST_CHECK;

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "flow/compose_service.h"
+#include "flow/upgrade_compose.h"
 #include "flow/upgrade_service.h"
 
 /* The container is looked for anew each time: `up' makes another one. */
@@ -16,7 +17,7 @@ compose_look(struct upgrade_service *s, bool *there, struct err *err)
 	if (*there) {
 		s->where = mem_strdup(s->letta->compose);
 		s->active = cs.running;
-		/* One that was stopped stays so (restart: unless-stopped). */
+		/* As its restart policy has it (upgrade_compose.h). */
 		s->enabled = true;
 	}
 	compose_service_close(&cs);
@@ -37,15 +38,15 @@ compose_owns(const struct upgrade_service *s, pid_t pid, bool *out,
 
 static int
 tell(struct upgrade_service *s,
-    int (*what)(const struct compose_service *, struct err *),
-    struct err *err)
+    int (*what)(const struct upgrade *, struct compose_service *,
+    struct err *), struct err *err)
 {
 	struct compose_service cs;
 	int rc;
 
 	rc = compose_service_open(&cs, s->host, s->letta, err);
 	if (rc == 0)
-		rc = what(&cs, err);
+		rc = what(s->up, &cs, err);
 	compose_service_close(&cs);
 	return rc;
 }
@@ -53,14 +54,16 @@ tell(struct upgrade_service *s,
 static int
 compose_off(struct upgrade_service *s, struct err *err)
 {
-	return tell(s, compose_service_stop, err);
+	return tell(s, upgrade_compose_stop, err);
 }
 
 static int
 compose_on(struct upgrade_service *s, bool enabled, struct err *err)
 {
 	(void)enabled;
-	return s->active ? 0 : tell(s, compose_service_start, err);
+	/* One that was not stopped any more may be held. */
+	return tell(s, s->active ? upgrade_compose_release :
+	    upgrade_compose_start, err);
 }
 
 /* Its log is not shown: older images print their database's URI. */

@@ -9,7 +9,9 @@
 #include "flow/postgres.h"
 #include "flow/postgres_census.h"
 #include "flow/run.h"
+#include "flow/upgrade.h"
 #include "flow/upgrade_database.h"
+#include "flow/upgrade_marker.h"
 #include "flow/upgrade_part.h"
 #include "flow/upgrade_since.h"
 
@@ -310,17 +312,31 @@ check_copy(const struct upgrade *up, struct postgres *pg, uint64_t was,
 	    "back");
 }
 
+/* The step's undo would say so, too, but with the server stopped by then. */
+static int
+refuse_stranger(struct postgres *pg, struct err *err)
+{
+	return err_set(err, ERR_STALE, "%s: is a database that this job has "
+	    "neither found nor made: another upgrade, or somebody, has put "
+	    "it there, and it was left as it is, as was what serves; nothing "
+	    "was taken back.  Rename it, if it is to be dropped, then run "
+	    "the same command again", postgres_where(pg));
+}
+
 static int
 check(const struct upgrade *up, struct postgres *pg, uint64_t was,
     struct err *err)
 {
-	uint64_t now = 0, made = 0;
+	uint64_t now = 0, made = 0, back = 0;
 
 	if (postgres_oid(pg, NULL, &now, err) != 0 ||
-	    upgrade_oid(up, "database.made", &made, err) != 0)
+	    upgrade_oid(up, "database.made", &made, err) != 0 ||
+	    upgrade_oid(up, "database.back", &back, err) != 0)
 		return -1;
 	if (now == was)
 		return 0;
+	if (now != 0 && now != made && now != back)
+		return refuse_stranger(pg, err);
 	if (check_copy(up, pg, was, now, err) != 0)
 		return -1;
 	return now != 0 && now == made ? check_since(up, pg, err) : 0;
@@ -331,21 +347,29 @@ upgrade_may_go_back(struct run *run, struct err *err)
 {
 	struct upgrade up = { .run = run, .conf = run->conf->upgrades };
 	struct postgres *pg;
+	bool stopped;
 	uint64_t was;
 	int rc;
 
 	if (run->conf->n_upgrades == 0)
 		return 0;
-	if (upgrade_oid(&up, "database.was", &was, err) != 0)
+	if (upgrade_oid(&up, "database.was", &was, err) != 0 ||
+	    upgrade_was_stopped(run, &stopped, err) != 0)
+		return -1;
+	if (was == 0 && !stopped)
+		return 0;
+	/* Another job's new server may have this one's place by now. */
+	if (run_host(run, up.conf->from->host, &up.host, err) != 0 ||
+	    upgrade_marker_check(&up, NULL, err) != 0)
 		return -1;
 	if (was == 0)
 		return 0;
-	if (run_host(run, up.conf->from->host, &up.host, err) != 0)
-		return -1;
 	if (postgres_open(&pg, run, up.conf->from, err) != 0)
 		return err_ctx(err, "the way back needs PostgreSQL, nothing "
 		    "was taken back");
-	rc = check(&up, pg, was, err);
+	rc = upgrade_marker_check(&up, pg, err);
+	if (rc == 0)
+		rc = check(&up, pg, was, err);
 	postgres_close(pg);
 	return rc;
 }

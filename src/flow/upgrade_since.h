@@ -30,10 +30,12 @@ int upgrade_since_kept(const struct upgrade *, bool *out, struct err *)
     MUST_CHECK;
 
 /*
- * Before a rollback takes anything back: the safety copy is whole, if it is
- * needed, and nothing was written since, or run->discard, which is warned
- * of.  ERR_STALE names the agents and tables.  A job that has not dropped the
- * old database asks nobody; nor does one of another kind.  Changes nothing.
+ * Before a rollback takes anything back: no other job upgrades this server
+ * (flow/upgrade_marker.h), its database is one that this job knows, the safety
+ * copy is whole, if it is needed, and nothing was written since, or
+ * run->discard, which is warned of.  ERR_STALE names what is in
+ * the way: the job, or agents and tables.  A job that has not stopped the old
+ * server asks nobody; nor does one of another kind.  Changes nothing.
  */
 int upgrade_may_go_back(struct run *, struct err *) MUST_CHECK;
 

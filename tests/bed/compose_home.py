@@ -7,6 +7,8 @@ As bed.old_home, but for who keeps the server running: the stand-in for an
 engine in runtime/engine.py, which runs the real servers of the images.
 """
 
+import json
+
 from bed import jobs
 from bed.old_home import (BIN, NEW_TOKEN, OLD_TOKEN, PASSWORD, PORT,
                           OldHome)
@@ -69,6 +71,15 @@ class ComposeHome(OldHome):
         """What the engine was asked for so far."""
         return self.path("/srv/docker/asked").read_text().splitlines()
 
+    def policies(self):
+        """{service: restart policy of its container}."""
+        known = json.loads(self.path("/srv/docker/containers").read_text())
+        return {one["service"]: one["restart"] for one in known.values()}
+
+    def reboot(self):
+        """Returns the services that the engine has started by itself."""
+        return self.run(["docker", "reboot"], env=self.env).stdout.split()
+
     def _start_server(self):
         program = self.path(f"{BIN}/docker")
         program.write_text((FILES / "engine.py").read_text())
@@ -85,7 +96,9 @@ class ComposeHome(OldHome):
         self.path(FILE).chmod(0o640)
         # Without this file the server would let everybody in.
         self.path(OVERRIDE).write_text(
-            "services:\n  letta:\n    environment:\n      SECURE: 'true'\n")
+            "services:\n  db:\n    restart: always\n"
+            "  letta:\n    restart: always\n"
+            "    environment:\n      SECURE: 'true'\n")
         self.compose("up", "-d")
         self.wait_version(self.version)
 

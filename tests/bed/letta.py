@@ -184,6 +184,14 @@ class LettaServer:
             "OTEL_SDK_DISABLED": "true",
             "HF_HUB_OFFLINE": "1",
             "NO_PROXY": "*",
+            # Less work for the same answers; see bed/letta_python as well.
+            # Since 0.16 each request opens a database connection of its own
+            # unless told to keep some, and PostgreSQL then works as much as
+            # the server does.  Each embedding makes a TLS context: a folder
+            # of certificates is read when one is needed, a file at once.
+            "LETTA_DISABLE_SQLALCHEMY_POOLING": "false",
+            "SSL_CERT_DIR": "/etc/ssl/certs",
+            "PYTHONPATH": str(INSIDE_TESTS / "bed" / "letta_python"),
         }
         if self.password:
             env["LETTA_SERVER_PASSWORD"] = self.password

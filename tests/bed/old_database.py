@@ -16,6 +16,9 @@ URI = f"postgresql+pg8000://letta:{LETTA}@127.0.0.1:{PORT}/letta"
 ADMIN_URI = (f"postgresql://boss:hunter3%2Fof%40boss@127.0.0.1:{PORT}"
              "/postgres")
 
+#: Its three agents have these ids, with 1 to 3 behind.
+AGENT = "agent-00000000-0000-4000-8000-00000000000"
+
 RULES = """\
 host all postgres 127.0.0.1/32 trust
 host all all 127.0.0.1/32 scram-sha-256
@@ -49,14 +52,14 @@ CREATE TABLE messages (id text PRIMARY KEY, agent_id text REFERENCES agents,
 CREATE TABLE agent_passages (id text PRIMARY KEY, agent_id text,
     embedding vector(3), updated_at timestamptz DEFAULT now());
 CREATE TABLE blocks_agents (agent_id text, block_id text);
-INSERT INTO agents SELECT 'agent-' || n, 'sage ' || n
+INSERT INTO agents SELECT '{AGENT}' || n, 'sage ' || n
     FROM generate_series(1, 3) n;
 INSERT INTO messages (id, agent_id, text)
-    SELECT 'message-' || n, 'agent-' || (n % 3 + 1), repeat('x', n % 50)
+    SELECT 'message-' || n, '{AGENT}' || (n % 3 + 1), repeat('x', n % 50)
     FROM generate_series(1, 400) n;
-INSERT INTO agent_passages SELECT 'passage-' || n, 'agent-1',
+INSERT INTO agent_passages SELECT 'passage-' || n, '{AGENT}1',
     ARRAY[n, 2, 3]::real[]::vector FROM generate_series(1, 20) n;
-INSERT INTO blocks_agents VALUES ('agent-1', 'block-1');
+INSERT INTO blocks_agents VALUES ('{AGENT}1', 'block-1');
 """
 
 PROPERTIES = """

@@ -90,6 +90,9 @@ class OldHome(BareHost):
 
     hba = HBA
 
+    #: Shell that the server's process begins with.
+    first = ""
+
     def __init__(self, bed, version="0.11.3", *, password=None,
                  superuser=False, name="home", slot=bare.SLOT + 1):
         super().__init__(bed, name, slot)
@@ -156,7 +159,7 @@ class OldHome(BareHost):
         secure = " --secure" if self.password else ""
         self.supervisord.set("letta", (
             "[program:letta]\n"
-            f"command=/bin/sh -c 'set -a; . {ENV_FILE}; exec"
+            f"command=/bin/sh -c 'set -a; . {ENV_FILE}; {self.first} exec"
             " /opt/letta-old/bin/python /opt/letta-old/bin/letta server"
             f" --host 127.0.0.1 --port {PORT}{secure}'\n"
             f"directory={FOLDER}\nautorestart=true\nstartsecs=1\n"

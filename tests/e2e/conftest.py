@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections import namedtuple
+from collections import Counter, namedtuple
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,18 @@ WORKER_AGENT = "agent-11111111-1111-4111-8111-111111111111"
 OTHER_AGENT = "agent-22222222-2222-4222-8222-222222222222"
 
 numbers = itertools.count(1)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how long each file took: scripts/test shares them out."""
+    took = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if hasattr(report, "duration"):
+                took[report.nodeid.split("::")[0]] += report.duration
+    terminalreporter.section("seconds of each file")
+    for file, seconds in took.most_common():
+        terminalreporter.line(f"{seconds:.0f} s {file}")
 
 
 @pytest.fixture(scope="session")

@@ -11,13 +11,16 @@ from pathlib import Path
 import pytest
 
 from bed import jobs
-from bed.old_database import (ADMIN, ADMIN_URI, LETTA, OldDatabase, PORT,
-                              PROGRAMS, URI)
+from bed.old_database import (ADMIN, ADMIN_URI, AGENT, LETTA, OldDatabase,
+                              PORT, PROGRAMS, URI)
 from bed.paths import TOP
 from bed.postgres import BIN
 from bed.wait import wait_for
 
 WRONG = "hunter9-is-wrong"
+
+#: No server is here that would list them.
+ALL = " ".join(f"{AGENT}{n}" for n in (1, 2, 3))
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,8 @@ def drive(sanctumctl, program_path, monkeypatch):
 @pytest.fixture
 def write_job(src, tmp_path):
     """Function that writes the job; keys are those of the old server."""
-    def write(uri=URI, admin=ADMIN_URI, glass="yes", other=None, **keys):
+    def write(uri=URI, admin=ADMIN_URI, glass="yes", other=None, leave=ALL,
+              **keys):
         for name, text in (("uri", uri), ("admin", admin or ""),
                            ("other", other or "")):
             path = tmp_path / name
@@ -83,7 +87,9 @@ def write_job(src, tmp_path):
                 **there, "version": "0.16.2", "redis": "none",
                 "database": f"file:{tmp_path}/other" if other else None,
                 "runtime": "compose" if "compose" in keys else "venv"}),
-            ("upgrade home", {"from": "old", "to": "new"})])
+            ("upgrade home", {"from": "old", "to": "new",
+                              "backup": f"{tmp_path}/backup",
+                              "leave": leave})])
     return write
 
 
@@ -175,16 +181,16 @@ def test_whatever_is_written_moves_the_rows_of_its_agent(old, write_job,
     old.sql("SET ROLE letta; CREATE TABLE block (id text, value text); INSERT"
             " INTO block VALUES ('block-1', 'x'), ('block-2', 'x')", "letta")
     before = rows()
-    assert sorted(before) == ["agent-1", "agent-2", "agent-3"]
+    assert sorted(before) == ALL.split()
     # Its row, 133 messages, 20 passages, a link and what it links.
-    assert before["agent-1"].split("\t")[1] == str(1 + 133 + 20 + 1 + 1)
+    assert before[f"{AGENT}1"].split("\t")[1] == str(1 + 133 + 20 + 1 + 1)
     writes = {
-        "agent-3": "UPDATE messages SET text = 'edited' WHERE id = "
-                   "'message-2'",
-        "agent-2": "DELETE FROM messages WHERE id = 'message-1'; INSERT INTO "
-                   "messages (id, agent_id, updated_at) VALUES ('message-1', "
-                   "'agent-2', '2001-01-01')",
-        "agent-1": "UPDATE block SET value = 'y' WHERE id = 'block-1'"}
+        f"{AGENT}3": "UPDATE messages SET text = 'edited' WHERE id = "
+                     "'message-2'",
+        f"{AGENT}2": "DELETE FROM messages WHERE id = 'message-1'; INSERT INTO "
+                     "messages (id, agent_id, updated_at) VALUES "
+                     f"('message-1', '{AGENT}2', '2001-01-01')",
+        f"{AGENT}1": "UPDATE block SET value = 'y' WHERE id = 'block-1'"}
     for agent, sql in writes.items():
         old.sql(sql, "letta")
         after = rows()
@@ -194,6 +200,24 @@ def test_whatever_is_written_moves_the_rows_of_its_agent(old, write_job,
     old.sql("UPDATE block SET value = 'z' WHERE id = 'block-2'", "letta")
     old.sql("VACUUM FULL messages; VACUUM FREEZE", "letta")
     assert rows() == before
+
+
+def test_an_agent_that_is_in_no_backup_is_not_dropped(old, write_job, drive):
+    """Another user's: the server has not listed it."""
+    old.sql("""SET ROLE letta;
+        CREATE TABLE users (id text, name text);
+        INSERT INTO users VALUES ('user-2', 'Ann');
+        ALTER TABLE agents ADD _created_by_id text, ADD is_deleted bool;
+        INSERT INTO agents (id, name, is_deleted) VALUES ('x', 'x', true);
+        UPDATE agents SET _created_by_id = 'user-2'""", "letta")
+    oid = old.oid()
+    refused = drive("apply", write_job(leave=f"{AGENT}1 {AGENT}2"))
+    assert refused.rc == 3, refused.err
+    assert "1 agents that the server does not list" in refused.err
+    assert (f"{AGENT}3 (sage 3) of user-2 (Ann) in -, 133 messages."
+            in refused.err), refused.err
+    assert old.oid() == oid and asides(old) == "0"
+    assert drive("apply", write_job()).rc == 0 and old.oid() != oid
 
 
 def test_the_default_of_sequence_id(old, write_job, drive):
@@ -238,6 +262,19 @@ def test_a_rollback_asks_for_what_was_written_since(old, write_job, drive):
     assert "Thalia" not in asked.err and "tools" not in asked.err
     said = drive("discard", job)
     assert said.rc == 0 and "Sage (agent-1)" in said.err, said.err
+
+    other = old.host.path("/var/lib/sanctumctl/upgrades/0123456789ab.json")
+    other.parent.mkdir()
+    other.write_text('{"job": "next", "file": "/root/next.conf", "database": '
+                     f'"127.0.0.1:{PORT}/letta"}}\n')
+    refused = drive("discard", job)
+    assert refused.rc == 15, refused.err
+    assert "job next upgrades this server" in refused.err, refused.err
+    other.unlink()
+    old.sql('ALTER DATABASE letta RENAME TO mine; CREATE DATABASE letta')
+    refused = drive("discard", job)
+    assert refused.rc == 15 and "neither found nor made" in refused.err
+    old.sql('DROP DATABASE letta; ALTER DATABASE mine RENAME TO letta')
 
     copy = dump(old)
     data = copy.read_bytes()
@@ -313,7 +350,7 @@ def test_the_old_one_is_there_until_the_last(old, write_job, drive, killed):
     old.sql("UPDATE messages SET updated_at = '2031-01-01' WHERE id = "
             "'message-3'", aside(old, "old"))
     moved = drive("apply", job)
-    assert moved.rc == 15 and "messages agent-1" in moved.err, moved.err
+    assert moved.rc == 15 and f"messages {AGENT}1" in moved.err, moved.err
     assert old.oid() == oid
     dump(old).unlink()
     killed("apply", job, "database_aside")
@@ -364,7 +401,7 @@ def test_others_who_write(old, write_job, drive, killed):
     old.sql("UPDATE messages SET updated_at = '2031-01-01' WHERE id = "
             "'message-3'", "letta")
     moved = drive("apply", job)
-    assert moved.rc == 15 and "messages agent-1" in moved.err, moved.err
+    assert moved.rc == 15 and f"messages {AGENT}1" in moved.err, moved.err
     assert old.oid() == oid
     dump(old).unlink()
     killed("apply", job, "database_placed")

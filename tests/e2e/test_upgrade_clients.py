@@ -228,6 +228,17 @@ def test_what_cannot_be_edited(clients):
         done.stderr
 
 
+def test_more_files_than_are_looked_at(clients, src):
+    cut = "files behind the first 1024 that name the old address"
+    assert cut not in clients.do("plan")
+    src.run(["sh", "-c", "mkdir /root/clients/many && cd /root/clients/many "
+             "&& for i in $(seq 1100); do printf 'U=http://%s\\n' "
+             f"'{OLD}' >$i.env; done"])
+    told = clients.do("plan")
+    assert cut in told and "; not all files were looked at\n" in told
+    assert told.count("/root/clients/many/") > 1000
+
+
 def test_killed_at_each_point(clients, tmp_path):
     before = clients.texts()
     count = tmp_path / "points"

@@ -4,6 +4,7 @@ The engine is a stand-in (bed/runtime/engine.py); PostgreSQL and the Letta
 servers of both versions are real, on a host of the test's own.
 """
 
+import json
 import os
 from contextlib import contextmanager
 
@@ -13,6 +14,9 @@ from bed import old_seed, proof
 from bed.compose_home import FILE, SECRET, TOKEN, ComposeHome
 from bed.http import HttpError
 from bed.old_home import PASSWORD
+
+#: What closes the new server until its agents are back.
+CLOSING = f"{FILE}.sanctumctl-letta-closed"
 
 OLD, NEW = b"'letta/letta:0.16.2'", b"'letta/letta:0.16.8'"
 
@@ -102,13 +106,68 @@ def arrived(client, before):
                                                            found[name]))]
 
 
-def no_secret(home, *said):
-    state = home.path("/root/state")
-    files = b"".join(p.read_bytes() for p in state.rglob("*") if p.is_file())
+def no_secret(home, *said, secrets=(PASSWORD, SECRET, TOKEN)):
+    files = b"".join(p.read_bytes() for d in ("/root/state", "/var/backups")
+                     for p in home.path(d).rglob("*") if p.is_file())
     asked = "\n".join(home.asked())
-    for secret in (PASSWORD, SECRET, TOKEN):
+    for secret in secrets:
         assert secret.encode() not in files
         assert secret not in asked + "".join(said)
+
+
+def is_closed(home):
+    for token in (None, TOKEN):
+        for call in (("GET", "/v1/agents/?limit=1"),
+                     ("POST", "/v1/blocks/", {"label": "x", "value": "y"})):
+            with pytest.raises(HttpError) as refused:
+                home.client(token)(*call)
+            assert refused.value.status == 401, token
+
+
+#: Points in their order: the file is written, the container the old one; all
+#: is restored; `open' is begun; its container is made, the file still there.
+POINTS = ("upgrade_compose_written", "plan_acted upgrade.home.restore",
+          "journal_step upgrade.home.open", "upgrade_compose_started")
+
+
+def closed_until_opened(home, job, agents):
+    """Killed at each; the server is as it is to be, and the job goes on."""
+    closing = home.path(CLOSING)
+    for at in POINTS:
+        killed = home.sanctumctl(
+            "apply", job, program=os.environ["SANCTUMCTL_FAULTS"],
+            env={"SANCTUMCTL_FAULT_STOP": at})
+        assert killed.rc == 99, (at, killed)
+        if at == POINTS[0]:
+            assert "letta" not in home.reboot()
+        elif at in POINTS[1:3]:
+            is_closed(home)
+            assert closing.stat().st_mode & 0o777 == 0o600
+            password = json.loads(closing.read_text())["services"]["letta"][
+                "environment"]["LETTA_SERVER_PASSWORD"]
+            assert "closed-" in password
+            no_secret(home, killed.out, killed.err, secrets=[password])
+        elif at == POINTS[3]:
+            assert len(home.client(TOKEN)(
+                "GET", "/v1/agents/?limit=100")) == agents
+    with pytest.raises(HttpError, match="401"):
+        home.client(password)("GET", "/v1/agents/?limit=1")
+    assert closing.exists()
+
+
+def test_the_engine_starts_nothing_that_was_stopped(home):
+    """With `restart: always' it would, at the next boot."""
+    job = home.job("/root/early.conf", name="early")
+    assert home.policies()["letta"] == "always"
+    killed = home.sanctumctl(
+        "apply", job, program=os.environ["SANCTUMCTL_FAULTS"],
+        env={"SANCTUMCTL_FAULT_STOP": "plan_acted upgrade.home.stop"})
+    assert killed.rc == 99, killed
+    assert "letta" not in home.reboot()
+    back = home.sanctumctl("letta", "rollback", job)
+    assert back.rc == 0, back.err + back.out
+    assert home.answers() == "0.16.2"
+    assert home.policies()["letta"] == "always"
 
 
 def test_there_and_back(home):
@@ -121,15 +180,13 @@ def test_there_and_back(home):
     assert f"+      image:   {NEW.decode()}\n" in planned.out, planned.out
     assert changes(home, asked) == [] and home.text() == text
 
-    # Killed when the file is written and the container is the old one.
-    killed = home.sanctumctl(
-        "apply", job, program=os.environ["SANCTUMCTL_FAULTS"],
-        env={"SANCTUMCTL_FAULT_STOP": "upgrade_compose_written"})
+    closed_until_opened(home, job, len(agents))
     done = home.sanctumctl("letta", "upgrade", job)
     assert done.rc == 0, done.err + done.out
-    assert killed.rc == 99, killed
+    assert home.policies()["letta"] == "always"
     assert home.answers() == "0.16.8"
     assert home.text() == text.replace(OLD, NEW)
+    assert not home.path(CLOSING).exists()
     assert home.path(FILE).stat().st_mode & 0o777 == 0o640
     assert arrived(client, agents) == []
     with pytest.raises(HttpError, match="401"):

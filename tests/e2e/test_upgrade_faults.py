@@ -4,6 +4,7 @@ One small home for all of them.  Each test leaves the old server as it has
 found it.
 """
 
+import json
 import signal
 import threading
 
@@ -18,6 +19,9 @@ OLD_PASSWORD = "old-server-password"
 #: What an upgrade or its rehearsal makes there.
 PLACES = ("/root/state", "/opt/letta", "/etc/letta", "/var/lib/letta",
           "/var/lib/letta-rehearsal")
+
+#: Where a job that names no other place has its bundles.
+BACKUPS = "/var/backups/sanctumctl"
 
 #: There from the moment on that a rehearsal has a database and a port.
 REHEARSAL = "/var/lib/letta-rehearsal/environment"
@@ -52,7 +56,7 @@ def machine(bed):
 def home(machine):
     """The machine, on which no job has done anything."""
     yield machine
-    machine.run(["rm", "-rf", "/root/state"])
+    machine.run(["rm", "-rf", "/root/state", BACKUPS])
 
 
 def as_before(home):
@@ -88,6 +92,32 @@ class Broken:
     def __exit__(self, *_):
         self.home.psql("UPDATE messages SET role = 'user' "
                        "WHERE role = 'nobody'")
+
+
+class Moved:
+    """An agent that belongs to another user: the server does not list it."""
+
+    ORG = "org-00000000-0000-4000-8000-0000000000aa"
+    USER = "user-00000000-0000-4000-8000-0000000000bb"
+
+    def __init__(self, home, agent_id):
+        self.home, self.agent_id = home, agent_id
+
+    def __enter__(self):
+        self.home.psql(
+            "INSERT INTO organizations (id, name, privileged_tools) VALUES "
+            f"('{self.ORG}', 'other', false); INSERT INTO users (id, name, "
+            f"organization_id) VALUES ('{self.USER}', 'Ann', '{self.ORG}'); "
+            f"UPDATE agents SET organization_id = '{self.ORG}', "
+            f"_created_by_id = '{self.USER}' WHERE id = '{self.agent_id}'")
+
+    def __exit__(self, *_):
+        self.home.psql(
+            "UPDATE agents SET organization_id = o.id, _created_by_id = "
+            f"u.id FROM organizations o, users u WHERE o.id <> '{self.ORG}' "
+            f"AND u.id <> '{self.USER}' AND agents.id = '{self.agent_id}'; "
+            f"DELETE FROM users WHERE id = '{self.USER}'; "
+            f"DELETE FROM organizations WHERE id = '{self.ORG}'")
 
 
 class Swollen:
@@ -179,6 +209,46 @@ def test_the_disk_of_the_backup_is_full(home):
         assert checked.rc == 0, checked.err
     finally:
         home.run(["umount", "/mnt/small"])
+    as_before(home)
+
+
+def test_the_agents_of_other_users_do_not_go_with_the_database(home):
+    """They are named before anything is stopped, and may be left."""
+    _, other = home.seeded.ids
+    with Moved(home, other):
+        refused = home.sanctumctl("apply", home.job())
+        assert refused.rc == 3, refused.err
+        assert not home.path(BACKUPS).exists()
+        assert f"{other} (" in refused.err, refused.err
+        assert (f") of {Moved.USER} (Ann) in {Moved.ORG}, "
+                in refused.err), refused.err
+        assert "leave" in refused.err and home.answers() == "0.11.3"
+        left = home.sanctumctl("apply", home.job(upgrade={"leave": other},
+                                                 break_glass=None))
+        assert left.rc == 2 and "break_glass" in left.err, left.err
+        backup, = home.path(f"{BACKUPS}/home").glob("letta-backup-*")
+        assert backup.stat().st_mode & 0o777 == 0o700
+        whats = {one["what"] for one in json.loads(
+            (backup / "index.json").read_text())["losses"]}
+        assert {"2 users", "2 organizations"} <= whats, whats
+        told = home.sanctumctl("plan", home.job(upgrade={"leave": other}))
+        assert told.out.count("\n      2 users: do not come back") + (
+            told.out.count("\n          2 users: do not come back")) == 2, (
+            told.out)
+        again = home.sanctumctl("plan", home.job())
+        assert again.rc == 3 and other in again.err, again.err
+    as_before(home)
+
+
+def test_leave_hides_no_write_to_an_agent_that_can_be_read(home):
+    one, bad = home.seeded.ids
+    with Broken(home, bad):
+        assert home.sanctumctl("apply", home.job()).rc == 3
+    with Writer(home, one):
+        pass
+    planned = home.sanctumctl("plan", home.job(
+        upgrade={"leave": f"{one} {bad}"}))
+    assert "1 agents have changed since" in planned.out, planned.out
     as_before(home)
 
 

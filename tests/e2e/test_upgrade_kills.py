@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from bed import old_home, old_seed, proof
+from bed.http import HttpError
 from bed.old_home import OldHome
 from bed.paths import TOP
 
 OLD, NEW = "0.16.2", "0.16.8"
+PROGRAM = "/etc/supervisor/conf.d/sanctumctl-letta.conf"
 
 #: (fault point, its step): begun and nothing done; all done, not recorded.
 FORTH = [(point, f"{group}.{word}") for point, group, word in (
@@ -33,13 +35,20 @@ FORTH = [(point, f"{group}.{word}") for point, group, word in (
     ("plan_acted", "letta.new", "service"),
     ("plan_acted", "letta.new", "ready"),
     ("journal_step", "upgrade.home", "restore"),
-    ("plan_acted", "upgrade.home", "restore"))]
+    ("plan_acted", "upgrade.home", "restore"),
+    ("journal_step", "upgrade.home", "open"))]
+
+#: The environment that opens it is written, it was not started again.
+FORTH += [("host_replace",)]
+
+#: Where the new server is up, and closed to its clients.
+CLOSED = FORTH[FORTH.index(("plan_acted", "letta.new.ready")):]
 
 #: The same of the way back, each taken back and recorded as such.
 BACK = [("journal_step", step) for step in (
-    "upgrade.home.restore", "letta.new.service", "letta.new.environment",
-    "upgrade.home.database", "upgrade.home.dump", "upgrade.home.stop",
-    "letta.new.install")]
+    "upgrade.home.open", "upgrade.home.restore", "letta.new.service",
+    "letta.new.environment", "upgrade.home.database", "upgrade.home.dump",
+    "upgrade.home.stop", "letta.new.install")]
 
 #: Where another way back begins: the new server was never started.
 EARLY = ("plan_acted", "letta.new.environment")
@@ -60,6 +69,33 @@ def kill_at(home, at, *words):
     done = home.sanctumctl(*words, program=path,
                            env={"SANCTUMCTL_FAULT_STOP": " ".join(at)})
     assert done.rc == 99, f"{at}: {done.rc} {done.out}{done.err}"
+    return done.out + done.err
+
+
+def is_closed(home):
+    """Nobody sees an agent or writes one; health is for all."""
+    assert home.answers() == NEW
+    body = {"name": "early bird", "agent_type": "letta_v1_agent"}
+    for token in (None, "not-asked-for", old_home.NEW_PASSWORD):
+        for call in (("GET", "/v1/agents/?limit=100"),
+                     ("POST", "/v1/agents/", body),
+                     ("POST", "/v1/blocks/", {"label": "x", "value": "y"})):
+            with pytest.raises(HttpError) as refused:
+                home.client(token)(*call)
+            assert refused.value.status == 401, (token, call)
+
+
+def drawn(home):
+    """The password that closes the server; it is on the host alone."""
+    env = home.path("/etc/letta/letta.env")
+    assert env.stat().st_mode & 0o077 == 0
+    line, = (one for one in env.read_text().splitlines()
+             if one.startswith("LETTA_SERVER_PASSWORD="))
+    password = line.partition("=")[2].strip("'\"")
+    assert password.startswith("closed-"), "not one that was drawn"
+    for one in home.path("/root/state").rglob("*"):
+        assert not one.is_file() or password.encode() not in one.read_bytes()
+    return password
 
 
 def as_before(home, before):
@@ -86,10 +122,20 @@ def test_a_kill_at_each_step_and_on_the_way_back(home):
     agents = {a["name"]: proof.Kept(home.client(), a["id"])
               for a in home.client()("GET", "/v1/agents/?limit=100")}
     job = home.job(to=NEW)
+    passwords = set()
     for at in FORTH:
         kill_at(home, at, "apply", job)
+        if at in CLOSED:
+            is_closed(home)
+        if at in CLOSED[:-1]:
+            passwords.add(drawn(home))
+    assert len(passwords) == 1
     done = home.sanctumctl("apply", job)
     assert done.rc == 0, done.err + done.out
+    again = home.sanctumctl("apply", job)
+    assert again.rc == 0 and "nothing to do" in again.out, again
+    with pytest.raises(HttpError, match="401"):
+        home.client(passwords.pop())("GET", "/v1/agents/?limit=1")
     assert home.answers() == NEW
     new = home.client(old_home.NEW_PASSWORD)
     found = {a["name"]: a["id"] for a in new("GET", "/v1/agents/?limit=100")}
@@ -99,8 +145,17 @@ def test_a_kill_at_each_step_and_on_the_way_back(home):
     assert len(found) == len(agents)
     assert home.databases() == databases
 
-    for at in BACK:
-        kill_at(home, at, "letta", "rollback", job)
+    other = home.sanctumctl("plan", home.job("/root/other.conf", to=NEW,
+                                             name="other"))
+    assert other.rc == 15 and "job home upgrades" in other.err, other
+    # By hand, which nothing but the way back may undo.
+    with home.path(PROGRAM).open("a") as program:
+        program.write("; by hand\n")
+    said = "".join(kill_at(home, at, "letta", "rollback", job)
+                   for at in BACK)
+    assert f"{PROGRAM}.edited" in said, said
+    assert not home.path(PROGRAM).exists()
+    assert "; by hand" in home.path(f"{PROGRAM}.edited").read_text()
     back = home.sanctumctl("letta", "rollback", job)
     assert back.rc == 0, back.err + back.out
     as_before(home, before)

@@ -4,22 +4,33 @@ A real server 0.16.2 with two agents, a program of the real supervisord.
 """
 
 import os
+import re
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from bed import old_home, old_seed
-from bed.old_home import ENV_FILE, FOREIGN, OldHome, SUPERVISOR
+from bed.old_home import BIN, ENV_FILE, FOREIGN, OldHome, SUPERVISOR
 from bed.paths import TOP
 
 OLD, NEW = "0.16.2", "0.16.8"
 STOP = "upgrade.home.stop"
+MARKERS = "/var/lib/sanctumctl/upgrades"
+
+#: What is left of the server when it has hung up, as long as a file says so.
+LINGER, LINGERED = "/root/linger", "/root/lingered"
+
+
+class SlowToEnd(OldHome):
+    first = ("(while kill -0 $$ 2>/dev/null; do sleep 0.5; done;"
+             f" test ! -e {LINGER} || {{ sleep 12; touch {LINGERED}; }}) &")
 
 
 @pytest.fixture(scope="module")
 def home(bed):
-    with OldHome(bed, OLD, superuser=True) as up:
+    with SlowToEnd(bed, OLD, superuser=True) as up:
         up.seeded = up.seed(2, 6, 1)
         yield up
 
@@ -50,6 +61,36 @@ def other_uri(home):
     home.path("/root/other.uri").write_text(home.uri(database=FOREIGN) + "\n")
     home.path("/root/other.uri").chmod(0o600)
     return "file:/root/other.uri"
+
+
+def markers(home):
+    return [p.name for p in home.path(MARKERS).glob("*")]
+
+
+def refused_for(home, job):
+    """Another job, of another name, is told of this one."""
+    other = home.job("/root/another.conf", to=NEW, name="another")
+    for verb in "plan", "apply":
+        done = home.sanctumctl(verb, other)
+        assert done.rc == 15, done
+        assert "job home upgrades this server" in done.err, done.err
+        assert f"`sanctumctl letta upgrade {job}'" in done.err, done.err
+
+
+@contextmanager
+def another_manager(home):
+    """A systemd that has a unit of that name, too, and never starts it."""
+    systemctl, system = (home.path(f"{BIN}/systemctl"),
+                         home.path("/run/systemd/system"))
+    system.mkdir(parents=True)
+    systemctl.write_text(
+        '#!/bin/sh\ncase "$*" in *show*) echo LoadState=loaded;'
+        " echo ActiveState=inactive;"
+        " echo FragmentPath=/etc/systemd/system/letta.service;; esac\n")
+    systemctl.chmod(0o755)
+    yield
+    systemctl.unlink()
+    system.rmdir()
 
 
 def test_what_is_not_as_the_job_says_is_named(home):
@@ -83,9 +124,14 @@ def test_without_break_glass_nothing_is_stopped(home):
     job = home.job(to=NEW, break_glass=None, env={"OPENAI_BASE_URL": None})
     planned = home.sanctumctl("plan", job)
     assert "the old server has OPENAI_BASE_URL, which" in planned.out
+    users = re.search("refused or do not answer: ([0-9]+) agents?: (.*)",
+                      planned.out)
+    assert users and users[1] == "2" and "(agent-" in users[2], planned.out
+    assert "-- only if the new tables lack it:" in planned.out
     assert "apply will refuse at `stop'" in planned.out, planned.out
     done = home.sanctumctl("letta", "upgrade", job)
     assert done.rc == 2 and "break_glass = yes" in done.err, done.err
+    assert "has OPENAI_BASE_URL" in done.err and users[2] in done.err
     assert "letta rollback" not in done.err
     assert home.answers() == OLD
 
@@ -116,7 +162,7 @@ def test_a_writer_is_named(home):
         writer.join()
     assert done.rc == 75, done.err
     assert agent in done.err and "Stop these clients" in done.err, done.err
-    assert home.answers() == OLD
+    assert home.answers() == OLD and markers(home) == []
 
 
 def write_unseen(home):
@@ -138,18 +184,21 @@ def write_unseen(home):
 
 def backed_up(home):
     """The rows of all bundles of the job, as one text."""
-    index, = home.path("/root/state").rglob("backup/index.json")
+    index, = home.path("/var/backups/sanctumctl/home").glob("*/index.json")
     return "".join(p.read_text() for p in index.parent.rglob("*.jsonl"))
 
 
 def test_stop_survives_a_kill_at_each_of_its_changes(home):
     """So does its way back; what was written before is in the backup."""
     before = files(home)
-    done = home.sanctumctl("apply", home.job(to=NEW, break_glass=None))
+    # One that may stay behind is backed up as any other.
+    leave = {"leave": home.seeded.ids[0]}
+    done = home.sanctumctl("apply", home.job(to=NEW, break_glass=None,
+                                             upgrade=leave))
     assert done.rc == 2, done.err
     texts = write_unseen(home)
     assert [t for t in texts if t in backed_up(home)] == []
-    job = home.job(to=NEW)
+    job = home.job(to=NEW, upgrade=leave)
     everything = old_seed.everything(home.client())
 
     said = kill_at(home, f"journal_meta {STOP}.was", "apply", job)
@@ -158,9 +207,14 @@ def test_stop_survives_a_kill_at_each_of_its_changes(home):
         assert agent in said.err, said.err
     assert "rows in the database" in said.err, said.err
     kill_at(home, "supervisord", "apply", job)
+    home.path(LINGER).touch()
     kill_at(home, "service_supervisorctl", "apply", job)
+    assert not home.path(LINGERED).exists()
     kill_at(home, f"plan_acted {STOP}", "apply", job)
+    assert home.path(LINGERED).exists()
+    home.path(LINGER).unlink()
     assert not home.listens(old_home.PORT)
+    refused_for(home, job)
     assert home.supervisord.ctl("status") == ""
     assert [t for t in texts if t not in backed_up(home)] == []
     planned = home.sanctumctl("plan", job)
@@ -169,8 +223,10 @@ def test_stop_survives_a_kill_at_each_of_its_changes(home):
     for point in ("journal_meta upgrade.home.down", "supervisord",
                   f"journal_meta {STOP}.was"):
         kill_at(home, point, "letta", "rollback", job)
-    back = home.sanctumctl("letta", "rollback", job)
+    with another_manager(home):
+        back = home.sanctumctl("letta", "rollback", job)
     assert back.rc == 0, back.err + back.out
     assert home.answers() == OLD and files(home) == before
+    assert markers(home) == []
     after = old_seed.everything(home.client())
     assert [k for k in everything if after.get(k) != everything[k]] == []

@@ -134,6 +134,42 @@ test_what_was_there_comes_back(void **state)
 	close_place(&p);
 }
 
+/* Theirs is kept, and what was there comes back all the same. */
+static void
+test_an_edited_file_is_moved_aside(void **state)
+{
+	struct err err = ERR_INIT;
+	struct place p;
+	struct fs_meta meta;
+	char *aside, *path;
+
+	open_place(*state, &p);
+	put(&p, "theirs\n", 0600);
+	for (int i = 0; i < 2; i++) {
+		OK(set(&p, "ours\n", &err));
+		put(&p, "edited\n", 0644);
+		look(&p);
+		OK(host_file_undo_aside(&p.file, p.run, &aside, &err));
+		host_file_clear(&p.file);
+		assert_true(holds(&p, "theirs\n", 0600));
+		assert_non_null(aside);
+		OK(fs_stat(aside, &meta, &err));
+		assert_int_equal(meta.size_bytes, strlen("edited\n"));
+		path = mem_printf("%s.edited", p.path);
+		/* The second one beside the first. */
+		assert_int_equal(str_eq(aside, path), i == 0);
+		free(path);
+		free(aside);
+	}
+	OK(set(&p, "ours\n", &err));
+	look(&p);
+	OK(host_file_undo_aside(&p.file, p.run, &aside, &err));
+	host_file_clear(&p.file);
+	assert_null(aside);
+	assert_true(holds(&p, "theirs\n", 0600));
+	close_place(&p);
+}
+
 /* The journal knows the new text already, and the file has the old one. */
 static void
 test_a_kill_before_the_second_write(void **state)
@@ -173,6 +209,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(test_what_was_there_comes_back),
+		TEST(test_an_edited_file_is_moved_aside),
 		TEST(test_a_kill_before_the_second_write),
 		TEST(test_a_link_is_not_replaced),
 	};

@@ -95,6 +95,38 @@ def end(one):
     one["pid"], one["wanted"] = 0, False
 
 
+def reboot(_):
+    """The machine goes down and comes up; says whom the engine has started.
+
+    By their restart policy, as docs.docker.com has it under "Start containers
+    automatically": `always' whatever was told before, `unless-stopped' unless
+    it was told to stop.
+    """
+    known = load("containers", {})
+    for one in known.values():
+        end(one)
+        if one["restart"] == "always" or (
+                one["restart"] == "unless-stopped" and not one["stopped"]):
+            begin(one)
+            print(one["service"])
+    save("containers", known)
+
+
+def update(words):
+    known = load("containers", {})
+    if words[0] != "--restart" or words[2] not in known:
+        die(f"docker update {words}: not known", 64)
+    known[words[2]]["restart"] = words[1]
+    save("containers", known)
+
+
+def inspect(words):
+    if words[:2] != ["--format", "{{json .HostConfig.RestartPolicy}}"]:
+        die(f"docker inspect {words}: not known", 64)
+    name = load("containers", {})[words[2]]["restart"]
+    print(json.dumps({"Name": name, "MaximumRetryCount": 0}))
+
+
 def prepare(venv, env, folder):
     """`alembic upgrade head' of the image, as far as an empty database."""
     there = subprocess.run(
@@ -107,7 +139,7 @@ def prepare(venv, env, folder):
 
 def begin(one):
     """What the image's startup.sh does, on this machine."""
-    one["wanted"] = True
+    one["wanted"], one["stopped"] = True, False
     venv, folder = venv_of(one["image"]), STATE / one["id"][:12]
     if venv is None or runs(one):
         return
@@ -225,7 +257,8 @@ class Project:
             "id": hashlib.sha256(os.urandom(8)).hexdigest(),
             "service": name, "image": service["image"], "sum": sum_,
             "environment": service["environment"], "pid": 0, "start": None,
-            "wanted": False,
+            "wanted": False, "stopped": False,
+            "restart": service.get("restart", "no"),
             "port": next((p["published"] for p in service["ports"]
                           if p["target"] == INSIDE_PORT), None),
             "labels": {f"{LABEL}project": self.name,
@@ -271,6 +304,7 @@ def compose_do(project, what, words):
             one = project.service(name) and project.container(known, name)
             if one:
                 end(one)
+                one["stopped"] = True
     else:
         die(f"docker compose {what} {words}: not known", 64)
     return save("containers", known)
@@ -326,7 +360,8 @@ def main(words):
     with open(STATE / "asked", "a") as asked:
         asked.write(" ".join(words[:14]).replace("\n", " ") + "\n")
     commands = {"compose": compose, "ps": ps, "image": image, "exec": execute,
-                "pull": lambda words: pull(words[-1])}
+                "pull": lambda words: pull(words[-1]), "update": update,
+                "inspect": inspect, "reboot": reboot}
     if not words or words[0] not in commands:
         die(f"docker {words}: not known", 64)
     commands[words[0]](words[1:])
