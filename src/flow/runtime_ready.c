@@ -47,7 +47,8 @@ check_secure(const struct runtime *rt, struct err *err)
 		rc = err_set(err, ERR_FAILED, "%s:127.0.0.1:%u: GET "
 		    RUNTIME_GUARDED " without a header answers %u, not 401: "
 		    "the server lets anybody in; LETTA_SERVER_SECURE must be "
-		    "true in " RUNTIME_ENV, host_name(rt->host), rt->letta->port, bare);
+		    "true in " RUNTIME_ENV, host_name(rt->host),
+		    rt->letta->port, bare);
 	else if (rc == 0 && known != 200)
 		rc = err_set(err, ERR_AUTH, "%s:127.0.0.1:%u: GET "
 		    RUNTIME_GUARDED " with the password of " RUNTIME_ENV
