@@ -90,6 +90,17 @@ backup_index_find(const struct backup_index *index, const char *id)
 	    NULL;
 }
 
+/* Doubled each time that it is full. */
+static void
+make_room(struct backup_index *index)
+{
+	const size_t n = index->n_entries;
+
+	if ((n & (n - 1)) == 0)
+		index->entries = mem_grow(index->entries, n ? 2 * n : 1,
+		    sizeof(*index->entries));
+}
+
 struct backup_entry *
 backup_index_add(struct backup_index *index, const char *id)
 {
@@ -102,8 +113,7 @@ backup_index_add(struct backup_index *index, const char *id)
 		backup_entry_clear(entry);
 	} else {
 		(void)id_table_add(&index->by_id, own, index->n_entries);
-		index->entries = mem_grow(index->entries,
-		    index->n_entries + 1, sizeof(*index->entries));
+		make_room(index);
 		entry = &index->entries[index->n_entries++];
 		*entry = (struct backup_entry){ 0 };
 	}

@@ -207,7 +207,8 @@ ask_agent(struct looking *l, struct backup_seen *seen, struct err *err)
 
 	if (keep_marks(l, seen))
 		return 0;
-	if (l->how->may_hold && !l->server->caps.backward &&
+	/* One that is read anyway, if its reader is given what is known. */
+	if (l->how->may_hold && seen->state && !l->server->caps.backward &&
 	    !l->how->may_hold(l->how->ctx, seen))
 		return 0;
 	letta_path_message_newest(&path, seen->id, l->server->caps.backward);

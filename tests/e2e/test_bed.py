@@ -155,7 +155,7 @@ def test_writer_is_consistent(src, worker_tree):
     busy = writer.Writer(src, inside, rate=500, seconds=30)
     busy.wait_written(50)
     copy = f"{worker_tree.home}/copy.db"
-    src.run(["sqlite3", inside, f".backup {copy}"])
+    src.run(["sqlite3", "-cmd", ".timeout 30000", inside, f".backup {copy}"])
     made = busy.stop()
     messages, queued = writer.counts(copy, src)
     assert messages == queued
