@@ -247,6 +247,9 @@ check_upgrade(struct conf_doc *doc, struct conf_section *section,
 	if (!to->database.ref)
 		doc->conf->lettas[to - doc->conf->lettas].database =
 		    from->database;
+	/* Its compose file sets the password, and stays. */
+	if (to->runtime == CONF_RUNTIME_COMPOSE && !to->token.ref)
+		doc->conf->lettas[to - doc->conf->lettas].token = from->token;
 	if (to->runtime == CONF_RUNTIME_VENV && !from->database.ref)
 		return bad_key(doc, section, "from", "names a server that "
 		    "needs `database', the URI of what is rebuilt", err);

@@ -35,7 +35,9 @@ struct run_peers {
 	struct host **hosts;
 	struct server **servers;
 	struct secret **passwords;	/* made on hosts; as servers */
-	struct secret *closed;		/* the new server's of an upgrade */
+	struct secret **closed;		/* of an upgrade's new server: a server
+					 * that is open has its own */
+	size_t n_closed;
 	struct run_secret *secrets;
 	size_t n_secrets;
 	const struct endpoint *given;
@@ -478,7 +480,9 @@ run_close(struct run *run)
 		free(run->peers->servers);
 		free(run->peers->passwords);
 		free(run->peers->secrets);
-		secret_free(run->peers->closed);
+		for (size_t i = 0; i < run->peers->n_closed; i++)
+			secret_free(run->peers->closed[i]);
+		free(run->peers->closed);
 	}
 	free(run->peers);
 	journal_close(run->journal);
@@ -549,15 +553,23 @@ static int
 closed_token(struct run *run, const struct conf_letta *letta,
     const struct secret **out, struct err *err)
 {
+	struct run_peers *peers = run->peers;
 	struct secret *now;
 
+	*out = NULL;
 	if (upgrade_closed_password(run, letta, &now, err) != 0)
 		return -1;
-	if (now) {
-		secret_free(run->peers->closed);
-		run->peers->closed = now;
+	for (size_t i = 0; now && i < peers->n_closed && !*out; i++) {
+		if (str_eq(secret_bytes(now), secret_bytes(peers->closed[i])))
+			*out = peers->closed[i];
 	}
-	*out = now;
+	if (!now || *out) {
+		secret_free(now);
+		return 0;
+	}
+	peers->closed = mem_grow(peers->closed, peers->n_closed + 1,
+	    sizeof(*peers->closed));
+	*out = peers->closed[peers->n_closed++] = now;
 	return 0;
 }
 

@@ -41,7 +41,8 @@ struct run {
 	bool discard;			/* what targets queued stays there */
 	bool purge;			/* uninstall: data and packages, too */
 	bool backend_down;		/* seen by this process: the server
-					 * behind the edge does not listen */
+					 * behind the edge, or the new one of
+					 * an upgrade, is to be started */
 	struct run_peers *peers;	/* of run.c */
 };
 

@@ -161,6 +161,8 @@ ready_probe(struct run *run, const struct step *step,
 	if (check_version(&rt, &up, err) != 0 || !up) {
 		err_clear(err);
 		*found = PLAN_TODO;
+		if (run->conf->kind == CONF_UPGRADE)
+			run->backend_down = true;
 		return 0;
 	}
 	if (prove(&rt, note, err) != 0)

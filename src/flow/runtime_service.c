@@ -112,13 +112,14 @@ service_probe(struct run *run, const struct step *step,
 {
 	struct runtime_service s = { 0 };
 	struct runtime rt;
-	bool can, ready = false;
+	bool can, begun, ready = false;
 	int rc;
 
 	*found = PLAN_TODO;
 	plan_say(note, '+', "service " NAME " on 127.0.0.1:%u",
 	    ((const struct conf_letta *)step->subject)->port);
 	if (runtime_open(&rt, run, step, err) != 0 ||
+	    runtime_begun(&rt, runtime_service_kind.word, &begun, err) != 0 ||
 	    can_look(&rt, &can, err) != 0)
 		return -1;
 	if (!can)
@@ -128,6 +129,9 @@ service_probe(struct run *run, const struct step *step,
 		rc = service_look(s.service, run, note, &ready, err);
 	if (rc == 0 && ready)
 		*found = PLAN_DONE;
+	/* Down, or older than its files: another password may hold there. */
+	else if (rc == 0 && begun && run->conf->kind == CONF_UPGRADE)
+		run->backend_down = true;
 	runtime_service_close(&s);
 	return rc;
 }

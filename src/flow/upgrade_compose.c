@@ -241,6 +241,10 @@ probe(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0 && settled && str_eq(raw, file.at.raw) && cs.running &&
 	    answers(&up, &up_now, version, &ignored) == 0 && up_now)
 		*found = PLAN_DONE;
+	/* Once it was made the steps after it ask it, and it is down. */
+	else if (rc == 0)
+		rc = upgrade_begun(&up, &upgrade_compose_kind,
+		    &run->backend_down, err);
 	compose_service_close(&cs);
 	file_clear(&file);
 	free(raw);

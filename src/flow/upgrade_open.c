@@ -1,6 +1,7 @@
 #include "base/base.h"
 
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/secret.h"
 #include "core/conf.h"
 #include "flow/plan.h"
@@ -97,10 +98,11 @@ make_again(const struct upgrade *up, const struct step *step,
 
 	if (up->conf->to->runtime == CONF_RUNTIME_COMPOSE)
 		return upgrade_compose_kind.act(up->run, step, note, err);
-	return runtime_environment_kind.act(up->run, &of_server, note, err)
-	    != 0 || runtime_service_kind.act(up->run, &of_server, note, err)
-	    != 0 ? -1 : runtime_ready_kind.act(up->run, &of_server, note,
-	    err);
+	if (runtime_environment_kind.act(up->run, &of_server, note, err) != 0)
+		return -1;
+	fault_point("upgrade_open_written");
+	return runtime_service_kind.act(up->run, &of_server, note, err) != 0 ?
+	    -1 : runtime_ready_kind.act(up->run, &of_server, note, err);
 }
 
 /* closing: the password that it had; NULL: not known any more. */

@@ -43,8 +43,12 @@ FORTH = [(point, f"{group}.{word}") for point, group, word in (
     ("plan_acted", "upgrade.home", "restore"),
     ("journal_step", "upgrade.home", "open"))]
 
-#: The environment that opens it is written, it was not started again.
-FORTH += [("host_replace",)]
+#: The environment that opens it is written, it was not started again: who
+#: asks it now with the password of the file gets 401.
+FORTH += [("upgrade_open_written",)]
+
+#: Here its server ends, too, and nobody but the job starts it again.
+ENDED = ("plan_acted", "upgrade.home.restore")
 
 #: Where the new server is up, and closed to its clients.
 CLOSED = FORTH[FORTH.index(("plan_acted", "letta.new.ready")):]
@@ -141,6 +145,10 @@ def test_a_kill_at_each_step_and_on_the_way_back(home):
             is_closed(home)
         if at in CLOSED[:-1]:
             passwords.add(drawn(home))
+        if at == ENDED:
+            home.supervisord.ctl("stop", "letta")
+            assert home.answers() is None
+    assert "closed-" not in home.path("/etc/letta/letta.env").read_text()
     assert len(passwords) == 1
     kill_at(home, OPENED, "apply", job)
     done = home.sanctumctl("apply", job)

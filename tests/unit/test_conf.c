@@ -439,6 +439,31 @@ test_examples(void **state)
 	}
 }
 
+/* Its compose file sets the password, which an upgrade leaves as it is. */
+static void
+test_token_of_compose(void **state)
+{
+	static const char text[] = "[job]\nkind = upgrade\nname = a\n"
+	    "[host h]\naddress = local\n"
+	    "[letta old]\nhost = h\nport = 8283\ncompose = /c.yaml\n"
+	    "service = letta\ntoken = env:OLD\n"
+	    "[letta new]\nhost = h\nport = 8283\nversion = 0.16.2\n"
+	    "runtime = compose\n%s"
+	    "[upgrade home]\nfrom = old\nto = new\n";
+	static const char *const given[] = { "", "token = env:NEW\n" };
+	char job[1024];
+	struct conf *conf;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		(void)snprintf(job, sizeof(job), text, given[i]);
+		conf = parse_ok("job", job, strlen(job));
+		assert_string_equal(conf->upgrades[0].to->token.ref, i == 0 ?
+		    "env:OLD" : "env:NEW");
+		conf_free(conf);
+	}
+}
+
 /*
  * Whole files with a mistake.  Their first line is "# " and the message that
  * they must give, from the line number on.
@@ -492,6 +517,7 @@ main(void)
 		cmocka_unit_test(test_env),
 		cmocka_unit_test(test_expand_home),
 		cmocka_unit_test(test_examples),
+		cmocka_unit_test(test_token_of_compose),
 		cmocka_unit_test(test_golden),
 	};
 
