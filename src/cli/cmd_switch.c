@@ -52,6 +52,7 @@ drop_upgrade(const struct job_cmd *cmd, struct err *err)
 	char *backup = NULL, *dump = NULL;
 	struct jdoc *object;
 
+	cmd->run->discard = cmd->opt->discard;
 	if (upgrade_stays(cmd->run, &backup, &dump, err) != 0)
 		return -1;
 	if (upgrade_complete(cmd->run, err) != 0) {
@@ -138,7 +139,7 @@ const struct cmd cmd_reverse = {
 
 const struct cmd cmd_complete = {
 	.name = "complete",
-	.args = "JOB",
+	.args = "[--discard] JOB",
 	.about = "drop what `reverse' needs",
 	.min_words = 1,
 	.max_words = 1,

@@ -28,7 +28,8 @@ struct err;
  *     --turn AGENT    doctor: let it take one, to see the stream
  *     --ca-file FILE, --connect-to ADDRESS    doctor URL
  *     --discard       reverse: leave what the target has queued since;
- *                     letta rollback, cancel: drop what was written since
+ *                     letta rollback, cancel: drop what was written since;
+ *                     complete: of an upgrade that was written to since
  *     --dry-run       show what would be done: agent import, letta
  *                     restore, worker repoint, uninstall
  *     --purge         uninstall: data and packages, too

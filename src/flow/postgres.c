@@ -148,12 +148,6 @@ postgres_where(const struct postgres *pg)
 	return pg->where;
 }
 
-unsigned int
-postgres_version(const struct postgres *pg)
-{
-	return pg->version;
-}
-
 void
 postgres_uri(const struct postgres *pg, const char *db, struct buf *out)
 {

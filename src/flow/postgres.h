@@ -58,8 +58,6 @@ void postgres_close(struct postgres *);
 /* "letta", of the URI; and "old:127.0.0.1:5432/letta", for messages. */
 const char *postgres_database(const struct postgres *);
 const char *postgres_where(const struct postgres *);
-/* 160010, as server_version_num has it. */
-unsigned int postgres_version(const struct postgres *);
 
 /*
  * SQL, by psql -XAt with a tab between columns, stopping at the first error.

@@ -114,7 +114,7 @@ kept_path(const struct runtime *rt, const char *path)
 	return mem_printf("%s.sanctumctl-%s", path, rt->run->mark);
 }
 
-/* The value that the kept file gives key, if it does. */
+/* The value that the kept file gives key; `complete' takes that file away. */
 static int
 kept_value(const struct runtime_env *env, const struct runtime *rt,
     const char *key, struct buf *value, bool *set, struct err *err)
@@ -129,6 +129,10 @@ kept_value(const struct runtime_env *env, const struct runtime *rt,
 	if (rc == 0 && dotenv_get(buf_cstr(&text), text.len, key, NULL, value,
 	    &found, err) != 0)
 		rc = err_ctx(err, "%s:%s", host_name(env->host), path);
+	if (rc != 0 && err->kind == ERR_MISSING) {
+		err_clear(err);
+		rc = 0;
+	}
 	*set = found == DOTENV_VALUE;
 	buf_wipe(&text);
 	free(path);

@@ -101,7 +101,9 @@ void upgrade_advise(struct run *, const char *job, struct err *);
  * Drop what the way back needs: the dump, and the environment file that was
  * there before.  Bundles stay, and so does what the old server was made of.
  * Before that upgrade_verify is asked: ERR_VERDICT when what it says is not
- * `same'.  ERR_STALE when a step is not done.  Nothing is removed then.
+ * `same'; with run->discard what differs is warned of, since it was the same
+ * when it was restored.  ERR_STALE when a step is not done.  Nothing is removed
+ * then.
  * Once it was `same', an end that was interrupted is not asked for again.
  */
 int upgrade_complete(struct run *, struct err *) MUST_CHECK;

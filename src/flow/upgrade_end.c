@@ -1,6 +1,7 @@
 #include "base/base.h"
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/conf.h"
@@ -203,38 +204,72 @@ check_done(struct run *run, struct err *err)
 	return rc;
 }
 
-/* What cannot be taken back any more must be what the bundles are. */
+/* The server was the same once, or the job would not be at its end. */
+static void
+warn_different(const struct upgrade *up, const struct verdict *verdict)
+{
+	const struct verdict_check *check;
+
+	for (size_t i = 0; i < verdict->n_checks; i++) {
+		check = &verdict->checks[i];
+		if (check->state == VERDICT_DIFFERENT)
+			log_warn("%s: differs since the restore, and the "
+			    "safety copy goes all the same, as --discard "
+			    "says: %s (%s)", up->conf->to->name, check->name,
+			    check->reason);
+	}
+}
+
 static int
-check_same(struct run *run, struct err *err)
+refuse_different(const struct verdict *verdict, struct err *err)
 {
 	const struct verdict_check *check = NULL;
+
+	for (size_t i = 0; !check && i < verdict->n_checks; i++) {
+		if (verdict->checks[i].state == VERDICT_DIFFERENT)
+			check = &verdict->checks[i];
+	}
+	return err_set(err, ERR_VERDICT, "the verdict on the new server is "
+	    "not `same'%s%s%s%s%s; nothing was removed, `verify' shows every "
+	    "check.  If clients have changed that since the restore, "
+	    "`complete --discard' rests on the verdict that there was then",
+	    check ? ": " : "", check ? check->name : "", check ? " (" : "",
+	    check ? check->reason : "", check ? ")" : "");
+}
+
+/*
+ * What cannot be taken back any more must be what the bundles are, or have
+ * been so: of this database, once all of them were restored to it.
+ */
+static int
+check_same(const struct upgrade *up, struct err *err)
+{
 	struct verdict verdict = { 0 };
+	enum verdict_state state;
+	bool proven = false;
 	int rc;
 
-	rc = upgrade_verify(run, run->conf->upgrades, &verdict, err);
-	for (size_t i = 0; rc == 0 && !check && i < verdict.n_checks; i++) {
-		if (verdict.checks[i].state == VERDICT_DIFFERENT)
-			check = &verdict.checks[i];
-	}
-	if (rc == 0 && verdict_overall(&verdict) != VERDICT_SAME)
-		rc = err_set(err, ERR_VERDICT, "the verdict on the new server "
-		    "is not `same'%s%s%s%s%s; nothing was removed, `verify' "
-		    "shows every check", check ? ": " : "",
-		    check ? check->name : "", check ? " (" : "",
-		    check ? check->reason : "", check ? ")" : "");
+	rc = upgrade_verify(up->run, up->conf, &verdict, err);
+	if (rc == 0 && up->run->discard)
+		rc = upgrade_since_kept(up, &proven, err);
+	state = verdict_overall(&verdict);
+	if (rc == 0 && state == VERDICT_DIFFERENT && proven)
+		warn_different(up, &verdict);
+	else if (rc == 0 && state != VERDICT_SAME)
+		rc = refuse_different(&verdict, err);
 	verdict_clear(&verdict);
 	return rc;
 }
 
 /* Once: an end that was interrupted has been. */
 static int
-check_proven(struct run *run, struct err *err)
+check_proven(const struct upgrade *up, struct err *err)
 {
 	bool completed;
 
-	if (is_completed(run, &completed, err) != 0)
+	if (is_completed(up->run, &completed, err) != 0)
 		return -1;
-	return completed ? 0 : check_same(run, err);
+	return completed ? 0 : check_same(up, err);
 }
 
 int
@@ -247,7 +282,7 @@ upgrade_complete(struct run *run, struct err *err)
 	if (!of_run(run, &up))
 		return err_set(err, ERR_USAGE, "job %s upgrades nothing",
 		    run->conf->name);
-	if (check_done(run, err) != 0 || check_proven(run, err) != 0 ||
+	if (check_done(run, err) != 0 || check_proven(&up, err) != 0 ||
 	    run_host(run, up.conf->from->host, &up.host, err) != 0 ||
 	    journal_put(run->journal, COMPLETED, "yes", err) != 0)
 		return -1;

@@ -118,11 +118,12 @@ refuse(const struct upgrade *up, const char *path, const struct jdoc *doc,
 	(void)err_set(err, ERR_STALE, "%s:%s: job %s upgrades this server "
 	    "since %s and is not at its end, so what serves may be half "
 	    "of it; nothing was changed.  Go on with `sanctumctl letta "
-	    "upgrade %s' (its journal: %s), end it with `sanctumctl complete "
-	    "%s' or take it back with `sanctumctl letta rollback %s'; then "
-	    "run this again", host_name(up->host), path, buf_cstr(&job),
-	    buf_cstr(&since), buf_cstr(&file), buf_cstr(&journal),
-	    buf_cstr(&file), buf_cstr(&file));
+	    "upgrade %s' (its journal: %s; if that is no more, remove this "
+	    "file), end it with `sanctumctl complete %s' or take it back "
+	    "with `sanctumctl letta rollback %s'; then run this again",
+	    host_name(up->host), path, buf_cstr(&job), buf_cstr(&since),
+	    buf_cstr(&file), buf_cstr(&journal), buf_cstr(&file),
+	    buf_cstr(&file));
 	buf_clear(&since);
 	buf_clear(&journal);
 	buf_clear(&file);

@@ -163,6 +163,14 @@ def test_killed_on_its_way_then_kept_with_its_agents(
     assert AT_EDGE in mended.err, mended.err
     env = node.path("/etc/letta/letta.env").read_text()
     assert env.startswith(theirs) and "SPARE" not in env, env
+    # An upgrade that is completed has dropped what was there before.
+    kept, = node.path("/etc/letta").glob("letta.env.sanctumctl-*")
+    aside = kept.rename(kept.with_suffix(".aside"))
+    job.write_text(text.replace("STANDIN = yes", "OTHER = ours"))
+    planned = sanctumctl("plan", job)
+    assert planned.rc == 4 and "-STANDIN=" in planned.out, planned
+    aside.rename(kept)
+    job.write_text(text)
 
     # With an agent in it the database stays, until it is purged.
     node.psql("INSERT INTO agents VALUES ('agent-1')")
@@ -321,6 +329,15 @@ def test_a_node_alone_with_a_database_of_somebody_elses(
     assert [line for line in backup.splitlines()
             if line and line[0] != "#"] == ["PATH=/usr/local/bin:/usr/bin:"
                                             "/bin"]
+    # Nor, once it is turned on, while an upgrade has closed the server.
+    line = backup.splitlines()[-1].split(" root ")[1].replace("\\%", "%")
+    env = node.path("/etc/letta/letta.env")
+    text = env.read_text()
+    env.write_text("LETTA_SERVER_PASSWORD=closed-0123456789ab-drawn\n")
+    closed = node.run(["sh", "-c", line], check=False)
+    env.write_text(text)
+    assert closed.returncode == 75 and "no backup" in closed.stderr, closed
+    node.run(["rm", "-r", "/var/backups/letta"])
     assert not node.path("/etc/logrotate.d/sanctum").exists()
     without = node.path(f"{bare.BIN}/supervisorctl")
     without.write_text("#!/bin/sh\n# Stand-in: none is there.\nexit 1\n")

@@ -176,6 +176,8 @@ def asked_before_it_drops(home, new, job, name):
     new("PATCH", f"/v1/blocks/{block['id']}", {"value": "since"})
     done = home.sanctumctl("complete", job)
     assert done.rc == 14 and "nothing was removed" in done.err, done.err
+    assert "complete --discard" in done.err, done.err
+    completed_and_not(home, job)
     asked = home.sanctumctl("letta", "rollback", job)
     assert asked.rc == 15 and "block: " in asked.err, asked.err
     assert "not at its end" not in asked.err
@@ -184,3 +186,28 @@ def asked_before_it_drops(home, new, job, name):
     assert back.rc == 0 and "block: " in back.err, back.err
     assert "the old server is as it was" in back.out
     assert home.answers() == "0.16.2"
+
+
+def completed_and_not(home, job):
+    """What was edited since is named, and let be; then all is put back."""
+    ours = home.path("/var/lib/sanctumctl")
+    folders = "/root/state", "/var/lib/sanctumctl", "/etc/letta"
+
+    def files():
+        return sorted(p.suffix for p in ours.rglob("*") if p.is_file())
+
+    before = files()
+    assert before == [".dump", ".json", ".properties"], before
+    for one in folders:
+        home.run(["cp", "-a", one, f"{one}.kept"])
+    done = home.sanctumctl("complete", "--discard", job)
+    assert done.rc == 0, done.err
+    assert "as --discard says: agent." in done.err, done.err
+    assert ".blocks (" in done.err, done.err
+    assert files() == [], files()
+    refused = home.sanctumctl("letta", "rollback", "--discard", job)
+    assert refused.rc == 15, refused.err
+    for one in folders:
+        home.run(["rm", "-rf", one])
+        home.run(["mv", f"{one}.kept", one])
+    assert files() == before
