@@ -267,7 +267,7 @@ def edge(node, tmp_path):
 
 
 def test_a_node_alone_with_a_database_of_somebody_elses(
-        node, theirs, edge, sanctumctl, tmp_path):
+        node, theirs, edge, sanctumctl, program_path, tmp_path):
     """What it holds decides; it is changed only while it is empty.
 
     Then the host serves, without an agent.  Letta is a stand-in.
@@ -333,10 +333,17 @@ def test_a_node_alone_with_a_database_of_somebody_elses(
     line = backup.splitlines()[-1].split(" root ")[1].replace("\\%", "%")
     env = node.path("/etc/letta/letta.env")
     text = env.read_text()
-    env.write_text("LETTA_SERVER_PASSWORD=closed-0123456789ab-drawn\n")
+    # What the server's account writes into its file is not run by root.
+    env.write_text("touch /var/backups/run-by-root\n"
+                   "LETTA_SERVER_PASSWORD=closed-0123456789ab-drawn\n")
+    program = node.path("/usr/local/bin/sanctumctl")
+    program.write_text(f"#!/bin/sh\nexec {program_path} \"$@\"\n")
+    program.chmod(0o755)
     closed = node.run(["sh", "-c", line], check=False)
     env.write_text(text)
+    program.unlink()
     assert closed.returncode == 75 and "no backup" in closed.stderr, closed
+    assert not node.path("/var/backups/run-by-root").exists()
     node.run(["rm", "-r", "/var/backups/letta"])
     assert not node.path("/etc/logrotate.d/sanctum").exists()
     without = node.path(f"{bare.BIN}/supervisorctl")
