@@ -26,7 +26,6 @@
 /* What moved, as words. */
 struct since {
 	const char *names;	/* lines "ID, tab, NAME" */
-	size_t moved;
 	size_t n_agents;
 	struct buf agents, tables;
 };
@@ -176,7 +175,6 @@ add_moved(void *ctx, enum pg_tally_moved moved,
 	(void)moved;
 	if (!is_counted(was, is))
 		return;
-	since->moved++;
 	id = memchr(line->name, ' ', (size_t)line->name_len);
 	table = id ? (size_t)(id - line->name) : (size_t)line->name_len;
 	if (!id) {
@@ -230,11 +228,11 @@ compare(const struct upgrade *up, struct postgres *pg, struct buf *out,
 		    add_moved, &since);
 	}
 	if (since.agents.len > 2)
-		buf_printf(out, "agents: %.*s.  ", AGENTS_SHOWN,
+		buf_printf(out, "agents: %.*s", AGENTS_SHOWN,
 		    buf_cstr(&since.agents) + 2);
-	if (since.moved > 0)
-		buf_printf(out, "tables: %.*s", TABLES_SHOWN,
-		    since.tables.len > 2 ? buf_cstr(&since.tables) + 2 : "");
+	if (since.tables.len > 2)
+		buf_printf(out, "%stables: %.*s", out->len > 0 ? ".  " :
+		    "", TABLES_SHOWN, buf_cstr(&since.tables) + 2);
 	free(before);
 	buf_clear(&since.tables);
 	buf_clear(&since.agents);
