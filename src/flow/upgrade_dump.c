@@ -90,9 +90,8 @@ is_there(const struct upgrade *up, bool *noted, bool *there, char **path,
 	return rc;
 }
 
-/* Another database has the name already: there is nothing to dump any more. */
-static int
-is_rebuilt(const struct upgrade *up, struct postgres *pg, bool *out,
+int
+upgrade_is_rebuilt(const struct upgrade *up, struct postgres *pg, bool *out,
     struct err *err)
 {
 	uint64_t was, now;
@@ -103,6 +102,13 @@ is_rebuilt(const struct upgrade *up, struct postgres *pg, bool *out,
 		return -1;
 	*out = was != 0 && now != was;
 	return 0;
+}
+
+/* The file stays until another one has its name. */
+int
+upgrade_dump_forget(const struct upgrade *up, struct err *err)
+{
+	return upgrade_put(up, "dump.size", "", err);
 }
 
 static int
@@ -117,7 +123,7 @@ probe_missing(struct upgrade *up, bool noted, const char *path,
 
 	rc = postgres_open(&pg, up->run, up->conf->from, err);
 	if (rc == 0 && noted)
-		rc = is_rebuilt(up, pg, &rebuilt, err);
+		rc = upgrade_is_rebuilt(up, pg, &rebuilt, err);
 	if (rc == 0 && !rebuilt)
 		rc = postgres_size(pg, &size, err);
 	*found = rebuilt ? PLAN_DONE : PLAN_TODO;
@@ -235,8 +241,8 @@ dump_quietly(struct postgres *pg, const char *part, struct buf *census,
 	    buf_cstr(&after), &moved) > 0)
 		rc = err_set(err, ERR_STALE, "%s: somebody wrote to it while "
 		    "it was dumped: %s; stop whoever that is, then run the "
-		    "same command again", postgres_where(pg),
-		    buf_cstr(&moved));
+		    "same command again, which backs up anew",
+		    postgres_where(pg), buf_cstr(&moved));
 	buf_clear(&moved);
 	buf_clear(&after);
 	return rc;
@@ -293,7 +299,7 @@ keep(const struct upgrade *up, struct postgres *pg, const char *part,
 	char sum[POSTGRES_SUM_SIZE];
 
 	if (postgres_dump_sum(pg, part, sum, size, err) != 0 ||
-	    upgrade_put(up, "dump.size", "", err) != 0 ||
+	    upgrade_dump_forget(up, err) != 0 ||
 	    upgrade_put(up, "dump.sha256", sum, err) != 0 ||
 	    upgrade_put(up, "dump.census", buf_cstr(census), err) != 0 ||
 	    put_over(up, part, path, err) != 0)
@@ -343,7 +349,7 @@ dump_act(struct run *run, const struct step *step, struct plan_note *note,
 	    upgrade_break_glass(&up, err) != 0 ||
 	    postgres_open(&pg, run, up.conf->from, err) != 0)
 		return -1;
-	rc = is_rebuilt(&up, pg, &rebuilt, err);
+	rc = upgrade_is_rebuilt(&up, pg, &rebuilt, err);
 	if (rc == 0 && rebuilt)
 		rc = err_set(err, ERR_STALE, "%s: is another database than "
 		    "the one whose rebuild has begun; nothing was dumped",
@@ -392,7 +398,7 @@ dump_undo(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		sweep_trial(&up);
 	if (rc == 0)
-		rc = upgrade_put(&up, "dump.size", "", err);
+		rc = upgrade_dump_forget(&up, err);
 	if (rc == 0)
 		plan_say(note, '-', "nothing: the safety copy %s:%s stays "
 		    "until you remove it", host_name(up.host), path);
