@@ -11,6 +11,7 @@
 #include "flow/run.h"
 #include "flow/upgrade_database.h"
 #include "flow/upgrade_part.h"
+#include "flow/upgrade_since.h"
 #include "io/host.h"
 
 #define HOST_DIR "/var/lib/sanctumctl"
@@ -117,7 +118,7 @@ probe_missing(struct upgrade *up, bool noted, const char *path,
 {
 	char *trial = upgrade_aside(up, TRIAL);
 	struct postgres *pg = NULL;
-	bool rebuilt = false;
+	bool rebuilt = false, needed = false;
 	uint64_t size = 0;
 	int rc;
 
@@ -126,11 +127,14 @@ probe_missing(struct upgrade *up, bool noted, const char *path,
 		rc = upgrade_is_rebuilt(up, pg, &rebuilt, err);
 	if (rc == 0 && !rebuilt)
 		rc = postgres_size(pg, &size, err);
+	if (rc == 0 && rebuilt)
+		rc = upgrade_needs_copy(up, &needed, err);
 	*found = rebuilt ? PLAN_DONE : PLAN_TODO;
 	if (rc == 0 && rebuilt)
 		plan_say(note, '~', "the safety copy %s:%s is not there any "
-		    "more: nothing leads back to the old server",
-		    host_name(up->host), path);
+		    "more%s", host_name(up->host), path, needed ?
+		    ": nothing leads back to the old server" : "; the old "
+		    "database still is");
 	if (rc == 0 && !rebuilt) {
 		plan_say(note, '+', "pg_dump -Fc of %s (%" PRIu64 " MB) to "
 		    "%s:%s, checked", postgres_where(pg), size / 1000000,

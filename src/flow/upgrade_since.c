@@ -287,23 +287,48 @@ has_oid(const struct upgrade *up, struct postgres *pg, const char *aside,
 }
 
 /*
- * The old one that stands beside the new one yet, or was restored there, needs
- * no copy.
+ * The old one that has its name, stands beside the new one yet, or was
+ * restored there, needs no copy.
  */
 static int
-check_copy(const struct upgrade *up, struct postgres *pg, uint64_t was,
-    uint64_t now, struct err *err)
+needs_copy(const struct upgrade *up, struct postgres *pg, bool *out,
+    struct err *err)
 {
 	bool kept = false, restored = false;
-	uint64_t back = 0;
+	uint64_t was = 0, now = 0, back = 0;
 
-	if (upgrade_oid(up, "database.back", &back, err) != 0 ||
+	if (upgrade_oid(up, "database.was", &was, err) != 0 ||
+	    upgrade_oid(up, "database.back", &back, err) != 0 ||
+	    postgres_oid(pg, NULL, &now, err) != 0 ||
 	    has_oid(up, pg, "old", was, &kept, err) != 0 ||
 	    has_oid(up, pg, "restore", back, &restored, err) != 0)
 		return -1;
-	if (kept || restored || (back != 0 && back == now))
-		return 0;
-	if (upgrade_dump_is_whole(up, pg, err) == 0)
+	*out = was != 0 && was != now && !kept && !restored &&
+	    (back == 0 || back != now);
+	return 0;
+}
+
+int
+upgrade_needs_copy(const struct upgrade *up, bool *out, struct err *err)
+{
+	struct postgres *pg;
+	int rc;
+
+	if (postgres_open(&pg, up->run, up->conf->from, err) != 0)
+		return -1;
+	rc = needs_copy(up, pg, out, err);
+	postgres_close(pg);
+	return rc;
+}
+
+static int
+check_copy(const struct upgrade *up, struct postgres *pg, struct err *err)
+{
+	bool needed;
+
+	if (needs_copy(up, pg, &needed, err) != 0)
+		return -1;
+	if (!needed || upgrade_dump_is_whole(up, pg, err) == 0)
 		return 0;
 	return err_ctx(err, "without its safety copy there is no way back to "
 	    "the old server, and bundles do not make one; nothing was taken "
@@ -335,7 +360,7 @@ check(const struct upgrade *up, struct postgres *pg, uint64_t was,
 		return 0;
 	if (now != 0 && now != made && now != back)
 		return refuse_stranger(pg, err);
-	if (check_copy(up, pg, was, now, err) != 0)
+	if (check_copy(up, pg, err) != 0)
 		return -1;
 	return now != 0 && now == made ? check_since(up, pg, err) : 0;
 }

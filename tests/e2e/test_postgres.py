@@ -362,6 +362,12 @@ def test_the_old_one_is_there_until_the_last(old, write_job, drive, killed):
     dump(old).unlink()
     killed("apply", job, "database_aside")
     assert old.oid() == "" and old.oid(aside(old, "old")) == oid
+    copy = dump(old)
+    away = copy.rename(copy.with_suffix(".away"))
+    planned = drive("plan", job)
+    assert "the old database still is" in planned.out, planned
+    assert drive("back", job).rc == 0
+    away.rename(copy)
     someone = old.host.spawn(
         [BIN / "psql", "-Xqc", "SELECT pg_sleep(600)",
          f"postgresql://boss:hunter3%2Fof%40boss@127.0.0.1:{PORT}/"
