@@ -187,9 +187,10 @@ def write_unseen(home):
 
 
 def backed_up(home):
-    """The rows of all bundles of the job, as one text."""
+    """All bundles of the job, rows and settings, as one text."""
     index, = home.path("/var/backups/sanctumctl/home").glob("*/index.json")
-    return "".join(p.read_text() for p in index.parent.rglob("*.jsonl"))
+    return "".join(p.read_text() for end in ("*.jsonl", "shell.json")
+                   for p in index.parent.rglob(end))
 
 
 @contextmanager
