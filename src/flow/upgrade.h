@@ -83,7 +83,7 @@ int upgrade_was_stopped(struct run *, bool *out, struct err *) MUST_CHECK;
 /* What `rollback' can do now. */
 enum upgrade_back {
 	UPGRADE_BACK_NONE,	/* completed */
-	UPGRADE_BACK_GONE,	/* the dump is, and it is needed */
+	UPGRADE_BACK_GONE,	/* the dump is, and the old database */
 	UPGRADE_BACK_WHOLE,	/* nothing is lost by it */
 	UPGRADE_BACK_DROPS	/* what the new server was told since */
 };

@@ -12,10 +12,12 @@
 #include "flow/plan.h"
 #include "flow/postgres.h"
 #include "flow/run.h"
+#include "flow/upgrade.h"
 #include "flow/upgrade_database.h"
 #include "flow/upgrade_others.h"
 #include "flow/upgrade_part.h"
 #include "flow/upgrade_rebuild.h"
+#include "flow/upgrade_stop.h"
 #include "flow/upgrade_unlisted.h"
 
 #define TEXT_MAX (16 * 1024 * 1024)
@@ -98,10 +100,37 @@ check_unchanged(const struct upgrade_rebuild *r, const char *db,
 	if (rc == 0 && moved.len > 0)
 		rc = err_set(err, ERR_STALE, "%s: has changed since its "
 		    "safety copy was made: %s; nothing was dropped.  Stop "
-		    "whoever writes to it, remove the copy, then run the "
-		    "same command again", postgres_where(r->pg),
-		    buf_cstr(&moved));
+		    "whoever writes to it, then run the same command again, "
+		    "which backs up and copies it anew",
+		    postgres_where(r->pg), buf_cstr(&moved));
 	buf_clear(&moved);
+	return rc;
+}
+
+/*
+ * Nor since `stop', to any agent that comes back from its bundle alone; asked
+ * again, since the copy has taken its time, and its census sees no row that
+ * was edited where it is.
+ */
+static int
+check_backup(const struct upgrade_rebuild *r, struct err *err)
+{
+	struct upgrade_stop stop = { .up = r->up, .pg = r->pg };
+	bool stopped = false, holds = true;
+	int rc;
+
+	buf_init(&stop.who, 8 * UPGRADE_STOP_WHO_MAX);
+	rc = upgrade_was_stopped(r->up.run, &stopped, err);
+	if (rc == 0 && stopped)
+		rc = upgrade_stop_holds(&stop, &holds, err);
+	if (rc == 0 && !holds)
+		rc = err_set(err, ERR_AGAIN, "%s: has changed since the old "
+		    "server was stopped, and its backup does not have that: "
+		    "%s; nothing was dropped.  Stop whoever writes to it, "
+		    "then run the same command again, which backs up and "
+		    "copies it anew", postgres_where(r->pg),
+		    buf_cstr(&stop.who));
+	buf_clear(&stop.who);
 	return rc;
 }
 
@@ -114,6 +143,8 @@ prepare(struct upgrade_rebuild *r, struct err *err)
 	rc = postgres_check_rights(r->pg, err);
 	if (rc == 0)
 		rc = check_unchanged(r, NULL, err);
+	if (rc == 0)
+		rc = check_backup(r, err);
 	if (rc == 0)
 		rc = upgrade_unlisted_check_backup(&r->up, r->pg, err);
 	if (rc == 0)

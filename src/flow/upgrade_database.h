@@ -53,6 +53,13 @@ int upgrade_dump_is_whole(const struct upgrade *, struct postgres *,
 int upgrade_dump_moved(const struct upgrade *, struct postgres *,
     const char *db, struct buf *moved, struct err *) MUST_CHECK;
 
+/* No copy counts any more: it is none of the last state. */
+int upgrade_dump_forget(const struct upgrade *, struct err *) MUST_CHECK;
+
+/* Whether another database, or none, has the old one's name by now. */
+int upgrade_is_rebuilt(const struct upgrade *, struct postgres *, bool *out,
+    struct err *) MUST_CHECK;
+
 /* An oid that is kept; 0: none. */
 int upgrade_oid(const struct upgrade *, const char *word, uint64_t *out,
     struct err *) MUST_CHECK;

@@ -11,6 +11,7 @@
 #include "flow/run.h"
 #include "flow/upgrade_database.h"
 #include "flow/upgrade_part.h"
+#include "flow/upgrade_since.h"
 #include "io/host.h"
 
 #define HOST_DIR "/var/lib/sanctumctl"
@@ -90,9 +91,8 @@ is_there(const struct upgrade *up, bool *noted, bool *there, char **path,
 	return rc;
 }
 
-/* Another database has the name already: there is nothing to dump any more. */
-static int
-is_rebuilt(const struct upgrade *up, struct postgres *pg, bool *out,
+int
+upgrade_is_rebuilt(const struct upgrade *up, struct postgres *pg, bool *out,
     struct err *err)
 {
 	uint64_t was, now;
@@ -105,26 +105,36 @@ is_rebuilt(const struct upgrade *up, struct postgres *pg, bool *out,
 	return 0;
 }
 
+/* The file stays until another one has its name. */
+int
+upgrade_dump_forget(const struct upgrade *up, struct err *err)
+{
+	return upgrade_put(up, "dump.size", "", err);
+}
+
 static int
 probe_missing(struct upgrade *up, bool noted, const char *path,
     struct plan_note *note, enum plan_found *found, struct err *err)
 {
 	char *trial = upgrade_aside(up, TRIAL);
 	struct postgres *pg = NULL;
-	bool rebuilt = false;
+	bool rebuilt = false, needed = false;
 	uint64_t size = 0;
 	int rc;
 
 	rc = postgres_open(&pg, up->run, up->conf->from, err);
 	if (rc == 0 && noted)
-		rc = is_rebuilt(up, pg, &rebuilt, err);
+		rc = upgrade_is_rebuilt(up, pg, &rebuilt, err);
 	if (rc == 0 && !rebuilt)
 		rc = postgres_size(pg, &size, err);
+	if (rc == 0 && rebuilt)
+		rc = upgrade_needs_copy(up, &needed, err);
 	*found = rebuilt ? PLAN_DONE : PLAN_TODO;
 	if (rc == 0 && rebuilt)
 		plan_say(note, '~', "the safety copy %s:%s is not there any "
-		    "more: nothing leads back to the old server",
-		    host_name(up->host), path);
+		    "more%s", host_name(up->host), path, needed ?
+		    ": nothing leads back to the old server" : "; the old "
+		    "database still is");
 	if (rc == 0 && !rebuilt) {
 		plan_say(note, '+', "pg_dump -Fc of %s (%" PRIu64 " MB) to "
 		    "%s:%s, checked", postgres_where(pg), size / 1000000,
@@ -235,8 +245,8 @@ dump_quietly(struct postgres *pg, const char *part, struct buf *census,
 	    buf_cstr(&after), &moved) > 0)
 		rc = err_set(err, ERR_STALE, "%s: somebody wrote to it while "
 		    "it was dumped: %s; stop whoever that is, then run the "
-		    "same command again", postgres_where(pg),
-		    buf_cstr(&moved));
+		    "same command again, which backs up anew",
+		    postgres_where(pg), buf_cstr(&moved));
 	buf_clear(&moved);
 	buf_clear(&after);
 	return rc;
@@ -293,7 +303,7 @@ keep(const struct upgrade *up, struct postgres *pg, const char *part,
 	char sum[POSTGRES_SUM_SIZE];
 
 	if (postgres_dump_sum(pg, part, sum, size, err) != 0 ||
-	    upgrade_put(up, "dump.size", "", err) != 0 ||
+	    upgrade_dump_forget(up, err) != 0 ||
 	    upgrade_put(up, "dump.sha256", sum, err) != 0 ||
 	    upgrade_put(up, "dump.census", buf_cstr(census), err) != 0 ||
 	    put_over(up, part, path, err) != 0)
@@ -343,7 +353,7 @@ dump_act(struct run *run, const struct step *step, struct plan_note *note,
 	    upgrade_break_glass(&up, err) != 0 ||
 	    postgres_open(&pg, run, up.conf->from, err) != 0)
 		return -1;
-	rc = is_rebuilt(&up, pg, &rebuilt, err);
+	rc = upgrade_is_rebuilt(&up, pg, &rebuilt, err);
 	if (rc == 0 && rebuilt)
 		rc = err_set(err, ERR_STALE, "%s: is another database than "
 		    "the one whose rebuild has begun; nothing was dumped",
@@ -392,7 +402,7 @@ dump_undo(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		sweep_trial(&up);
 	if (rc == 0)
-		rc = upgrade_put(&up, "dump.size", "", err);
+		rc = upgrade_dump_forget(&up, err);
 	if (rc == 0)
 		plan_say(note, '-', "nothing: the safety copy %s:%s stays "
 		    "until you remove it", host_name(up.host), path);

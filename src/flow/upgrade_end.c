@@ -101,7 +101,7 @@ is_completed(struct run *run, bool *out, struct err *err)
 	return 0;
 }
 
-/* What the journal alone knows; *needs: the way back needs the dump. */
+/* What the journal alone knows; *needs: the way back may need the dump. */
 static int
 back_by_journal(const struct upgrade *up, enum upgrade_back *out, bool *needs,
     struct err *err)
@@ -116,6 +116,22 @@ back_by_journal(const struct upgrade *up, enum upgrade_back *out, bool *needs,
 	*out = completed ? UPGRADE_BACK_NONE :
 	    kept ? UPGRADE_BACK_DROPS : UPGRADE_BACK_WHOLE;
 	*needs = was != 0 && !completed;
+	return 0;
+}
+
+/* Its file is not there: as long as nobody can say more, that counts. */
+static int
+without_dump(const struct upgrade *up, enum upgrade_back *out,
+    struct err *err)
+{
+	const enum upgrade_back otherwise = *out;
+	bool needs;
+
+	*out = UPGRADE_BACK_GONE;
+	if (upgrade_needs_copy(up, &needs, err) != 0)
+		return -1;
+	if (!needs)
+		*out = otherwise;
 	return 0;
 }
 
@@ -137,7 +153,7 @@ upgrade_back(struct run *run, enum upgrade_back *out, struct err *err)
 	path = upgrade_dump_path(&up);
 	rc = needs ? host_stat(up.host, path, &meta, err) : 0;
 	if (rc == 0 && needs && meta.type != FS_FILE)
-		*out = UPGRADE_BACK_GONE;
+		rc = without_dump(&up, out, err);
 	free(path);
 	return rc;
 }

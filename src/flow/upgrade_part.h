@@ -96,8 +96,10 @@ int upgrade_compose_same(const struct upgrade *, const char *database,
     struct err *) MUST_CHECK;
 
 /*
- * ERR_USAGE without `break_glass = yes' in [job]: what the steps from `stop'
- * on begin their act with.
+ * ERR_USAGE without `break_glass = yes' in [job]: what the acts that stop the
+ * old server, copy its database, make it anew and fill it, begin with, and that
+ * of `open'.  What sets up the new server (letta.NAME.*, `compose') and
+ * `clients' do not ask: they act behind one that has.
  */
 int upgrade_break_glass(const struct upgrade *, struct err *) MUST_CHECK;
 

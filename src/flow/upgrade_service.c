@@ -4,14 +4,13 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "flow/command.h"
 #include "flow/run.h"
 #include "flow/upgrade_part.h"
 #include "flow/upgrade_service.h"
 #include "io/host.h"
 
 #define DEFAULT_NAME "letta"
-#define WORDS_MAX 600
+#define LINE_MAX_BYTES 600
 
 /* A server of compose is that of its file, whatever else has its name. */
 static const struct upgrade_service_ops *const managers[] = {
@@ -145,18 +144,13 @@ upgrade_service_on(struct upgrade_service *service, bool enabled,
 }
 
 char *
-upgrade_service_words(const struct upgrade_service *service)
+upgrade_service_log(const struct upgrade_service *service)
 {
 	const char *argv[9] = { NULL };
-	struct buf said = BUF_INIT(COMMAND_TEXT_MAX);
-	struct buf shown = BUF_INIT(8 * WORDS_MAX);
-	struct err ignored = ERR_INIT;
-	int status;
+	struct buf line = BUF_INIT(LINE_MAX_BYTES);
 
 	service->ops->words(service, argv);
-	if (argv[0] && command_ask(service->host, argv, &status, &said,
-	    &ignored) == 0)
-		command_said(&shown, &said, WORDS_MAX);
-	buf_clear(&said);
-	return buf_take(&shown);
+	for (size_t i = 0; argv[i]; i++)
+		buf_printf(&line, "%s%s", i > 0 ? " " : "", argv[i]);
+	return buf_take(&line);
 }

@@ -79,8 +79,12 @@ int upgrade_service_off(struct upgrade_service *, struct err *) MUST_CHECK;
 int upgrade_service_on(struct upgrade_service *, bool enabled, struct err *)
     MUST_CHECK;
 
-/* Its last lines, printable, "" when there are none; the caller frees it. */
-char *upgrade_service_words(const struct upgrade_service *);
+/*
+ * The command that shows its last lines, "" when there is none; the caller
+ * frees it.  The lines are for nobody else: a server that wants a password
+ * says it there as it starts.
+ */
+char *upgrade_service_log(const struct upgrade_service *);
 
 /* One kind; for upgrade_service*.c alone. */
 struct upgrade_service_ops {
@@ -91,6 +95,7 @@ struct upgrade_service_ops {
 	    struct err *);
 	int (*off)(struct upgrade_service *, struct err *);
 	int (*on)(struct upgrade_service *, bool enabled, struct err *);
+	/* The command line that shows its last lines; none: argv[0] NULL. */
 	void (*words)(const struct upgrade_service *, const char *argv[8]);
 };
 

@@ -26,7 +26,6 @@
 /* What moved, as words. */
 struct since {
 	const char *names;	/* lines "ID, tab, NAME" */
-	size_t moved;
 	size_t n_agents;
 	struct buf agents, tables;
 };
@@ -176,7 +175,6 @@ add_moved(void *ctx, enum pg_tally_moved moved,
 	(void)moved;
 	if (!is_counted(was, is))
 		return;
-	since->moved++;
 	id = memchr(line->name, ' ', (size_t)line->name_len);
 	table = id ? (size_t)(id - line->name) : (size_t)line->name_len;
 	if (!id) {
@@ -230,11 +228,11 @@ compare(const struct upgrade *up, struct postgres *pg, struct buf *out,
 		    add_moved, &since);
 	}
 	if (since.agents.len > 2)
-		buf_printf(out, "agents: %.*s.  ", AGENTS_SHOWN,
+		buf_printf(out, "agents: %.*s", AGENTS_SHOWN,
 		    buf_cstr(&since.agents) + 2);
-	if (since.moved > 0)
-		buf_printf(out, "tables: %.*s", TABLES_SHOWN,
-		    since.tables.len > 2 ? buf_cstr(&since.tables) + 2 : "");
+	if (since.tables.len > 2)
+		buf_printf(out, "%stables: %.*s", out->len > 0 ? ".  " :
+		    "", TABLES_SHOWN, buf_cstr(&since.tables) + 2);
 	free(before);
 	buf_clear(&since.tables);
 	buf_clear(&since.agents);
@@ -289,23 +287,48 @@ has_oid(const struct upgrade *up, struct postgres *pg, const char *aside,
 }
 
 /*
- * The old one that stands beside the new one yet, or was restored there, needs
- * no copy.
+ * The old one that has its name, stands beside the new one yet, or was
+ * restored there, needs no copy.
  */
 static int
-check_copy(const struct upgrade *up, struct postgres *pg, uint64_t was,
-    uint64_t now, struct err *err)
+needs_copy(const struct upgrade *up, struct postgres *pg, bool *out,
+    struct err *err)
 {
 	bool kept = false, restored = false;
-	uint64_t back = 0;
+	uint64_t was = 0, now = 0, back = 0;
 
-	if (upgrade_oid(up, "database.back", &back, err) != 0 ||
+	if (upgrade_oid(up, "database.was", &was, err) != 0 ||
+	    upgrade_oid(up, "database.back", &back, err) != 0 ||
+	    postgres_oid(pg, NULL, &now, err) != 0 ||
 	    has_oid(up, pg, "old", was, &kept, err) != 0 ||
 	    has_oid(up, pg, "restore", back, &restored, err) != 0)
 		return -1;
-	if (kept || restored || (back != 0 && back == now))
-		return 0;
-	if (upgrade_dump_is_whole(up, pg, err) == 0)
+	*out = was != 0 && was != now && !kept && !restored &&
+	    (back == 0 || back != now);
+	return 0;
+}
+
+int
+upgrade_needs_copy(const struct upgrade *up, bool *out, struct err *err)
+{
+	struct postgres *pg;
+	int rc;
+
+	if (postgres_open(&pg, up->run, up->conf->from, err) != 0)
+		return -1;
+	rc = needs_copy(up, pg, out, err);
+	postgres_close(pg);
+	return rc;
+}
+
+static int
+check_copy(const struct upgrade *up, struct postgres *pg, struct err *err)
+{
+	bool needed;
+
+	if (needs_copy(up, pg, &needed, err) != 0)
+		return -1;
+	if (!needed || upgrade_dump_is_whole(up, pg, err) == 0)
 		return 0;
 	return err_ctx(err, "without its safety copy there is no way back to "
 	    "the old server, and bundles do not make one; nothing was taken "
@@ -337,7 +360,7 @@ check(const struct upgrade *up, struct postgres *pg, uint64_t was,
 		return 0;
 	if (now != 0 && now != made && now != back)
 		return refuse_stranger(pg, err);
-	if (check_copy(up, pg, was, now, err) != 0)
+	if (check_copy(up, pg, err) != 0)
 		return -1;
 	return now != 0 && now == made ? check_since(up, pg, err) : 0;
 }

@@ -39,4 +39,11 @@ int upgrade_since_kept(const struct upgrade *, bool *out, struct err *)
  */
 int upgrade_may_go_back(struct run *, struct err *) MUST_CHECK;
 
+/*
+ * Whether the way back is by the safety copy alone: the old database is none
+ * any more, and was not restored.  The host of the upgrade is known.
+ */
+int upgrade_needs_copy(const struct upgrade *, bool *out, struct err *)
+    MUST_CHECK;
+
 #endif /* !FLOW_UPGRADE_SINCE_H */

@@ -7,6 +7,7 @@
 #include "flow/run.h"
 #include "flow/runtime.h"
 #include "flow/runtime_part.h"
+#include "flow/upgrade_database.h"
 #include "flow/upgrade_marker.h"
 #include "flow/upgrade_part.h"
 #include "flow/upgrade_service.h"
@@ -65,13 +66,26 @@ is_down(const struct upgrade *up, bool *out, struct err *err)
 	return rc;
 }
 
+/*
+ * One that is off: whether nobody has written meanwhile, whoever may have had
+ * it run for that.  What comes after the old database cannot tell.
+ */
+static int
+is_last(struct upgrade_stop *stop, bool *out, struct err *err)
+{
+	if (postgres_open(&stop->pg, stop->up.run, stop->up.conf->from, err)
+	    != 0 || upgrade_is_rebuilt(&stop->up, stop->pg, out, err) != 0)
+		return -1;
+	return *out ? 0 : upgrade_stop_holds(stop, out, err);
+}
+
 static int
 stop_probe(struct run *run, const struct step *step, struct plan_note *note,
     enum plan_found *found, struct err *err)
 {
 	const struct conf_upgrade *conf = step->subject;
 	struct upgrade_stop stop;
-	bool down = false, replaced = false;
+	bool down = false, last = false;
 	int rc;
 
 	*found = PLAN_TODO;
@@ -82,8 +96,10 @@ stop_probe(struct run *run, const struct step *step, struct plan_note *note,
 	if (rc == 0)
 		rc = is_down(&stop.up, &down, err);
 	if (rc == 0 && down)
-		rc = is_replaced(&stop.up, &replaced, err);
-	if (rc == 0 && down && (replaced || !stop.service.active)) {
+		rc = is_replaced(&stop.up, &last, err);
+	if (rc == 0 && down && !last && !stop.service.active)
+		rc = is_last(&stop, &last, err);
+	if (rc == 0 && last) {
 		*found = PLAN_DONE;
 		plan_say(note, '~', "%s %s is stopped",
 		    upgrade_service_word(&stop.service), stop.service.name);
@@ -91,23 +107,30 @@ stop_probe(struct run *run, const struct step *step, struct plan_note *note,
 		buf_printf(&note->diff, "    %s %s on %s\n",
 		    upgrade_service_word(&stop.service), stop.service.name,
 		    conf->from->host->name);
+		if (stop.who.len > 0)
+			buf_printf(&note->diff, "    written to since it was "
+			    "stopped, and backed up again: %s\n",
+			    buf_cstr(&stop.who));
 	}
 	stop_close(&stop);
 	return rc;
 }
 
-/* One that somebody has started since: what it serves is dropped by now? */
+/*
+ * One that somebody has started since: as long as the old database has its
+ * name, what was written to it is to be backed up, and copied, too.
+ */
 static int
 stop_again(struct upgrade_stop *stop, struct err *err)
 {
-	bool dropped;
+	bool rebuilt;
 
-	if (upgrade_begun(&stop->up, &upgrade_database_kind, &dropped, err)
-	    != 0)
+	if (upgrade_is_rebuilt(&stop->up, stop->pg, &rebuilt, err) != 0)
 		return -1;
-	if (dropped)
+	if (rebuilt)
 		return upgrade_stop_off(stop, err);
-	if (upgrade_put(&stop->up, DOWN, "", err) != 0 ||
+	if (upgrade_dump_forget(&stop->up, err) != 0 ||
+	    upgrade_put(&stop->up, DOWN, "", err) != 0 ||
 	    upgrade_stop_quietly(stop, err) != 0)
 		return -1;
 	return upgrade_put(&stop->up, DOWN, "yes", err);

@@ -12,7 +12,8 @@ struct err;
 struct postgres;
 
 /*
- * For upgrade_stop*.c alone: the step that stops the old server.
+ * The step that stops the old server: for upgrade_stop*.c, and for `database',
+ * which asks once more whether it holds.
  *
  *     upgrade_stop.c         the step
  *     upgrade_stop_quiet.c   until nobody has written between backup and stop
@@ -35,6 +36,13 @@ int upgrade_stop_look(struct upgrade_stop *, struct err *) MUST_CHECK;
  * then.  ERR_AGAIN names who writes again and again; it runs then.
  */
 int upgrade_stop_quietly(struct upgrade_stop *, struct err *) MUST_CHECK;
+
+/*
+ * With the server off: whether its database is what it was by the census of
+ * then, and the rows of each agent are those of its bundle; who: what is not.
+ */
+int upgrade_stop_holds(struct upgrade_stop *, bool *out, struct err *)
+    MUST_CHECK;
 
 /* Have the journal know how it was, before it is told anything. */
 int upgrade_stop_note(const struct upgrade_stop *, struct err *) MUST_CHECK;

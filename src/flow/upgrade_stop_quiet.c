@@ -147,21 +147,27 @@ try_round(struct upgrade_stop *stop, bool *quiet, struct err *err)
 	return rc;
 }
 
+int
+upgrade_stop_holds(struct upgrade_stop *stop, bool *out, struct err *err)
+{
+	char *before = NULL;
+	int rc = upgrade_get(&stop->up, UPGRADE_STOP_CENSUS, &before, err);
+
+	*out = false;
+	if (rc == 0 && before)
+		rc = holds_still(stop, before, out, err);
+	free(before);
+	return rc;
+}
+
 /* A run that was killed has stopped it: the census of then still counts. */
 static int
 was_quiet(struct upgrade_stop *stop, bool *quiet, struct err *err)
 {
-	char *before = NULL;
-	int rc;
-
 	*quiet = false;
-	rc = upgrade_stop_off_again(stop, err);
-	if (rc == 0)
-		rc = upgrade_get(&stop->up, UPGRADE_STOP_CENSUS, &before, err);
-	if (rc == 0 && before)
-		rc = holds_still(stop, before, quiet, err);
-	free(before);
-	return rc;
+	if (upgrade_stop_off_again(stop, err) != 0)
+		return -1;
+	return upgrade_stop_holds(stop, quiet, err);
 }
 
 static int

@@ -138,17 +138,18 @@ upgrade_stop_note(const struct upgrade_stop *stop, struct err *err)
 	return rc;
 }
 
-/* Its last words, when it does not come back. */
+/* What it has said is not shown: upgrade_service_log. */
 static int
-fail_words(const struct upgrade_stop *stop, const char *what, struct err *err)
+fail_log(const struct upgrade_stop *stop, const char *what, struct err *err)
 {
-	char *words = upgrade_service_words(&stop->service);
+	char *log = upgrade_service_log(&stop->service);
 
-	(void)err_set(err, ERR_FAILED, "%s: %s %s of the old server %s%s%s; "
-	    "look at its log, then run the same command again",
+	(void)err_set(err, ERR_FAILED, "%s: %s %s of the old server %s; look "
+	    "at its log%s%s%s, then run the same command again",
 	    host_name(stop->up.host), upgrade_service_word(&stop->service),
-	    stop->service.name, what, *words ? "; it said: " : "", words);
-	free(words);
+	    stop->service.name, what, *log ? " (`" : "", log,
+	    *log ? "')" : "");
+	free(log);
 	return -1;
 }
 
@@ -179,9 +180,9 @@ await_old(struct upgrade_stop *stop, const char *version, struct err *err)
 		else if (dead_ms == 0)
 			dead_ms = clock_ms() + DEAD_MS;
 		if (dead_ms != 0 && clock_left_ms(dead_ms) == 0)
-			return fail_words(stop, "does not stay up", err);
+			return fail_log(stop, "does not stay up", err);
 		if (clock_left_ms(end_ms) == 0)
-			return fail_words(stop, "does not answer within 4 "
+			return fail_log(stop, "does not answer within 4 "
 			    "minutes", err);
 		clock_sleep_ms(PAUSE_MS);
 	}

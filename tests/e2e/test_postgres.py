@@ -254,6 +254,11 @@ def test_a_rollback_asks_for_what_was_written_since(old, write_job, drive):
     assert drive("restored", job).rc == 0
     old.sql("UPDATE tools SET updated_at = now()", "letta")
     assert drive("back", job).rc == 0
+    old.sql("UPDATE messages SET agent_id = 'agent-2'", "letta")
+    asked = drive("back", job)
+    assert asked.rc == 15 and "tables:" not in asked.err, asked.err
+    assert "Thalia (agent-2), messages: 1, new" in asked.err, asked.err
+    old.sql("UPDATE messages SET agent_id = 'agent-1'", "letta")
     old.sql("INSERT INTO messages VALUES ('b', 'agent-1')", "letta")
     # Noted once: what came since is not taken for its own.
     assert drive("restored", job).rc == 0
@@ -357,6 +362,12 @@ def test_the_old_one_is_there_until_the_last(old, write_job, drive, killed):
     dump(old).unlink()
     killed("apply", job, "database_aside")
     assert old.oid() == "" and old.oid(aside(old, "old")) == oid
+    copy = dump(old)
+    away = copy.rename(copy.with_suffix(".away"))
+    planned = drive("plan", job)
+    assert "the old database still is" in planned.out, planned
+    assert drive("back", job).rc == 0
+    away.rename(copy)
     someone = old.host.spawn(
         [BIN / "psql", "-Xqc", "SELECT pg_sleep(600)",
          f"postgresql://boss:hunter3%2Fof%40boss@127.0.0.1:{PORT}/"

@@ -14,10 +14,14 @@ import pytest
 from bed import old_home, old_seed
 from bed.old_home import BIN, ENV_FILE, FOREIGN, OldHome, SUPERVISOR
 from bed.paths import TOP
+from bed.postgres import BIN as PG_BIN
 
 OLD, NEW = "0.16.2", "0.16.8"
 STOP = "upgrade.home.stop"
 MARKERS = "/var/lib/sanctumctl/upgrades"
+
+#: What somebody writes to the database of a server that is stopped.
+NIGHT = "written at night "
 
 #: What is left of the server when it has hung up, as long as a file says so.
 LINGER, LINGERED = "/root/linger", "/root/lingered"
@@ -183,9 +187,51 @@ def write_unseen(home):
 
 
 def backed_up(home):
-    """The rows of all bundles of the job, as one text."""
+    """All bundles of the job, rows and settings, as one text."""
     index, = home.path("/var/backups/sanctumctl/home").glob("*/index.json")
-    return "".join(p.read_text() for p in index.parent.rglob("*.jsonl"))
+    return "".join(p.read_text() for end in ("*.jsonl", "shell.json")
+                   for p in index.parent.rglob(end))
+
+
+@contextmanager
+def edited_while_dumped(home, agent):
+    """A row edited where it is, which no census of tables tells."""
+    pg_dump = home.path(f"{BIN}/pg_dump")
+    pg_dump.unlink()
+    pg_dump.write_text(
+        "#!/bin/sh\n"
+        f"case $1 in --version) ;; *) {PG_BIN}/psql -Xq -h 127.0.0.1"
+        f" -p {old_home.PG_PORT} -U postgres -d {old_home.DATABASE} -c"
+        f" \"UPDATE agents SET description = '{NIGHT}' || description"
+        f" WHERE id = '{agent}'\" >/dev/null;; esac\n"
+        f'exec {PG_BIN}/pg_dump "$@"\n')
+    pg_dump.chmod(0o755)
+    yield
+    pg_dump.unlink()
+    pg_dump.symlink_to(PG_BIN / "pg_dump")
+
+
+def copy_made_ns(home):
+    copy, = home.path("/var/lib/sanctumctl/home").glob("home-*.dump")
+    return copy.stat().st_mtime_ns
+
+
+def what_is_written_behind_it_is_backed_up(home, job):
+    """Stopped, and its database is the old one yet."""
+    agent = home.seeded.ids[1]
+    with edited_while_dumped(home, agent):
+        refused = home.sanctumctl("apply", job)
+    assert refused.rc == 75, refused.err
+    assert f"agent {agent}" in refused.err, refused.err
+    assert "nothing was dropped" in refused.err, refused.err
+    assert NIGHT not in backed_up(home)
+    made_ns = copy_made_ns(home)
+    planned = home.sanctumctl("plan", job)
+    assert "written to since it was stopped" in planned.out, planned
+    said = kill_at(home, "plan_begun upgrade.home.database", "apply", job)
+    assert "made again" in said.err, said.err
+    assert NIGHT in backed_up(home) and copy_made_ns(home) > made_ns
+    assert not home.listens(old_home.PORT)
 
 
 def test_stop_survives_a_kill_at_each_of_its_changes(home):
@@ -219,6 +265,7 @@ def test_stop_survives_a_kill_at_each_of_its_changes(home):
     assert [t for t in texts if t not in backed_up(home)] == []
     planned = home.sanctumctl("plan", job)
     assert planned.rc == 4, planned.err
+    what_is_written_behind_it_is_backed_up(home, job)
 
     for point in ("journal_meta upgrade.home.down", "supervisord",
                   f"journal_meta {STOP}.was"):
@@ -228,5 +275,7 @@ def test_stop_survives_a_kill_at_each_of_its_changes(home):
     assert back.rc == 0, back.err + back.out
     assert home.answers() == OLD and files(home) == before
     assert markers(home) == []
+    home.psql(f"UPDATE agents SET description = replace(description, "
+              f"'{NIGHT}', '')")
     after = old_seed.everything(home.client())
     assert [k for k in everything if after.get(k) != everything[k]] == []
