@@ -10,6 +10,8 @@
 #include "flow/bundle.h"
 #include "io/fs.h"
 
+#define FILE_SHOWN 400	/* bytes of a finding */
+#define WHAT_SHOWN 4096
 #define DEPTH_MAX 4	/* directories in each other: DIR/agents/ID/tools */
 
 struct check {
@@ -24,12 +26,16 @@ struct check {
 static int
 report(struct check *c, const char *file, const char *what, struct err *err)
 {
-	struct buf shown = BUF_INIT(4096);
+	struct buf shown_file = BUF_INIT(4 * FILE_SHOWN + 4),
+	    shown_what = BUF_INIT(4 * WHAT_SHOWN + 4);
 	int rc;
 
-	shown_text(&shown, file, strlen(file), 400);
-	rc = c->found(c->ctx, buf_cstr(&shown), what, err);
-	buf_clear(&shown);
+	shown_text(&shown_file, file, strlen(file), FILE_SHOWN);
+	shown_text(&shown_what, what, strlen(what), WHAT_SHOWN);
+	rc = c->found(c->ctx, buf_cstr(&shown_file), buf_cstr(&shown_what),
+	    err);
+	buf_clear(&shown_file);
+	buf_clear(&shown_what);
 	return rc;
 }
 

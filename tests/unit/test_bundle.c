@@ -614,6 +614,24 @@ test_a_row_in_context_that_is_missing(void **state)
 	free(path);
 }
 
+/* Whoever writes a bundle chooses its ids; a terminal only shows them. */
+static void
+test_an_id_with_an_escape_in_it(void **state)
+{
+	struct buf found = BUF_INIT(65536);
+	struct bundle_figures figures;
+	char *path = make_bundle(state);
+	struct err err = ERR_INIT;
+
+	reseal(path, "state.json", "{\"name\":\"Sage\",\"message_ids\":"
+	    "[\"message-\\u001b[2Jx\"]}\n");
+	OK(bundle_check(path, note, &found, &figures, &err));
+	assert_non_null(strstr(buf_cstr(&found), "message-\\x1b[2Jx"));
+	assert_null(strchr(buf_cstr(&found), '\033'));
+	buf_clear(&found);
+	free(path);
+}
+
 static void
 test_no_bundle_at_all(void **state)
 {
@@ -828,6 +846,7 @@ main(void)
 		TEST(test_one_id_for_two_rows),
 		TEST(test_a_huge_line),
 		TEST(test_a_row_in_context_that_is_missing),
+		TEST(test_an_id_with_an_escape_in_it),
 		TEST(test_no_bundle_at_all),
 		TEST(test_a_place_that_is_taken),
 		TEST(test_an_agent_that_was_not_read),
