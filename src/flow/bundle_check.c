@@ -112,6 +112,20 @@ read_doc(struct check *c, const char *path, struct jdoc **doc,
 	return settle(c, path, rc, err);
 }
 
+/* Sorted, each once: an id that is there twice is told once, if at all. */
+static void
+sort_context(struct check *c)
+{
+	size_t n = 0;
+
+	qsort(c->context, c->n_context, sizeof(*c->context), by_text);
+	for (size_t i = 0; i < c->n_context; i++) {
+		if (n == 0 || !str_eq(c->context[i], c->context[n - 1]))
+			c->context[n++] = c->context[i];
+	}
+	c->n_context = n;
+}
+
 /* The ids in context, to be looked for among the messages. */
 static int
 read_state(struct check *c, struct err *err)
@@ -132,7 +146,7 @@ read_state(struct check *c, struct err *err)
 		if (id)
 			c->context[c->n_context++] = id;
 	}
-	qsort(c->context, c->n_context, sizeof(*c->context), by_text);
+	sort_context(c);
 	return 0;
 }
 

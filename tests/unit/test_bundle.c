@@ -600,15 +600,19 @@ test_a_huge_line(void **state)
 static void
 test_a_row_in_context_that_is_missing(void **state)
 {
+	const char *told;
 	struct buf found = BUF_INIT(65536);
 	struct bundle_figures figures;
 	char *path = make_bundle(state);
 	struct err err = ERR_INIT;
 
 	reseal(path, "state.json", "{\"name\":\"Sage\",\"message_ids\":"
-	    "[\"message-0\",\"message-gone\"]}\n");
+	    "[\"message-0\",\"message-gone\",\"message-0\","
+	    "\"message-gone\"]}\n");
 	OK(bundle_check(path, note, &found, &figures, &err));
-	assert_non_null(strstr(buf_cstr(&found), "message-gone"));
+	told = strstr(buf_cstr(&found), "message-gone");
+	assert_non_null(told);
+	assert_null(strstr(told + 1, "message-gone"));
 	assert_null(strstr(buf_cstr(&found), "message-0"));
 	buf_clear(&found);
 	free(path);
