@@ -15,6 +15,7 @@
 #include "core/conf.h"
 #include "core/jdoc.h"
 #include "flow/agent.h"
+#include "flow/backup.h"
 #include "flow/bundle.h"
 #include "io/fs.h"
 #include "io/journal.h"
@@ -636,6 +637,25 @@ test_an_id_with_an_escape_in_it(void **state)
 	free(path);
 }
 
+/* Nothing behind a link of a backup is read, nor are its names told. */
+static void
+test_agents_of_a_backup_that_are_a_link(void **state)
+{
+	const struct journal_bed *bed = *state;
+	struct buf found = BUF_INIT(65536);
+	struct backup_figures figures;
+	char *agents = at(state, "agents");
+	struct err err = ERR_INIT;
+
+	write_file(bed->root, BACKUP_INDEX, "{\"format\":1,\"agents\":[]}");
+	assert_int_equal(symlink("/etc", agents), 0);
+	OK(backup_check(bed->root, note, &found, &figures, &err));
+	assert_non_null(strstr(buf_cstr(&found), "agents: neither a file"));
+	assert_null(strstr(buf_cstr(&found), "passwd"));
+	buf_clear(&found);
+	free(agents);
+}
+
 static void
 test_no_bundle_at_all(void **state)
 {
@@ -851,6 +871,7 @@ main(void)
 		TEST(test_a_huge_line),
 		TEST(test_a_row_in_context_that_is_missing),
 		TEST(test_an_id_with_an_escape_in_it),
+		TEST(test_agents_of_a_backup_that_are_a_link),
 		TEST(test_no_bundle_at_all),
 		TEST(test_a_place_that_is_taken),
 		TEST(test_an_agent_that_was_not_read),
