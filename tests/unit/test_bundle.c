@@ -17,12 +17,15 @@
 #include "flow/agent.h"
 #include "flow/backup.h"
 #include "flow/bundle.h"
+#include "flow/endpoint.h"
+#include "flow/restore.h"
 #include "io/fs.h"
 #include "io/journal.h"
 #include "journal_bed.h"
 
 #define ROWS 2500		/* more than two transactions */
 #define SECRET "hush-hush-4711"
+#define UUID_REST "-0000-4000-8000-000000000000"
 
 static const struct conf_agent sage = { .name = "sage" };
 static const struct bundle_about about = {
@@ -657,6 +660,38 @@ test_agents_of_a_backup_that_are_a_link(void **state)
 }
 
 static void
+write_index(const char *dir, unsigned int agents)
+{
+	struct buf index = BUF_INIT(4 * 1024 * 1024);
+
+	buf_str(&index, "{\"format\":1,\"agents\":[");
+	for (unsigned int i = 0; i < agents; i++)
+		buf_printf(&index, "%s{\"id\":\"agent-%08x" UUID_REST "\","
+		    "\"name\":\"Sage\",\"digest\":\"00\",\"path\":"
+		    "\"agents/agent-%08x" UUID_REST "\"}",
+		    i > 0 ? "," : "", i, i);
+	buf_str(&index, "]}");
+	write_file(dir, BACKUP_INDEX, buf_cstr(&index));
+	buf_clear(&index);
+}
+
+/* Known before a server is stopped, not when its database is gone. */
+static void
+test_a_backup_that_no_restore_takes(void **state)
+{
+	char name[] = "target", url[] = "https://letta.example";
+	const struct endpoint to = { .name = name, .url = url };
+	const struct journal_bed *bed = *state;
+	struct err err = ERR_INIT;
+
+	write_index(bed->root, CONF_SECTIONS_MAX - 2);
+	OK(restore_fits(bed->root, &to, &err));
+	write_index(bed->root, CONF_SECTIONS_MAX - 1);
+	FAILS(restore_fits(bed->root, &to, &err), ERR_USAGE, "4095 agents "
+	    "are more than one restore takes");
+}
+
+static void
 test_no_bundle_at_all(void **state)
 {
 	struct journal *j = open_journal(state, "two/journal.db");
@@ -872,6 +907,7 @@ main(void)
 		TEST(test_a_row_in_context_that_is_missing),
 		TEST(test_an_id_with_an_escape_in_it),
 		TEST(test_agents_of_a_backup_that_are_a_link),
+		TEST(test_a_backup_that_no_restore_takes),
 		TEST(test_no_bundle_at_all),
 		TEST(test_a_place_that_is_taken),
 		TEST(test_an_agent_that_was_not_read),
