@@ -10,6 +10,8 @@
 #include "flow/bundle.h"
 #include "io/fs.h"
 
+#define FILE_SHOWN 400	/* bytes of a finding */
+#define WHAT_SHOWN 4096
 #define DEPTH_MAX 4	/* directories in each other: DIR/agents/ID/tools */
 
 struct check {
@@ -24,12 +26,16 @@ struct check {
 static int
 report(struct check *c, const char *file, const char *what, struct err *err)
 {
-	struct buf shown = BUF_INIT(4096);
+	struct buf shown_file = BUF_INIT(4 * FILE_SHOWN + 4),
+	    shown_what = BUF_INIT(4 * WHAT_SHOWN + 4);
 	int rc;
 
-	shown_text(&shown, file, strlen(file), 400);
-	rc = c->found(c->ctx, buf_cstr(&shown), what, err);
-	buf_clear(&shown);
+	shown_text(&shown_file, file, strlen(file), FILE_SHOWN);
+	shown_text(&shown_what, what, strlen(what), WHAT_SHOWN);
+	rc = c->found(c->ctx, buf_cstr(&shown_file), buf_cstr(&shown_what),
+	    err);
+	buf_clear(&shown_file);
+	buf_clear(&shown_what);
 	return rc;
 }
 
@@ -281,18 +287,35 @@ check_entries(struct check *c, struct backup_figures *figures,
 	return rc;
 }
 
+/* Not one that leads elsewhere: of that the walk tells, and no more. */
+static int
+has_agents(const struct check *c, bool *out, struct err *err)
+{
+	char *path = mem_printf("%s/agents", c->dir);
+	struct fs_meta meta;
+	int rc;
+
+	rc = fs_stat(path, &meta, err);
+	*out = rc == 0 && (meta.type == FS_DIR || meta.type == FS_NONE);
+	free(path);
+	return rc;
+}
+
 static int
 check_all(struct check *c, struct backup_figures *figures, struct err *err)
 {
+	bool agents;
+
 	if (!c->index->ended_at && report(c, BACKUP_INDEX_PARTIAL, "a backup "
 	    "was begun here and has not come to its end; the same command "
 	    "goes on", err) != 0)
 		return -1;
-	if (find_strays(c, "", is_of_backup, err) != 0 ||
-	    find_strays(c, BACKUP_AGENTS, is_of_agents, err) != 0 ||
+	if (has_agents(c, &agents, err) != 0 ||
+	    find_strays(c, "", is_of_backup, err) != 0 || (agents &&
+	    find_strays(c, BACKUP_AGENTS, is_of_agents, err) != 0) ||
 	    walk(c, "", 0, err) != 0)
 		return -1;
-	return check_entries(c, figures, err);
+	return agents ? check_entries(c, figures, err) : 0;
 }
 
 int

@@ -8,8 +8,12 @@
 #include "core/af.h"
 #include "core/af_shell.h"
 #include "core/jdoc.h"
+#include "core/shown.h"
 #include "flow/bundle.h"
 #include "flow/bundle_dir.h"
+
+#define FILE_SHOWN 400	/* bytes of a finding */
+#define WHAT_SHOWN 4096
 
 /* A check on its way through a bundle. */
 struct check {
@@ -24,10 +28,21 @@ struct check {
 	struct jdoc *state;
 };
 
+/* Ids, names and what a parser quotes are of the bundle: anybody's bytes. */
 static int
 report(struct check *c, const char *file, const char *what, struct err *err)
 {
-	return c->found(c->ctx, file, what, err);
+	struct buf shown_file = BUF_INIT(4 * FILE_SHOWN + 4),
+	    shown_what = BUF_INIT(4 * WHAT_SHOWN + 4);
+	int rc;
+
+	shown_text(&shown_file, file, strlen(file), FILE_SHOWN);
+	shown_text(&shown_what, what, strlen(what), WHAT_SHOWN);
+	rc = c->found(c->ctx, buf_cstr(&shown_file), buf_cstr(&shown_what),
+	    err);
+	buf_clear(&shown_file);
+	buf_clear(&shown_what);
+	return rc;
 }
 
 /* What is wrong with the data is a finding; all else ends the check. */
@@ -97,6 +112,20 @@ read_doc(struct check *c, const char *path, struct jdoc **doc,
 	return settle(c, path, rc, err);
 }
 
+/* Sorted, each once: an id that is there twice is told once, if at all. */
+static void
+sort_context(struct check *c)
+{
+	size_t n = 0;
+
+	qsort(c->context, c->n_context, sizeof(*c->context), by_text);
+	for (size_t i = 0; i < c->n_context; i++) {
+		if (n == 0 || !str_eq(c->context[i], c->context[n - 1]))
+			c->context[n++] = c->context[i];
+	}
+	c->n_context = n;
+}
+
 /* The ids in context, to be looked for among the messages. */
 static int
 read_state(struct check *c, struct err *err)
@@ -117,7 +146,7 @@ read_state(struct check *c, struct err *err)
 		if (id)
 			c->context[c->n_context++] = id;
 	}
-	qsort(c->context, c->n_context, sizeof(*c->context), by_text);
+	sort_context(c);
 	return 0;
 }
 

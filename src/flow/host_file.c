@@ -18,7 +18,6 @@
 #define NOTHING "nothing"
 #define ABSENT "absent"
 #define TEXT "text:"
-#define ASIDE ".edited"
 #define TEXT_META TEXT "%o:%lld:%lld:"
 
 static char *
@@ -312,23 +311,24 @@ host_file_undo(const struct host_file *file, struct run *run, bool *edited,
 	return rc;
 }
 
-/* One of an earlier time stays, too. */
-static int
-name_aside(const struct host_file *file, char **out, struct err *err)
+int
+host_file_aside(struct host *host, const char *path, char **out,
+    struct err *err)
 {
+	char *aside = mem_printf("%s" HOST_FILE_ASIDE, path);
 	struct fs_meta meta;
-	char *path = mem_printf("%s" ASIDE, file->path);
 
-	if (host_stat(file->host, path, &meta, err) != 0) {
-		free(path);
+	*out = NULL;
+	if (host_stat(host, aside, &meta, err) != 0) {
+		free(aside);
 		return -1;
 	}
 	if (meta.type != FS_NONE) {
-		free(path);
-		path = mem_printf("%s" ASIDE "-%" PRId64, file->path,
+		free(aside);
+		aside = mem_printf("%s" HOST_FILE_ASIDE "-%" PRId64, path,
 		    clock_epoch_ms());
 	}
-	*out = path;
+	*out = aside;
 	return 0;
 }
 
@@ -336,7 +336,7 @@ name_aside(const struct host_file *file, char **out, struct err *err)
 static int
 move_aside(struct host_file *file, char **aside, struct err *err)
 {
-	if (name_aside(file, aside, err) != 0)
+	if (host_file_aside(file->host, file->path, aside, err) != 0)
 		return -1;
 	log_warn("%s:%s: somebody has edited this file: it is kept as %s",
 	    file->on->name, file->path, *aside);

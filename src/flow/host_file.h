@@ -78,6 +78,14 @@ int host_file_undo(const struct host_file *, struct run *, bool *edited,
 int host_file_undo_aside(struct host_file *, struct run *, char **aside,
     struct err *) MUST_CHECK;
 
+/*
+ * Where a file that somebody has edited makes way to, for the caller to free:
+ * PATH.edited, or PATH.edited-MILLISECONDS where an earlier one lies.
+ */
+#define HOST_FILE_ASIDE ".edited"
+int host_file_aside(struct host *, const char *path, char **out,
+    struct err *) MUST_CHECK;
+
 /* The parts of it, for who has an order of his own (flow/edge_nginx.c). */
 /* Have the journal know what is written next; and whether that is there. */
 int host_file_note_ours(const struct host_file *, struct run *,

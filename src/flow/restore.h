@@ -92,6 +92,14 @@ int restore_job(const char *dir, const struct endpoint *to,
 int restore_order(const char *dir, const char *server,
     const struct restore_options *, char **job, struct err *) MUST_CHECK;
 
+/*
+ * Whether such a job can be written, for this server or one with other words
+ * in its section; nothing is written.  ERR_USAGE: the backup has more agents
+ * than one job file takes, by CONF_SECTIONS_MAX and CONF_SIZE_MAX.
+ */
+int restore_fits(const char *dir, const struct endpoint *to, struct err *)
+    MUST_CHECK;
+
 /* *todo counts the steps of it that are not done; nothing is changed. */
 int restore_look(const char *job, const struct endpoint *to,
     const struct plan_watch *, size_t *todo, struct err *) MUST_CHECK;

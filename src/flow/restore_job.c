@@ -16,6 +16,8 @@
 #include "io/hash.h"
 #include "io/journal.h"
 
+#define SERVER_MAX 4096	/* bytes that another server's section may have more */
+
 /*
  * A job file cannot hold every text: what comes out of its reader must be
  * what went in.
@@ -40,6 +42,39 @@ check_text(const struct restore_conf *conf, const struct buf *text,
 		rc = err_set(err, ERR_USAGE, "the server's URL has "
 		    "characters that a job file does not take");
 	conf_free(read);
+	return rc;
+}
+
+/* Each bundle is a section, and there is one of the job, one of the server. */
+static int
+make_text(const struct restore_conf *conf, struct buf *text, struct err *err)
+{
+	restore_conf_write(conf, text);
+	if (conf->n_agents + 2 > CONF_SECTIONS_MAX || text->full)
+		return err_set(err, ERR_USAGE, "%zu agents are more than one "
+		    "restore takes: its job file has at most %d sections, one "
+		    "an agent, and %d bytes, with the path of each bundle",
+		    conf->n_agents, CONF_SECTIONS_MAX, CONF_SIZE_MAX);
+	return check_text(conf, text, err);
+}
+
+int
+restore_fits(const char *dir, const struct endpoint *to, struct err *err)
+{
+	struct restore_conf conf = { .job = "restore", .url = to->url,
+		.version = to->version, .ca_file = to->ca_file,
+		.token = to->token_ref };
+	struct buf text = BUF_INIT(CONF_SIZE_MAX - SERVER_MAX);
+	struct restore_list list;
+	int rc;
+
+	if (restore_list_read(dir, &list, err) != 0)
+		return -1;
+	conf.agents = list.agents;
+	conf.n_agents = list.n;
+	rc = make_text(&conf, &text, err);
+	buf_clear(&text);
+	restore_list_clear(&list);
 	return rc;
 }
 
@@ -70,10 +105,7 @@ write_job(const struct restore_conf *conf,
 	struct buf text = BUF_INIT(CONF_SIZE_MAX);
 	int rc;
 
-	restore_conf_write(conf, &text);
-	rc = buf_check(&text, "the job of this restore", err);
-	if (rc == 0)
-		rc = check_text(conf, &text, err);
+	rc = make_text(conf, &text, err);
 	if (rc == 0)
 		rc = write_leave(options, conf->job, err);
 	if (rc == 0 && digest)

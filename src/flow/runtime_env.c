@@ -1,6 +1,7 @@
 #include "base/base.h"
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/str.h"
@@ -8,6 +9,7 @@
 #include "core/dotenv.h"
 #include "core/env_dialect.h"
 #include "flow/account.h"
+#include "flow/host_file.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/runtime.h"
@@ -354,10 +356,15 @@ static int
 set_aside(const struct runtime_env *env, struct err *err)
 {
 	const struct fs_meta meta = { .mode = 0600, .uid = 0, .gid = 0 };
-	char *aside = mem_printf("%s" RUNTIME_ENV_EDITED, env->path);
-	int rc = host_replace(env->host, aside, buf_cstr(&env->was),
-	    env->was.len, &meta, err);
+	char *aside;
+	int rc = host_file_aside(env->host, env->path, &aside, err);
 
+	if (rc == 0) {
+		log_warn("%s:%s: somebody has edited this file: it is kept "
+		    "as %s", host_name(env->host), env->path, aside);
+		rc = host_replace(env->host, aside, buf_cstr(&env->was),
+		    env->was.len, &meta, err);
+	}
 	free(aside);
 	return rc;
 }

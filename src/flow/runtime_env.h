@@ -25,8 +25,6 @@ struct runtime;
  *     runtime_env_write(&env, rt, "letta", "environment", err)
  *     runtime_env_clear(&env)
  */
-#define RUNTIME_ENV_EDITED ".edited"
-
 struct runtime_env {
 	struct host *host;
 	const char *path;	/* the caller's */
@@ -99,7 +97,8 @@ int runtime_env_was_there(const struct runtime *, const char *word,
  * edited lines since stays, root's alone, and *edited is set; what it was
  * before lies beside it.  Of an upgrade what was there before has its name
  * back, since the old server reads it, and the edited one lies beside it as
- * PATH RUNTIME_ENV_EDITED.  Another value of a secret is no such edit.
+ * host_file_aside says, which a warning names.  Another value of a secret is
+ * no such edit.
  */
 int runtime_env_undo(const struct runtime *, const char *path,
     const char *word, bool *edited, struct err *) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "core/conf.h"
 #include "core/dotenv.h"
+#include "flow/host_file.h"
 #include "flow/plan.h"
 #include "flow/run.h"
 #include "flow/runtime.h"
@@ -349,7 +350,8 @@ environment_undo(struct run *run, const struct step *step,
 	plan_say(note, '-', !edited ? RUNTIME_ENV : was_there &&
 	    run->conf->kind == CONF_UPGRADE ? RUNTIME_ENV ", as it was; as "
 	    "somebody has edited it since it lies beside it as " RUNTIME_ENV
-	    RUNTIME_ENV_EDITED : RUNTIME_ENV " was edited by somebody and "
+	    HOST_FILE_ASIDE ", or a name from that on where one of an earlier "
+	    "time lies there" : RUNTIME_ENV " was edited by somebody and "
 	    "stays");
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "flow/endpoint.h"
 #include "flow/plan.h"
 #include "flow/postgres.h"
+#include "flow/restore.h"
 #include "flow/run.h"
 #include "flow/upgrade_part.h"
 #include "flow/upgrade_unlisted.h"
@@ -140,6 +141,15 @@ refuse(const struct part *part, const struct lacking *l, struct err *err)
 	    buf_cstr(&l->who), buf_cstr(&l->ids), part->up.conf->name);
 }
 
+/* Known before anything is stopped, not when the database is dropped. */
+static int
+check_fits(const struct part *part, struct err *err)
+{
+	return restore_fits(part->dir, &part->from, err) == 0 ? 0 :
+	    err_ctx(err, "what is in %s could not be restored to [letta %s], "
+	    "and nothing was stopped", part->dir, part->up.conf->to->name);
+}
+
 struct watch {
 	const struct part *part;
 	size_t n;
@@ -172,6 +182,8 @@ count_changed(struct part *part, const struct backup_index *index,
 		return -1;
 	if (stopping)
 		return 0;
+	if (check_fits(part, err) != 0)
+		return -1;
 	if (open_census(part, err) != 0 ||
 	    upgrade_unlisted_check(&part->up, part->pg, index, &part->from,
 	    err) != 0 || backup_changed(&part->from, part->dir,
@@ -271,6 +283,8 @@ judge(struct part *part, struct err *err)
 	if (rc == 0)
 		rc = backup_check(part->dir, found_fault, part, &figures,
 		    err);
+	if (rc == 0)
+		rc = check_fits(part, err);
 	lacking_clear(&l);
 	backup_index_clear(&index);
 	return rc;

@@ -15,13 +15,17 @@
 #include "core/conf.h"
 #include "core/jdoc.h"
 #include "flow/agent.h"
+#include "flow/backup.h"
 #include "flow/bundle.h"
+#include "flow/endpoint.h"
+#include "flow/restore.h"
 #include "io/fs.h"
 #include "io/journal.h"
 #include "journal_bed.h"
 
 #define ROWS 2500		/* more than two transactions */
 #define SECRET "hush-hush-4711"
+#define UUID_REST "-0000-4000-8000-000000000000"
 
 static const struct conf_agent sage = { .name = "sage" };
 static const struct bundle_about about = {
@@ -600,18 +604,91 @@ test_a_huge_line(void **state)
 static void
 test_a_row_in_context_that_is_missing(void **state)
 {
+	const char *told;
 	struct buf found = BUF_INIT(65536);
 	struct bundle_figures figures;
 	char *path = make_bundle(state);
 	struct err err = ERR_INIT;
 
 	reseal(path, "state.json", "{\"name\":\"Sage\",\"message_ids\":"
-	    "[\"message-0\",\"message-gone\"]}\n");
+	    "[\"message-0\",\"message-gone\",\"message-0\","
+	    "\"message-gone\"]}\n");
 	OK(bundle_check(path, note, &found, &figures, &err));
-	assert_non_null(strstr(buf_cstr(&found), "message-gone"));
+	told = strstr(buf_cstr(&found), "message-gone");
+	assert_non_null(told);
+	assert_null(strstr(told + 1, "message-gone"));
 	assert_null(strstr(buf_cstr(&found), "message-0"));
 	buf_clear(&found);
 	free(path);
+}
+
+/* Whoever writes a bundle chooses its ids; a terminal only shows them. */
+static void
+test_an_id_with_an_escape_in_it(void **state)
+{
+	struct buf found = BUF_INIT(65536);
+	struct bundle_figures figures;
+	char *path = make_bundle(state);
+	struct err err = ERR_INIT;
+
+	reseal(path, "state.json", "{\"name\":\"Sage\",\"message_ids\":"
+	    "[\"message-\\u001b[2Jx\"]}\n");
+	OK(bundle_check(path, note, &found, &figures, &err));
+	assert_non_null(strstr(buf_cstr(&found), "message-\\x1b[2Jx"));
+	assert_null(strchr(buf_cstr(&found), '\033'));
+	buf_clear(&found);
+	free(path);
+}
+
+/* Nothing behind a link of a backup is read, nor are its names told. */
+static void
+test_agents_of_a_backup_that_are_a_link(void **state)
+{
+	const struct journal_bed *bed = *state;
+	struct buf found = BUF_INIT(65536);
+	struct backup_figures figures;
+	char *agents = at(state, "agents");
+	struct err err = ERR_INIT;
+
+	write_file(bed->root, BACKUP_INDEX, "{\"format\":1,\"agents\":[]}");
+	assert_int_equal(symlink("/etc", agents), 0);
+	OK(backup_check(bed->root, note, &found, &figures, &err));
+	assert_non_null(strstr(buf_cstr(&found), "agents: neither a file"));
+	assert_null(strstr(buf_cstr(&found), "passwd"));
+	buf_clear(&found);
+	free(agents);
+}
+
+static void
+write_index(const char *dir, unsigned int agents)
+{
+	struct buf index = BUF_INIT(4 * 1024 * 1024);
+
+	buf_str(&index, "{\"format\":1,\"agents\":[");
+	for (unsigned int i = 0; i < agents; i++)
+		buf_printf(&index, "%s{\"id\":\"agent-%08x" UUID_REST "\","
+		    "\"name\":\"Sage\",\"digest\":\"00\",\"path\":"
+		    "\"agents/agent-%08x" UUID_REST "\"}",
+		    i > 0 ? "," : "", i, i);
+	buf_str(&index, "]}");
+	write_file(dir, BACKUP_INDEX, buf_cstr(&index));
+	buf_clear(&index);
+}
+
+/* Known before a server is stopped, not when its database is gone. */
+static void
+test_a_backup_that_no_restore_takes(void **state)
+{
+	char name[] = "target", url[] = "https://letta.example";
+	const struct endpoint to = { .name = name, .url = url };
+	const struct journal_bed *bed = *state;
+	struct err err = ERR_INIT;
+
+	write_index(bed->root, CONF_SECTIONS_MAX - 2);
+	OK(restore_fits(bed->root, &to, &err));
+	write_index(bed->root, CONF_SECTIONS_MAX - 1);
+	FAILS(restore_fits(bed->root, &to, &err), ERR_USAGE, "4095 agents "
+	    "are more than one restore takes");
 }
 
 static void
@@ -828,6 +905,9 @@ main(void)
 		TEST(test_one_id_for_two_rows),
 		TEST(test_a_huge_line),
 		TEST(test_a_row_in_context_that_is_missing),
+		TEST(test_an_id_with_an_escape_in_it),
+		TEST(test_agents_of_a_backup_that_are_a_link),
+		TEST(test_a_backup_that_no_restore_takes),
 		TEST(test_no_bundle_at_all),
 		TEST(test_a_place_that_is_taken),
 		TEST(test_an_agent_that_was_not_read),

@@ -67,6 +67,24 @@ test_a_long_line_is_cut(void **state)
 	free(text);
 }
 
+/* Texts from outside are shown, not obeyed; lines and UTF-8 are readable. */
+static void
+test_a_terminal_only_shows_it(void **state)
+{
+	struct catch_fd c;
+	char *text;
+
+	(void)state;
+	catch_fd_begin(&c, stderr);
+	log_warn("\033]0;x\007 \xc3\xa9");
+	log_info("one\nwarning: two\n");
+	log_info("%s", "");
+	text = catch_fd_end(&c);
+	assert_string_equal(text, "warning: \\x1b]0;x\\x07 \xc3\xa9\n"
+	    "one\n    warning: two\n\n");
+	free(text);
+}
+
 int
 main(void)
 {
@@ -74,6 +92,7 @@ main(void)
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_priorities_for_the_journal),
 		cmocka_unit_test(test_a_long_line_is_cut),
+		cmocka_unit_test(test_a_terminal_only_shows_it),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
