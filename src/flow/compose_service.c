@@ -126,13 +126,13 @@ compose_with(const struct compose_service *cs, const char *more,
     const char *const *words, bool asks, struct buf *out, struct err *err)
 {
 	const char *argv[WORDS_MAX] = { "docker", "compose" };
-	char *files = mem_strdup(cs->container ? cs->files : cs->file);
-	char *env_files = mem_strdup(cs->container ? cs->env_files : "");
+	char *files = mem_strdup(cs->project ? cs->files : cs->file);
+	char *env_files = mem_strdup(cs->project ? cs->env_files : "");
 	char *what = mem_printf("compose %s", words[0]);
 	size_t n = 2;
 	int rc;
 
-	if (cs->container) {
+	if (cs->project) {
 		argv[n++] = "--project-name";
 		argv[n++] = cs->project;
 		argv[n++] = "--project-directory";
@@ -389,6 +389,19 @@ compose_service_open_database(struct compose_service *cs, struct host *host,
 	    "service %s, `compose_database' of [letta %s], does not run: "
 	    "docker compose -f %s up -d %s", host_name(host), cs->file,
 	    cs->name, letta->name, cs->file, cs->name);
+}
+
+void
+compose_service_recall(struct compose_service *cs, const char *project,
+    const char *directory, const char *files, const char *env_files)
+{
+	if (cs->container)
+		return;
+	forget(cs);
+	cs->project = mem_strdup(project);
+	cs->directory = mem_strdup(directory);
+	cs->files = mem_strdup(files);
+	cs->env_files = mem_strdup(env_files);
 }
 
 void

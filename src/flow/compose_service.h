@@ -30,7 +30,8 @@ struct compose_service {
 	const struct conf_letta *letta;
 	const char *file;		/* its `compose' */
 	const char *name;		/* its `service', or letta */
-	/* As the engine says; NULL: there is no container of it. */
+	/* As the engine says; NULL: there is no container of it, and what it
+	 * was made with is not recalled. */
 	char *container;		/* id */
 	char *rest;			/* id of another, that an `up' which
 					 * was killed has made to replace it;
@@ -57,7 +58,14 @@ int compose_service_open(struct compose_service *, struct host *,
 void compose_service_close(struct compose_service *);
 
 /*
- * The same for the service of `compose_database'.  ERR_UNREACHABLE: it does
+ * Its container is gone: it was made with these, which are copied.  Nothing is
+ * done where there is one.
+ */
+void compose_service_recall(struct compose_service *, const char *project,
+    const char *directory, const char *files, const char *env_files);
+
+/*
+ * As open, for the service of `compose_database'.  ERR_UNREACHABLE: it does
  * not run.
  */
 int compose_service_open_database(struct compose_service *, struct host *,

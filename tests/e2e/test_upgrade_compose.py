@@ -176,6 +176,12 @@ def closed_until_opened(home, job, agents):
     assert closing.exists()
 
 
+def labels(home):
+    known = json.loads(home.path("/srv/docker/containers").read_text())
+    return next((one["labels"] for one in known.values()
+                 if one["service"] == "letta"), None)
+
+
 def test_the_engine_starts_nothing_that_was_stopped(home):
     """With `restart: always' it would, at the next boot."""
     job = home.job("/root/early.conf", name="early",
@@ -183,10 +189,15 @@ def test_the_engine_starts_nothing_that_was_stopped(home):
     assert home.policies()["letta"] == "always"
     kill_at(home, "plan_acted upgrade.home.stop", "apply", job)
     assert "letta" not in home.reboot()
+    made = labels(home)
+    home.prune()
+    assert labels(home) is None
+    kill_at(home, WRITTEN, "apply", job)
     back = home.sanctumctl("letta", "rollback", job)
     assert back.rc == 0, back.err + back.out
     assert home.answers() == OLD_VERSION
     assert home.policies()["letta"] == "always"
+    assert labels(home) == made
 
 
 def test_there_and_back(home):
