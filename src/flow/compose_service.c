@@ -17,10 +17,13 @@
 #define SAID_MAX 400
 #define WORDS_MAX 64
 #define LABEL "com.docker.compose."
+#define FOUND_MAX 2
+#define SHORT_ID 12
 
 /* A line of JSON a container, with nothing secret in it. */
 #define FORMAT "{\"id\":{{json .ID}},\"image\":{{json .Image}}," \
-	"\"state\":{{json .State}}," \
+	"\"state\":{{json .State}},\"names\":{{json .Names}}," \
+	"\"replace\":{{json (.Label \"" LABEL "replace\")}}," \
 	"\"project\":{{json (.Label \"" LABEL "project\")}}," \
 	"\"files\":{{json (.Label \"" LABEL "project.config_files\")}}," \
 	"\"directory\":{{json (.Label \"" LABEL "project.working_dir\")}}," \
@@ -123,13 +126,13 @@ compose_with(const struct compose_service *cs, const char *more,
     const char *const *words, bool asks, struct buf *out, struct err *err)
 {
 	const char *argv[WORDS_MAX] = { "docker", "compose" };
-	char *files = mem_strdup(cs->container ? cs->files : cs->file);
-	char *env_files = mem_strdup(cs->container ? cs->env_files : "");
+	char *files = mem_strdup(cs->project ? cs->files : cs->file);
+	char *env_files = mem_strdup(cs->project ? cs->env_files : "");
 	char *what = mem_printf("compose %s", words[0]);
 	size_t n = 2;
 	int rc;
 
-	if (cs->container) {
+	if (cs->project) {
 		argv[n++] = "--project-name";
 		argv[n++] = cs->project;
 		argv[n++] = "--project-directory";
@@ -228,26 +231,84 @@ copy(const struct jdoc *doc, const char *key)
 	return mem_strdup(text ? text : "");
 }
 
+/* The containers of our file and service. */
+struct found {
+	struct jdoc *docs[FOUND_MAX];
+	size_t n;
+};
+
+/*
+ * `up' makes what is to replace a container as SHORTID_NAME, labelled so, ends
+ * and removes the first, then renames: killed in between, both are there.  The
+ * label says its id, or its name, by the version, and stays for good.
+ */
+static bool
+is_rest(const struct jdoc *doc, const struct jdoc *of)
+{
+	const char *replaces = jdoc_get_str(doc, "replace");
+	const char *names = jdoc_get_str(doc, "names");
+	const char *id = jdoc_get_str(of, "id");
+
+	if (!replaces || !*replaces || !id || strlen(id) < SHORT_ID)
+		return false;
+	return str_eq(replaces, id) || (names &&
+	    strncmp(names, id, SHORT_ID) == 0 && names[SHORT_ID] == '_');
+}
+
+static int
+refuse_many(const struct compose_service *cs, struct err *err)
+{
+	return err_set(err, ERR_DATA, "%s:%s: there is more than one "
+	    "container of the service %s: which of them is meant?  "
+	    "See `docker ps --all'; nothing was changed",
+	    host_name(cs->host), cs->file, cs->name);
+}
+
 /* One line of the engine: it is ours when our file is among its files. */
 static int
-take(struct compose_service *cs, const struct jdoc *doc, struct err *err)
+note_line(const struct compose_service *cs, const char *line, size_t len,
+    struct found *found, struct err *err)
 {
-	const char *files = jdoc_get_str(doc, "files");
+	struct jdoc *doc = jdoc_parse(line, len, err);
+	const char *files;
 
-	if (!files || !has_part(files, cs->file))
+	if (!doc)
+		return err_ctx(err, "%s: docker ps", host_name(cs->host));
+	files = jdoc_get_str(doc, "files");
+	if (files && has_part(files, cs->file)) {
+		if (found->n < FOUND_MAX) {
+			found->docs[found->n++] = doc;
+			return 0;
+		}
+		jdoc_free(doc);
+		return refuse_many(cs, err);
+	}
+	jdoc_free(doc);
+	return 0;
+}
+
+static int
+take(struct compose_service *cs, const struct found *found, struct err *err)
+{
+	const struct jdoc *doc = found->docs[0], *rest = found->docs[1];
+
+	if (found->n == 0)
 		return 0;
-	if (cs->container)
-		return err_set(err, ERR_DATA, "%s:%s: there is more than one "
-		    "container of the service %s: which of them is meant?  "
-		    "See `docker ps --all'; nothing was changed",
-		    host_name(cs->host), cs->file, cs->name);
+	if (rest && is_rest(doc, rest)) {
+		doc = rest;
+		rest = found->docs[0];
+	}
+	if (rest && !is_rest(rest, doc))
+		return refuse_many(cs, err);
 	cs->container = copy(doc, "id");
 	cs->image = copy(doc, "image");
 	cs->project = copy(doc, "project");
 	cs->directory = copy(doc, "directory");
-	cs->files = without_closing(cs, files);
+	cs->files = without_closing(cs, jdoc_get_str(doc, "files"));
 	cs->env_files = copy(doc, "env_files");
 	cs->running = jdoc_is(doc, "state", "running");
+	if (rest)
+		cs->rest = copy(rest, "id");
 	return 0;
 }
 
@@ -255,6 +316,7 @@ static void
 forget(struct compose_service *cs)
 {
 	free(cs->container);
+	free(cs->rest);
 	free(cs->image);
 	free(cs->project);
 	free(cs->directory);
@@ -273,7 +335,7 @@ look(struct compose_service *cs, struct err *err)
 	    label, "--filter", "label=" LABEL "oneoff=False", "--format",
 	    FORMAT, NULL };
 	struct buf text = BUF_INIT(OUT_MAX);
-	struct jdoc *doc;
+	struct found found = { 0 };
 	const char *at;
 	size_t len;
 	int rc;
@@ -283,13 +345,13 @@ look(struct compose_service *cs, struct err *err)
 	for (at = buf_cstr(&text); rc == 0 && *at; at += len + (at[len] != 0))
 	{
 		len = strcspn(at, "\n");
-		if (len == 0)
-			continue;
-		doc = jdoc_parse(at, len, err);
-		rc = doc ? take(cs, doc, err) : err_ctx(err,
-		    "%s: docker ps", host_name(cs->host));
-		jdoc_free(doc);
+		if (len > 0)
+			rc = note_line(cs, at, len, &found, err);
 	}
+	if (rc == 0)
+		rc = take(cs, &found, err);
+	for (size_t i = 0; i < found.n; i++)
+		jdoc_free(found.docs[i]);
 	buf_clear(&text);
 	free(label);
 	return rc;
@@ -330,6 +392,19 @@ compose_service_open_database(struct compose_service *cs, struct host *host,
 }
 
 void
+compose_service_recall(struct compose_service *cs, const char *project,
+    const char *directory, const char *files, const char *env_files)
+{
+	if (cs->container)
+		return;
+	forget(cs);
+	cs->project = mem_strdup(project);
+	cs->directory = mem_strdup(directory);
+	cs->files = mem_strdup(files);
+	cs->env_files = mem_strdup(env_files);
+}
+
+void
 compose_service_close(struct compose_service *cs)
 {
 	forget(cs);
@@ -345,32 +420,50 @@ compose_service_active(struct compose_service *cs, bool *out,
 	return rc;
 }
 
+/* Two that are both stale `up' would make anew under one name. */
+static int
+remove_rest(struct compose_service *cs, struct err *err)
+{
+	const char *const words[] = { "rm", "--force", cs->rest, NULL };
+
+	if (!cs->rest)
+		return 0;
+	if (compose_service_docker(cs, words, false, NULL, err) != 0)
+		return -1;
+	free(cs->rest);
+	cs->rest = NULL;
+	return 0;
+}
+
 int
-compose_service_stop(const struct compose_service *cs, struct err *err)
+compose_service_stop(struct compose_service *cs, struct err *err)
 {
 	const char *const words[] = { "stop", cs->name, NULL };
 
+	if (remove_rest(cs, err) != 0)
+		return -1;
 	return compose(cs, words, false, NULL, err);
 }
 
 static int
-start(const struct compose_service *cs, const char *more, struct err *err)
+start(struct compose_service *cs, const char *more, struct err *err)
 {
 	const char *const words[] = { "up", "--detach", "--no-deps",
 	    cs->name, NULL };
 
+	if (remove_rest(cs, err) != 0)
+		return -1;
 	return compose_with(cs, more, words, false, NULL, err);
 }
 
 int
-compose_service_start(const struct compose_service *cs, struct err *err)
+compose_service_start(struct compose_service *cs, struct err *err)
 {
 	return start(cs, NULL, err);
 }
 
 int
-compose_service_start_closed(const struct compose_service *cs,
-    struct err *err)
+compose_service_start_closed(struct compose_service *cs, struct err *err)
 {
 	char *path = compose_service_closed_path(cs);
 	int rc = start(cs, path, err);

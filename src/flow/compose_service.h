@@ -30,8 +30,12 @@ struct compose_service {
 	const struct conf_letta *letta;
 	const char *file;		/* its `compose' */
 	const char *name;		/* its `service', or letta */
-	/* As the engine says; NULL: there is no container of it. */
+	/* As the engine says; NULL: there is no container of it, and what it
+	 * was made with is not recalled. */
 	char *container;		/* id */
+	char *rest;			/* id of another, that an `up' which
+					 * was killed has made to replace it;
+					 * NULL: none */
 	char *image;			/* that it was made of; its id when no
 					 * tag leads there any more */
 	char *project;
@@ -47,14 +51,21 @@ struct compose_service {
 /*
  * Ask the engine.  close it in any case.  ERR_MISSING: no docker, or no
  * `compose' in it; ERR_DATA: more than one container has that file and
- * service.
+ * service, `rest' aside.
  */
 int compose_service_open(struct compose_service *, struct host *,
     const struct conf_letta *, struct err *) MUST_CHECK;
 void compose_service_close(struct compose_service *);
 
 /*
- * The same for the service of `compose_database'.  ERR_UNREACHABLE: it does
+ * Its container is gone: it was made with these, which are copied.  Nothing is
+ * done where there is one.
+ */
+void compose_service_recall(struct compose_service *, const char *project,
+    const char *directory, const char *files, const char *env_files);
+
+/*
+ * As open, for the service of `compose_database'.  ERR_UNREACHABLE: it does
  * not run.
  */
 int compose_service_open_database(struct compose_service *, struct host *,
@@ -64,23 +75,24 @@ int compose_service_open_database(struct compose_service *, struct host *,
 int compose_service_active(struct compose_service *, bool *out,
     struct err *) MUST_CHECK;
 
-/* docker compose stop NAME: its container stays, as do all others. */
-int compose_service_stop(const struct compose_service *, struct err *)
-    MUST_CHECK;
+/*
+ * docker compose stop NAME: its container stays, as do all others; but `rest'
+ * is removed first, here and before each start.
+ */
+int compose_service_stop(struct compose_service *, struct err *) MUST_CHECK;
 
 /*
  * docker compose up -d --no-deps NAME: made anew when its file has changed.
  * That it answers is for the caller to await.
  */
-int compose_service_start(const struct compose_service *, struct err *)
-    MUST_CHECK;
+int compose_service_start(struct compose_service *, struct err *) MUST_CHECK;
 
 /*
  * The same with one more file, the last of them, that closes the service to
  * its clients (flow/upgrade_closed.h).  Without it `up' opens it again.
  */
-int compose_service_start_closed(const struct compose_service *,
-    struct err *) MUST_CHECK;
+int compose_service_start_closed(struct compose_service *, struct err *)
+    MUST_CHECK;
 
 /* Where that file is, beside `compose'; the caller frees it. */
 char *compose_service_closed_path(const struct compose_service *);

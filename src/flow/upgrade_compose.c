@@ -48,7 +48,7 @@ upgrade_compose_open(struct upgrade *up, struct compose_service *cs,
 	*cs = (struct compose_service){ 0 };
 	if (upgrade_open(up, run, step, err) != 0)
 		return -1;
-	return compose_service_open(cs, up->host, up->conf->from, err);
+	return upgrade_compose_find(up, cs, err);
 }
 
 int
@@ -499,7 +499,7 @@ upgrade_compose_look(const struct upgrade *up, struct err *err)
 	if (rc == 0)
 		rc = upgrade_begun(up, &upgrade_compose_kind, &begun, err);
 	if (rc == 0)
-		rc = compose_service_open(&cs, up->host, up->conf->from, err);
+		rc = upgrade_compose_find(up, &cs, err);
 	/* From then on it is what this job makes of it. */
 	if (rc == 0 && !begun)
 		rc = compose_service_check(&cs, err);
@@ -519,7 +519,7 @@ upgrade_compose_same(const struct upgrade *up, const char *database,
 	struct compose_service cs = { 0 };
 	int rc;
 
-	rc = compose_service_open(&cs, up->host, up->conf->from, err);
+	rc = upgrade_compose_find(up, &cs, err);
 	if (rc == 0)
 		rc = compose_service_check_database(&cs, database, err);
 	compose_service_close(&cs);

@@ -14,6 +14,14 @@ struct upgrade;
  * steps, `pull' and `compose', share.
  */
 
+/*
+ * Its service, by its container; while it is stopped by this job and that is
+ * gone, by what is noted of it (upgrade_compose_stop).  The caller closes it
+ * in any case.
+ */
+int upgrade_compose_find(const struct upgrade *, struct compose_service *,
+    struct err *) MUST_CHECK;
+
 /* Both; the service is the caller's to close in any case. */
 int upgrade_compose_open(struct upgrade *, struct compose_service *,
     struct run *, const struct step *, struct err *) MUST_CHECK;
@@ -30,7 +38,8 @@ int upgrade_compose_image(const struct upgrade *,
  * container that was stopped comes back with the daemon, at boot
  * (docs.docker.com, "Start containers automatically"), and would serve a
  * database that is being made anew.  So its restart policy becomes `no'; what
- * it was is a fact of the journal, "restart.CONTAINER".
+ * it was is a fact of the journal, "restart.CONTAINER", and what it was made
+ * with are others, since what is stopped may be removed (docker system prune).
  */
 int upgrade_compose_stop(const struct upgrade *, struct compose_service *,
     struct err *) MUST_CHECK;

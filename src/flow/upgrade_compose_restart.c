@@ -13,6 +13,12 @@
 #define TEXT_MAX 4096
 #define NEVER "no"
 
+/* Facts: what its container was made with; the first is written last. */
+#define PROJECT "compose.project"
+#define DIRECTORY "compose.directory"
+#define FILES "compose.files"
+#define ENV_FILES "compose.env_files"
+
 /* Of this container alone: `up' may make another one. */
 static char *
 word_of(const struct compose_service *cs)
@@ -86,11 +92,65 @@ hold(const struct upgrade *up, const struct compose_service *cs,
 	return rc;
 }
 
+/* What is stopped may be removed by others: docker system prune. */
+static int
+note_made(const struct upgrade *up, const struct compose_service *cs,
+    struct err *err)
+{
+	return upgrade_put(up, ENV_FILES, cs->env_files, err) != 0 ||
+	    upgrade_put(up, FILES, cs->files, err) != 0 ||
+	    upgrade_put(up, DIRECTORY, cs->directory, err) != 0 ?
+	    -1 : upgrade_put(up, PROJECT, cs->project, err);
+}
+
+static int
+recall(const struct upgrade *up, struct compose_service *cs, struct err *err)
+{
+	static const char *const words[] = { PROJECT, DIRECTORY, FILES,
+	    ENV_FILES };
+	char *made[sizeof(words) / sizeof(*words)] = { NULL };
+	const size_t n = sizeof(words) / sizeof(*words);
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = upgrade_get(up, words[i], &made[i], err);
+	/* None by a job of before these facts. */
+	if (rc == 0 && made[0] && made[2])
+		compose_service_recall(cs, made[0], made[1] ? made[1] : "",
+		    made[2], made[3] ? made[3] : "");
+	for (size_t i = 0; i < n; i++)
+		free(made[i]);
+	return rc;
+}
+
+int
+upgrade_compose_find(const struct upgrade *up, struct compose_service *cs,
+    struct err *err)
+{
+	char *was = NULL;
+	int rc;
+
+	rc = compose_service_open(cs, up->host, up->conf->from, err);
+	if (rc == 0 && !cs->container)
+		rc = upgrade_get(up, UPGRADE_STOP_WAS, &was, err);
+	if (rc == 0 && was)
+		rc = recall(up, cs, err);
+	if (rc == 0 && was && !cs->project)
+		rc = err_set(err, ERR_MISSING, "%s:%s: there is no container "
+		    "of the service %s any more, which this job has stopped; "
+		    "make one and do not start it (`docker compose create', "
+		    "with all its files), then run the same command again",
+		    host_name(up->host), cs->file, cs->name);
+	free(was);
+	return rc;
+}
+
 int
 upgrade_compose_stop(const struct upgrade *up, struct compose_service *cs,
     struct err *err)
 {
-	if (cs->container && hold(up, cs, err) != 0)
+	if (cs->container && (note_made(up, cs, err) != 0 ||
+	    hold(up, cs, err) != 0))
 		return -1;
 	return compose_service_stop(cs, err);
 }

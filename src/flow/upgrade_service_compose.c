@@ -5,15 +5,18 @@
 #include "flow/upgrade_compose.h"
 #include "flow/upgrade_service.h"
 
-/* The container is looked for anew each time: `up' makes another one. */
+/*
+ * The container is looked for anew each time: `up' makes another one.  A
+ * service without one, since it was stopped, does not run.
+ */
 static int
 compose_look(struct upgrade_service *s, bool *there, struct err *err)
 {
 	struct compose_service cs;
 	int rc;
 
-	rc = compose_service_open(&cs, s->host, s->letta, err);
-	*there = rc == 0 && cs.container;
+	rc = upgrade_compose_find(s->up, &cs, err);
+	*there = rc == 0 && cs.project;
 	if (*there) {
 		s->where = mem_strdup(s->letta->compose);
 		s->active = cs.running;
@@ -44,7 +47,7 @@ tell(struct upgrade_service *s,
 	struct compose_service cs;
 	int rc;
 
-	rc = compose_service_open(&cs, s->host, s->letta, err);
+	rc = upgrade_compose_find(s->up, &cs, err);
 	if (rc == 0)
 		rc = what(s->up, &cs, err);
 	compose_service_close(&cs);

@@ -80,6 +80,14 @@ class ComposeHome(OldHome):
         """Returns the services that the engine has started by itself."""
         return self.run(["docker", "reboot"], env=self.env).stdout.split()
 
+    def prune(self):
+        """What does not run is gone."""
+        self.run(["docker", "prune"], env=self.env)
+
+    def halve(self):
+        """The next `up' that makes a container anew is killed half way."""
+        self.path("/srv/docker/half").touch()
+
     def _start_server(self):
         program = self.path(f"{BIN}/docker")
         program.write_text((FILES / "engine.py").read_text())

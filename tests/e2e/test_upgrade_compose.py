@@ -144,6 +144,15 @@ POINTS = ("plan_acted upgrade.home.pull", "plan_begun upgrade.home.compose",
           WRITTEN, *CLOSED, "upgrade_compose_started")
 
 
+def killed_half_way(home, *words):
+    """`docker compose up' is, and leaves two containers; none is started."""
+    home.halve()
+    done = home.sanctumctl(*words)
+    assert done.rc == 1 and "killed between the two" in done.err, done
+    known = json.loads(home.path("/srv/docker/containers").read_text())
+    assert [one["service"] for one in known.values()].count("letta") == 2
+
+
 def closed_until_opened(home, job, agents):
     """Killed at each; the server is as it is to be, and the job goes on."""
     closing = home.path(CLOSING)
@@ -151,6 +160,7 @@ def closed_until_opened(home, job, agents):
         killed = kill_at(home, at, "apply", job)
         if at == WRITTEN:
             assert "letta" not in home.reboot()
+            killed_half_way(home, "apply", job)
         elif at in CLOSED:
             is_closed(home)
             assert closing.stat().st_mode & 0o777 == 0o600
@@ -166,6 +176,12 @@ def closed_until_opened(home, job, agents):
     assert closing.exists()
 
 
+def labels(home):
+    known = json.loads(home.path("/srv/docker/containers").read_text())
+    return next((one["labels"] for one in known.values()
+                 if one["service"] == "letta"), None)
+
+
 def test_the_engine_starts_nothing_that_was_stopped(home):
     """With `restart: always' it would, at the next boot."""
     job = home.job("/root/early.conf", name="early",
@@ -173,10 +189,15 @@ def test_the_engine_starts_nothing_that_was_stopped(home):
     assert home.policies()["letta"] == "always"
     kill_at(home, "plan_acted upgrade.home.stop", "apply", job)
     assert "letta" not in home.reboot()
+    made = labels(home)
+    home.prune()
+    assert labels(home) is None
+    kill_at(home, WRITTEN, "apply", job)
     back = home.sanctumctl("letta", "rollback", job)
     assert back.rc == 0, back.err + back.out
     assert home.answers() == OLD_VERSION
     assert home.policies()["letta"] == "always"
+    assert labels(home) == made
 
 
 def test_there_and_back(home):
@@ -208,6 +229,8 @@ def test_there_and_back(home):
     for step in ("compose", "stop", "pull"):
         kill_at(home, f"plan_undone upgrade.home.{step}", "letta", "rollback",
                 job)
+        if step == "compose":
+            killed_half_way(home, "letta", "rollback", job)
     back = home.sanctumctl("letta", "rollback", job)
     assert back.rc == 0, back.err + back.out
     assert home.answers() == OLD_VERSION

@@ -9,6 +9,8 @@ PostgreSQL of this machine.  What it is asked otherwise is an error.
     /srv/docker/images       names that were pulled, one a line
     /srv/docker/containers   JSON: {id: container}
     /srv/docker/asked        each command line
+    /srv/docker/half         is there: the next `up' that makes a container
+                             anew ends half way, and removes this
 """
 
 import hashlib
@@ -109,6 +111,20 @@ def reboot(_):
                 one["restart"] == "unless-stopped" and not one["stopped"]):
             begin(one)
             print(one["service"])
+    save("containers", known)
+
+
+def prune(_):
+    """`docker system prune`, of containers."""
+    known = load("containers", {})
+    save("containers", {k: v for k, v in known.items() if runs(v)})
+
+
+def remove(words):
+    known = load("containers", {})
+    if words[0] != "--force" or words[1] not in known:
+        die(f"docker rm {words}: not known", 64)
+    end(known.pop(words[1]))
     save("containers", known)
 
 
@@ -238,9 +254,11 @@ class Project:
         return {"name": self.name, "services": self.services}
 
     def container(self, known, name):
-        return next((one for one in known.values()
-                     if one["service"] == name
-                     and one["labels"][f"{LABEL}project"] == self.name), None)
+        found = [one for one in known.values() if one["service"] == name
+                 and one["labels"][f"{LABEL}project"] == self.name]
+        if len(found) > 1:
+            die(f"the rest of an `up' that was killed is there: {name}", 64)
+        return found[0] if found else None
 
     def make(self, known, name):
         """The container of a service, made anew if its text has changed."""
@@ -250,9 +268,6 @@ class Project:
         if old and old["sum"] == sum_:
             return old
         pull(service["image"])
-        if old:
-            end(old)
-            del known[old["id"]]
         made = {
             "id": hashlib.sha256(os.urandom(8)).hexdigest(),
             "service": name, "image": service["image"], "sum": sum_,
@@ -266,8 +281,22 @@ class Project:
                        f"{LABEL}project.working_dir": self.dir,
                        f"{LABEL}project.environment_file":
                        ",".join(self.env_files)}}
+        made["name"] = f"{self.name}-{name}-1"
         known[made["id"]] = made
+        if old:
+            self.replace(known, old, made)
         return made
+
+    def replace(self, known, old, made):
+        """As recreateContainer of compose v2 does it."""
+        end(old)
+        made["labels"][f"{LABEL}replace"] = old["id"]
+        if (STATE / "half").exists():
+            (STATE / "half").unlink()
+            made["name"] = f"{old['id'][:12]}_{made['name']}"
+            save("containers", known)
+            die("killed between the two", 137)
+        del known[old["id"]]
 
 
 # Commands
@@ -333,6 +362,7 @@ def ps(words):
         if not filters <= {f"{k}={v}" for k, v in labels.items()}:
             continue
         fields = {"ID": one["id"], "Image": one["image"],
+                  "Names": one["name"],
                   "State": "running" if runs(one) else "exited"}
         print(re.sub(
             r'\{\{json (?:\.(\w+)|\(\.Label "([^"]+)"\))\}\}',
@@ -361,7 +391,8 @@ def main(words):
         asked.write(" ".join(words[:14]).replace("\n", " ") + "\n")
     commands = {"compose": compose, "ps": ps, "image": image, "exec": execute,
                 "pull": lambda words: pull(words[-1]), "update": update,
-                "inspect": inspect, "reboot": reboot}
+                "inspect": inspect, "reboot": reboot, "rm": remove,
+                "prune": prune}
     if not words or words[0] not in commands:
         die(f"docker {words}: not known", 64)
     commands[words[0]](words[1:])
