@@ -123,7 +123,9 @@ int postgres_dump_sum(struct postgres *, const char *path,
 
 /*
  * The dump at path into the empty database db, in one transaction: all of it,
- * or its definitions, to see that this server takes them.
+ * or its definitions, to see that this server takes them.  The extension
+ * vector and rights of the schema public are made as database_admin, all else
+ * as Letta's own role, so ERR_FAILED when something in it is another role's.
  */
 enum postgres_part {
 	POSTGRES_ALL,

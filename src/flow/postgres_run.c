@@ -12,7 +12,7 @@
 
 #define SAID_MAX (64 * 1024)
 #define SHOWN_MAX 600
-#define WORDS_MAX 48
+#define WORDS_MAX 52
 #define CONNINFO_MAX (2 * PG_URI_MAX)
 
 /*
@@ -24,6 +24,9 @@ static const char into_file[] =
 static const char from_file[] = "exec <\"$1\" && shift && exec \"$@\"";
 static const char behind_line[] =
     "f=$1 && shift && cat - \"$f\" | \"$@\"";
+/* The list of pg_restore -L, made by whoever reads it. */
+static const char listed[] =
+    "ids=$1; shift; exec \"$@\" 3<<EOF\n$(printf '%s\\n' $ids)\nEOF\n";
 static const char with_password[] =
     "IFS= read -r PGPASSWORD && export PGPASSWORD && exec \"$@\"";
 
@@ -94,6 +97,10 @@ static void
 add_program(const struct postgres *pg, const struct postgres_call *call,
     const char *path, struct parts *p)
 {
+	if (call->ids) {
+		add_shell(p, listed);
+		add(p, call->ids);
+	}
 	add(p, path);
 	for (size_t i = 0; call->words && call->words[i]; i++)
 		add(p, call->words[i]);
