@@ -45,6 +45,9 @@ struct run;
  * first line of stdin, since `docker exec -e NAME=value' is argv, and kept by
  * the engine.  Whatever a program says is masked before it is in an error.
  *
+ * libpq's variables (PGHOSTADDR, PGSERVICE, ...) of whoever started sanctumctl
+ * are not handed on, but for PGPASSFILE.
+ *
  * Failures: ERR_AUTH (password or role refused), ERR_UNREACHABLE (nobody
  * answers), ERR_MISSING (no psql there, no such database), ERR_FAILED with
  * what the program said.
