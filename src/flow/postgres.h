@@ -67,7 +67,10 @@ unsigned int postgres_version(const struct postgres *);
 /*
  * SQL, by psql -XAt with a tab between columns, stopping at the first error.
  * db NULL: that of the URI.  postgres_ask's session is read only
- * (default_transaction_read_only).  out may be NULL.
+ * (default_transaction_read_only).  In every session search_path is
+ * pg_catalog, whatever is set for a role or a database: Letta's tables are
+ * called public.agents, and no function of theirs is met by name.  out may be
+ * NULL.
  */
 int postgres_ask(struct postgres *, const char *db, const char *sql,
     struct buf *out, struct err *) MUST_CHECK;
@@ -90,8 +93,8 @@ int postgres_admin_do(struct postgres *, const char *db, const char *sql,
 int postgres_check_rights(struct postgres *, struct err *) MUST_CHECK;
 
 /*
- * ERR_DATA unless database_admin sees public.agents and public.messages by
- * their names alone, as counts and copies do.  Changes nothing.
+ * ERR_DATA unless public.agents and public.messages are there.  Changes
+ * nothing.
  */
 int postgres_check_tables(struct postgres *, struct err *) MUST_CHECK;
 

@@ -120,9 +120,11 @@ add_program(const struct postgres *pg, const struct postgres_call *call,
 	buf_str(&p->conninfo, " client_encoding=UTF8");
 	if (!strstr(buf_cstr(&p->conninfo), "connect_timeout"))
 		buf_str(&p->conninfo, " connect_timeout=15");
+	/* A function of whoever owns the database must not be met by name. */
+	buf_str(&p->conninfo, " options='-c search_path=pg_catalog");
 	if (call->read_only)
-		buf_str(&p->conninfo,
-		    " options='-c default_transaction_read_only=on'");
+		buf_str(&p->conninfo, " -c default_transaction_read_only=on");
+	buf_char(&p->conninfo, '\'');
 	add(p, "-w");
 	add(p, "-d");
 	add(p, buf_cstr(&p->conninfo));
