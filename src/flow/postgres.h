@@ -45,6 +45,9 @@ struct run;
  * first line of stdin, since `docker exec -e NAME=value' is argv, and kept by
  * the engine.  Whatever a program says is masked before it is in an error.
  *
+ * libpq's variables (PGHOSTADDR, PGSERVICE, ...) of whoever started sanctumctl
+ * are not handed on, but for PGPASSFILE.
+ *
  * Failures: ERR_AUTH (password or role refused), ERR_UNREACHABLE (nobody
  * answers), ERR_MISSING (no psql there, no such database), ERR_FAILED with
  * what the program said.
@@ -62,7 +65,10 @@ const char *postgres_where(const struct postgres *);
 /*
  * SQL, by psql -XAt with a tab between columns, stopping at the first error.
  * db NULL: that of the URI.  postgres_ask's session is read only
- * (default_transaction_read_only).  out may be NULL.
+ * (default_transaction_read_only).  In every session search_path is
+ * pg_catalog, whatever is set for a role or a database: Letta's tables are
+ * called public.agents, and no function of theirs is met by name.  out may be
+ * NULL.
  */
 int postgres_ask(struct postgres *, const char *db, const char *sql,
     struct buf *out, struct err *) MUST_CHECK;
@@ -85,8 +91,8 @@ int postgres_admin_do(struct postgres *, const char *db, const char *sql,
 int postgres_check_rights(struct postgres *, struct err *) MUST_CHECK;
 
 /*
- * ERR_DATA unless database_admin sees public.agents and public.messages by
- * their names alone, as counts and copies do.  Changes nothing.
+ * ERR_DATA unless public.agents and public.messages are there.  Changes
+ * nothing.
  */
 int postgres_check_tables(struct postgres *, struct err *) MUST_CHECK;
 
@@ -121,7 +127,9 @@ int postgres_dump_sum(struct postgres *, const char *path,
 
 /*
  * The dump at path into the empty database db, in one transaction: all of it,
- * or its definitions, to see that this server takes them.
+ * or its definitions, to see that this server takes them.  The extension
+ * vector and rights of the schema public are made as database_admin, all else
+ * as Letta's own role, so ERR_FAILED when something in it is another role's.
  */
 enum postgres_part {
 	POSTGRES_ALL,

@@ -17,11 +17,16 @@
 #define BEGIN "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" \
     "SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO';\n" \
     "SET LOCAL intervalstyle = 'postgres'; SET LOCAL bytea_output = 'hex';\n" \
-    "SET LOCAL extra_float_digits = 1;\n"
+    "SET LOCAL extra_float_digits = 1; SET LOCAL statement_timeout = 0;\n"
 #define END "COMMIT;\n"
 
-/* A digest of all rows, in any order.  No column of Letta's has this name. */
-#define DIGEST "coalesce(sum(hashtextextended(sanctumctl_row::text, 0)), 0)"
+/*
+ * A digest of all rows, in any order.  No column of Letta's has this name.
+ * Not by ::text: whoever owns a table can make a cast of its rows, which
+ * would run a function of theirs.
+ */
+#define DIGEST "coalesce(sum(hashtextextended(concat(sanctumctl_row), " \
+    "0::bigint)), 0)"
 
 #define TABLES "('agents', 'messages', 'block', 'blocks_agents', " \
     "'archival_passages', 'agent_passages', 'source_passages', " \
@@ -37,7 +42,7 @@ static const char census_sql[] = BEGIN
     DIGEST " FROM %I.%I sanctumctl_row' END, c.relname, n.nspname, "
     "c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = "
     "c.relnamespace WHERE c.relkind IN ('r', 'p') AND "
-    "pg_table_is_visible(c.oid) AND c.relname IN " TABLES
+    "n.nspname = 'public' AND c.relname IN " TABLES
     " ORDER BY c.relname \\gexec\n"
     "SELECT format('SELECT %L || coalesce(%I::text, ''-''), count(*), "
     "coalesce(max(updated_at)::text, ''-'') FROM %I.%I GROUP BY %I "
@@ -45,7 +50,7 @@ static const char census_sql[] = BEGIN
     "a.attname) FROM pg_class c JOIN pg_namespace n ON n.oid = "
     "c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND NOT "
     "a.attisdropped WHERE c.relkind IN ('r', 'p') AND "
-    "pg_table_is_visible(c.oid) AND c.relname IN ('messages', "
+    "n.nspname = 'public' AND c.relname IN ('messages', "
     "'archival_passages', 'agent_passages', 'passages') AND a.attname IN "
     "('agent_id', 'archive_id') ORDER BY c.relname, a.attname \\gexec\n"
     END;
@@ -54,8 +59,7 @@ int
 postgres_census(struct postgres *pg, const char *db, struct buf *out,
     struct err *err)
 {
-	return postgres_sql(pg, db ? db : pg->uri.database, true, true,
-	    census_sql, out, err);
+	return postgres_ask(pg, db, census_sql, out, err);
 }
 
 /*
@@ -65,7 +69,7 @@ postgres_census(struct postgres *pg, const char *db, struct buf *out,
  * dates do not, so they are in the digest where there are any.
  */
 #define WRITTEN(t) "count(*) AS n, sum(hashtextextended(concat_ws('' '', " \
-    t "xmin%s), 0)) AS s"
+    t "xmin%s), 0::bigint)) AS s"
 #define DATE(t, table) "CASE WHEN EXISTS (SELECT FROM columns u WHERE " \
     "(u.relname, u.attname) = (" table ", 'updated_at')) THEN ', " t \
     "updated_at' ELSE '' END"
@@ -82,7 +86,7 @@ static const char agents_sql[] = BEGIN
     "WITH columns AS (SELECT n.nspname, c.relname, a.attname FROM "
     "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN "
     "pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped WHERE "
-    "c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid)), pieces AS ("
+    "c.relkind IN ('r', 'p') AND n.nspname = 'public'), pieces AS ("
     "SELECT format('SELECT %I AS agent, %L AS what, " WRITTEN("")
     " FROM %I.%I GROUP BY 1', o.attname, o.relname, "
     DATE("", "o.relname") ", o.nspname, o.relname) AS piece FROM columns o "
@@ -95,8 +99,8 @@ static const char agents_sql[] = BEGIN
     LINKED ") v(link, key, name, id) JOIN columns l ON (l.relname, "
     "l.attname) = (v.link, v.key) JOIN columns t ON (t.relname, t.attname) "
     "= (v.name, v.id)) SELECT format('SELECT agent, sum(n), "
-    "sum(hashtextextended(concat_ws('' '', what, n, s), 0)) FROM (%s) "
-    "pieces WHERE agent IS NOT NULL GROUP BY agent ORDER BY agent', "
+    "sum(hashtextextended(concat_ws('' '', what, n, s), 0::bigint)) FROM "
+    "(%s) pieces WHERE agent IS NOT NULL GROUP BY agent ORDER BY agent', "
     "string_agg(piece, ' UNION ALL ')) FROM pieces HAVING count(*) > 0 "
     "\\gexec\n" END;
 
@@ -113,17 +117,14 @@ postgres_check_tables(struct postgres *pg, struct err *err)
 	struct buf said = BUF_INIT(SAID_MAX);
 	int rc;
 
-	rc = postgres_sql(pg, pg->uri.database, true, true,
-	    "SELECT count(*) FROM (VALUES ('agents'), ('messages')) v(name) "
-	    "WHERE pg_table_is_visible(to_regclass('public.' || name))",
-	    &said, err);
+	rc = postgres_ask(pg, NULL, "SELECT count(*) FROM pg_class c "
+	    "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = "
+	    "'public' AND c.relname IN ('agents', 'messages')", &said, err);
 	if (rc == 0 && !str_eq(buf_cstr(&said), "2\n"))
 		rc = err_set(err, ERR_DATA, "%s: public.agents and "
-		    "public.messages are not there, or the search_path of "
-		    "the role of `%s' hides them; tables of Letta's in "
+		    "public.messages are not there; tables of Letta's in "
 		    "another schema are not upgraded.  Nothing was changed",
-		    pg->where, pg->admin.user ? "database_admin" :
-		    "database");
+		    pg->where);
 	buf_clear(&said);
 	return rc;
 }
@@ -134,11 +135,21 @@ postgres_check_tables(struct postgres *pg, struct err *err)
 #define STRING(x) #x
 #define NUMBER(x) STRING(x)
 
+/*
+ * To plan a SELECT, the server folds the expressions of the table's indexes and
+ * statistics, and thereby may call functions of its owner as us.
+ */
+#define FOLDED "EXISTS (SELECT FROM pg_roles r WHERE r.oid = c.relowner " \
+    "AND NOT r.rolsuper AND r.rolname <> current_user) AND (EXISTS (SELECT " \
+    "FROM pg_index i WHERE i.indrelid = c.oid AND (i.indexprs IS NOT NULL OR " \
+    "i.indpred IS NOT NULL)) OR EXISTS (SELECT FROM pg_statistic_ext e " \
+    "WHERE e.stxrelid = c.oid))"
+
 static const char rows_sql[] =
     "SELECT CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE') OR NOT "
-    "has_table_privilege(c.oid, 'SELECT') THEN format('SELECT %L, ''?'', "
-    "%L', w.name, '" POSTGRES_UNREAD ", ' || pg_relation_size(c.oid) || "
-    "' bytes') "
+    "has_table_privilege(c.oid, 'SELECT') OR " FOLDED " THEN "
+    "format('SELECT %L, ''?'', %L', w.name, '" POSTGRES_UNREAD ", ' || "
+    "pg_relation_size(c.oid) || ' bytes') "
     "WHEN c.relkind = 'S' THEN format('SELECT %L, last_value, is_called "
     "FROM %I.%I', w.name, n.nspname, c.relname) "
     "WHEN pg_table_size(c.oid) > " NUMBER(POSTGRES_SUM_MAX) " THEN "
@@ -155,7 +166,7 @@ static const char rows_sql[] =
 static const char definitions_sql[] =
     "SELECT quote_ident(current_database()) || '" POSTGRES_DEFINED
     "', count(*), "
-    "coalesce(sum(hashtextextended(x, 0)), 0) FROM ("
+    "coalesce(sum(hashtextextended(x, 0::bigint)), 0) FROM ("
     "SELECT concat_ws(' ', n.nspname, c.relname, c.relkind, c.relowner, "
     "c.relacl) AS x FROM pg_class c JOIN pg_namespace n ON n.oid = "
     "c.relnamespace WHERE " THEIRS " UNION ALL "

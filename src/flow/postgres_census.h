@@ -46,6 +46,8 @@ int postgres_agents(struct postgres *, const char *db, struct buf *out,
  * Of every other database that takes connections and is no template: each
  * table's rows and the sum of hashtextextended() over them, and of its
  * definitions; a table above POSTGRES_SUM_MAX bytes its rows and size alone.
+ * Not read is one with an index on an expression or of a part of it, or with
+ * extended statistics: to look at it could call functions of its owner.
  * What may not be read has a mark that begins with POSTGRES_UNREAD, and the
  * same for a database that we may not connect to, by its rights or by
  * pg_hba.conf.  Large objects are not looked at, nor databases named

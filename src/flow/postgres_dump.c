@@ -10,6 +10,7 @@
 
 #define LIST_MAX (4 * 1024 * 1024)
 #define SUM_MAX 4096
+#define IDS_MAX (96 * 1024)	/* one word of argv has 128 KiB */
 
 /* A rest of an earlier one may have another mode. */
 static int
@@ -132,20 +133,98 @@ postgres_dump_sum(struct postgres *pg, const char *path,
 	return rc;
 }
 
+/*
+ * What only database_admin may make: pgvector, and whose the schema public is.
+ * Nothing of it calls a function of whoever owns the database.
+ */
+static bool
+is_admins(const char *line, size_t len)
+{
+	static const char *const words[] = { "EXTENSION - vector ",
+	    "COMMENT - EXTENSION vector ", "SCHEMA - public ",
+	    "COMMENT - SCHEMA public ", "ACL - SCHEMA public " };
+
+	/* "2; 3079 16390 EXTENSION - vector " */
+	for (size_t i = 0; i < 3; i++) {
+		while (len > 0 && *line != ' ') {
+			line++;
+			len--;
+		}
+		if (len > 0) {
+			line++;
+			len--;
+		}
+	}
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (len >= strlen(words[i]) &&
+		    memcmp(line, words[i], strlen(words[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+pick_ids(const char *list, bool admins, struct buf *ids)
+{
+	size_t len;
+
+	for (; *list; list += len + (list[len] == '\n')) {
+		len = strcspn(list, "\n");
+		if (*list >= '0' && *list <= '9' &&
+		    is_admins(list, len) == admins)
+			buf_printf(ids, "%.*s ", (int)strcspn(list, ";"),
+			    list);
+	}
+}
+
+static int
+restore_ids(struct postgres *pg, const char *path, const char *db,
+    const struct postgres_call *like, const struct buf *ids, struct err *err)
+{
+	struct postgres_call call = *like;
+
+	if (ids->len == 0)
+		return 0;
+	if (buf_check(ids, "the list of its entries", err) != 0)
+		return -1;
+	call.db = db;
+	call.in_file = path;
+	call.ids = buf_cstr(ids);
+	return postgres_run(pg, &call, NULL, err);
+}
+
+/*
+ * As Letta's own role, since a dump has functions that its data and indexes
+ * call; as a superuser, SET ROLE or not, they could do anything on the host.
+ */
 int
 postgres_restore(struct postgres *pg, const char *path, const char *db,
     enum postgres_part part, struct err *err)
 {
 	static const char *const all[] = { "--exit-on-error",
-	    "--single-transaction", NULL };
+	    "--single-transaction", "-L", POSTGRES_IDS, NULL };
 	static const char *const definitions[] = { "--exit-on-error",
-	    "--single-transaction", "--schema-only", NULL };
-	const struct postgres_call call = { .program = "pg_restore",
-	    .words = part == POSTGRES_ALL ? all : definitions, .db = db,
-	    .admin = true, .in_file = path, .timeout_ms = POSTGRES_LONG_MS };
+	    "--single-transaction", "-L", POSTGRES_IDS, "--schema-only",
+	    NULL };
+	struct postgres_call call = { .program = "pg_restore",
+	    .words = part == POSTGRES_ALL ? all : definitions,
+	    .admin = true, .timeout_ms = POSTGRES_LONG_MS };
+	struct buf list = BUF_INIT(LIST_MAX), admins = BUF_INIT(IDS_MAX);
+	struct buf others = BUF_INIT(IDS_MAX);
+	int rc;
 
-	if (postgres_run(pg, &call, NULL, err) == 0)
-		return 0;
-	return err_ctx(err, "%s:%s: restore the dump", host_name(pg->host),
-	    path);
+	rc = read_dump(pg, path, false, &list, err);
+	pick_ids(buf_cstr(&list), true, &admins);
+	pick_ids(buf_cstr(&list), false, &others);
+	if (rc == 0)
+		rc = restore_ids(pg, path, db, &call, &admins, err);
+	call.admin = false;
+	if (rc == 0 && restore_ids(pg, path, db, &call, &others, err) != 0)
+		rc = err_ctx(err, "as the role of `database', whose all that "
+		    "is in Letta's database must be");
+	buf_clear(&others);
+	buf_clear(&admins);
+	buf_clear(&list);
+	return rc == 0 ? 0 : err_ctx(err, "%s:%s: restore the dump",
+	    host_name(pg->host), path);
 }

@@ -15,11 +15,11 @@
 static const char owners_sql[] =
     "SELECT format($$SELECT a.id, " FLAT("a.name") ", " FLAT(COLUMN("a",
     "_created_by_id")) " || %s, " FLAT(COLUMN("a", "organization_id")) ", "
-    "(SELECT count(*) FROM messages m WHERE m.agent_id = a.id) FROM agents a "
-    "WHERE " THERE("a") " ORDER BY a.id COLLATE \"C\"$$, CASE WHEN "
-    "to_regclass('users') IS NULL THEN '''''' ELSE $$coalesce((SELECT ' (' || "
-    FLAT("u.name") " || ')' FROM users u WHERE u.id = " COLUMN("a",
-    "_created_by_id") "), '')$$ END) \\gexec\n";
+    "(SELECT count(*) FROM public.messages m WHERE m.agent_id = a.id) FROM "
+    "public.agents a WHERE " THERE("a") " ORDER BY a.id COLLATE \"C\"$$, "
+    "CASE WHEN to_regclass('public.users') IS NULL THEN '''''' ELSE "
+    "$$coalesce((SELECT ' (' || " FLAT("u.name") " || ')' FROM public.users u "
+    "WHERE u.id = " COLUMN("a", "_created_by_id") "), '')$$ END) \\gexec\n";
 
 int
 postgres_owners(struct postgres *pg, struct buf *out, struct err *err)
@@ -44,22 +44,23 @@ postgres_owners(struct postgres *pg, struct buf *out, struct err *err)
     "('provider_traces', '')"
 
 #define COUNT(what, from) "SELECT $$SELECT '" what "', count(*) FROM " from \
-    " HAVING count(*) > 0$$ WHERE to_regclass('"
+    " HAVING count(*) > 0$$ WHERE to_regclass('public."
 
 static const char things_sql[] =
-    "SELECT format('SELECT %L, count(*) FROM %I t WHERE " /* of each */
+    "SELECT format('SELECT %L, count(*) FROM public.%I t WHERE " /* of each */
     "coalesce(to_jsonb(t)->>''is_deleted'', ''false'') = ''false''%s "
     "HAVING count(*) > 0', v.name, v.name, CASE v.counts WHEN '' THEN '' "
     "ELSE ' AND ' || v.counts END) FROM (VALUES " TABLES ") v(name, counts) "
-    "WHERE to_regclass(v.name) IS NOT NULL \\gexec\n"
-    COUNT("block-unattached", "block t WHERE " THERE("t") " AND NOT EXISTS ("
-    "SELECT FROM blocks_agents l WHERE l.block_id = t.id)")
-    "blocks_agents') IS NOT NULL AND to_regclass('block') IS NOT NULL "
-    "\\gexec\n"
-    COUNT("archives-unattached", "archives t WHERE " THERE("t") " AND NOT "
-    "EXISTS (SELECT FROM archives_agents l WHERE l.archive_id = t.id)")
+    "WHERE to_regclass('public.' || v.name) IS NOT NULL \\gexec\n"
+    COUNT("block-unattached", "public.block t WHERE " THERE("t") " AND NOT "
+    "EXISTS (SELECT FROM public.blocks_agents l WHERE l.block_id = t.id)")
+    "blocks_agents') IS NOT NULL AND to_regclass('public.block') IS NOT "
+    "NULL \\gexec\n"
+    COUNT("archives-unattached", "public.archives t WHERE " THERE("t") " AND "
+    "NOT EXISTS (SELECT FROM public.archives_agents l WHERE "
+    "l.archive_id = t.id)")
     "archives_agents') IS NOT NULL \\gexec\n"
-    COUNT("archives-shared", "(SELECT FROM archives_agents l GROUP BY "
+    COUNT("archives-shared", "(SELECT FROM public.archives_agents l GROUP BY "
     "l.archive_id HAVING count(*) > 1) shared")
     "archives_agents') IS NOT NULL \\gexec\n";
 

@@ -44,17 +44,26 @@ static const char grant_sql[] =
     "FROM pg_database d, aclexplode(d.datacl) a "
     "WHERE d.datname = current_database();\n";
 
-/* A list of names is kept as it would be written, all else as one value. */
+/*
+ * FROM CURRENT stores a list as somebody typed it, so each of its names is
+ * written anew, as a literal; all else is one value.
+ */
+#define LIST "(SELECT string_agg(quote_literal(CASE WHEN m[1] LIKE " \
+    "'\"%' THEN replace(substr(m[1], 2, length(m[1]) - 2), '\"\"', '\"') " \
+    "WHEN v.name LIKE '%_libraries' THEN m[1] ELSE lower(m[1]) END), ', ' " \
+    "ORDER BY n) FROM regexp_matches(v.value, " \
+    "'(\"(?:[^\"]|\"\")*\"|[^\",\\s][^,\\s]*)', 'g') WITH ORDINALITY l(m, n))"
+
 static const char setting_sql[] =
     "SELECT CASE s.setrole WHEN 0 THEN 'ALTER DATABASE ' || " NAME
     " ELSE 'ALTER ROLE ' || quote_ident(pg_get_userbyid(s.setrole)) || "
     "' IN DATABASE ' || " NAME " END || ' SET ' || quote_ident(v.name) || "
     "' TO ' || CASE WHEN v.value IN ('', '\"\"') THEN '''''' WHEN v.name IN "
     "('search_path', 'temp_tablespaces', 'local_preload_libraries', "
-    "'session_preload_libraries') THEN v.value ELSE "
-    "quote_literal(v.value) END || ';' FROM pg_db_role_setting s JOIN "
-    "pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) c, "
-    "LATERAL (SELECT split_part(c, '=', 1) AS name, "
+    "'session_preload_libraries') THEN coalesce(" LIST ", quote_literal("
+    "v.value)) ELSE quote_literal(v.value) END || ';' FROM "
+    "pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase, "
+    "unnest(s.setconfig) c, LATERAL (SELECT split_part(c, '=', 1) AS name, "
     "substr(c, strpos(c, '=') + 1) AS value) v "
     "WHERE d.datname = current_database() ORDER BY s.setrole;\n";
 
@@ -79,20 +88,6 @@ postgres_properties(struct postgres *pg, struct buf *sql, struct err *err)
 	return rc;
 }
 
-/* With a name in the place of POSTGRES_NAME. */
-static void
-put_named(struct buf *out, const char *sql, const char *name)
-{
-	const char *at;
-
-	for (; (at = strstr(sql, POSTGRES_NAME)) != NULL;
-	    sql = at + strlen(POSTGRES_NAME)) {
-		buf_add(out, sql, (size_t)(at - sql));
-		postgres_put_name(out, name);
-	}
-	buf_str(out, sql);
-}
-
 /* Behind a quote: where what is quoted ends, which two of them do not. */
 static const char *
 quoted_end(const char *at)
@@ -104,6 +99,36 @@ quoted_end(const char *at)
 			break;
 	}
 	return at;
+}
+
+/* With a name in the place of POSTGRES_NAME, which a literal may have, too. */
+static void
+put_named(struct buf *out, const char *sql, const char *name)
+{
+	const char *end;
+
+	for (; *sql; sql = end) {
+		end = *sql == '"' || *sql == '\'' ? quoted_end(sql) : sql + 1;
+		if (str_starts(sql, POSTGRES_NAME) &&
+		    end == sql + strlen(POSTGRES_NAME))
+			postgres_put_name(out, name);
+		else
+			buf_add(out, sql, (size_t)(end - sql));
+	}
+}
+
+/* What psql takes for a command of its own is in no SQL of a database. */
+static int
+check_plain(const char *sql, struct err *err)
+{
+	for (; *sql; sql = *sql == '"' || *sql == '\'' ? quoted_end(sql) :
+	    sql + 1) {
+		if (*sql == '\\')
+			return err_set(err, ERR_DATA, "a backslash is in the "
+			    "SQL that makes it, outside of a literal; no "
+			    "database was made");
+	}
+	return 0;
 }
 
 /*
@@ -163,7 +188,7 @@ postgres_make_text(const char *properties, const char *name, bool vector,
 		return;
 	buf_str(out, "\\connect ");
 	postgres_put_name(out, name);
-	buf_str(out, "\nCREATE EXTENSION vector;\n");
+	buf_str(out, "\nCREATE EXTENSION vector SCHEMA public;\n");
 }
 
 int
@@ -173,15 +198,15 @@ postgres_make(struct postgres *pg, const char *properties, const char *name,
 	struct buf sql = BUF_INIT(SQL_MAX);
 	int rc;
 
-	if (check_ours(name, err) != 0)
+	if (check_ours(name, err) != 0 || check_plain(properties, err) != 0)
 		return -1;
 	put_drop(&sql, name);
 	put_named(&sql, properties, name);
 	rc = postgres_admin_do(pg, NULL, buf_cstr(&sql), err);
 	buf_clear(&sql);
 	if (rc == 0 && vector)
-		rc = postgres_admin_do(pg, name, "CREATE EXTENSION vector;\n",
-		    err);
+		rc = postgres_admin_do(pg, name,
+		    "CREATE EXTENSION vector SCHEMA public;\n", err);
 	return rc == 0 ? 0 : err_ctx(err, "make the database %s", name);
 }
 

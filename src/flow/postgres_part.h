@@ -19,6 +19,9 @@ struct host;
 #define POSTGRES_LONG_MS (UINT64_C(6) * 60 * 60 * 1000)
 #define POSTGRES_OUT_MAX (16 * 1024 * 1024)
 
+/* Where pg_restore finds the ids of a call. */
+#define POSTGRES_IDS "/proc/self/fd/3"
+
 struct postgres {
 	struct run *run;
 	const struct conf_letta *letta;
@@ -42,6 +45,7 @@ struct postgres_call {
 	bool admin;			/* as database_admin */
 	bool read_only;			/* its session; and no fault point */
 	const char *input;		/* NULL: empty */
+	const char *ids;		/* "12 13" for -L POSTGRES_IDS */
 	const char *in_file;		/* on the host, in input's stead */
 	const char *out_file;		/* on the host, made 0600 */
 	uint64_t timeout_ms;		/* 0: POSTGRES_ASK_MS */

@@ -12,7 +12,7 @@
 
 #define SAID_MAX (64 * 1024)
 #define SHOWN_MAX 600
-#define WORDS_MAX 48
+#define WORDS_MAX 56
 #define CONNINFO_MAX (2 * PG_URI_MAX)
 
 /*
@@ -24,6 +24,17 @@ static const char into_file[] =
 static const char from_file[] = "exec <\"$1\" && shift && exec \"$@\"";
 static const char behind_line[] =
     "f=$1 && shift && cat - \"$f\" | \"$@\"";
+/*
+ * Which server it is, and which its options are, says the URI alone: libpq's
+ * variables of whoever called us do not.
+ */
+static const char clean[] =
+    "for v in $(env | sed -n 's/^\\(PG[A-Z_]*\\)=.*/\\1/p'); do\n"
+    "case $v in PGPASSWORD|PGPASSFILE) ;; *) unset \"$v\" ;; esac; done\n"
+    "exec \"$@\"";
+/* The list of pg_restore -L, made by whoever reads it. */
+static const char listed[] =
+    "ids=$1; shift; exec \"$@\" 3<<EOF\n$(printf '%s\\n' $ids)\nEOF\n";
 static const char with_password[] =
     "IFS= read -r PGPASSWORD && export PGPASSWORD && exec \"$@\"";
 
@@ -73,6 +84,7 @@ add_around(const struct postgres *pg, const struct postgres_call *call,
 	const char *account = call->admin && pg->admin.user ?
 	    pg->admin_account : pg->account;
 
+	add_shell(p, clean);
 	if (call->out_file) {
 		add_shell(p, into_file);
 		add(p, call->out_file);
@@ -94,6 +106,10 @@ static void
 add_program(const struct postgres *pg, const struct postgres_call *call,
     const char *path, struct parts *p)
 {
+	if (call->ids) {
+		add_shell(p, listed);
+		add(p, call->ids);
+	}
 	add(p, path);
 	for (size_t i = 0; call->words && call->words[i]; i++)
 		add(p, call->words[i]);
@@ -104,9 +120,11 @@ add_program(const struct postgres *pg, const struct postgres_call *call,
 	buf_str(&p->conninfo, " client_encoding=UTF8");
 	if (!strstr(buf_cstr(&p->conninfo), "connect_timeout"))
 		buf_str(&p->conninfo, " connect_timeout=15");
+	/* A function of whoever owns the database must not be met by name. */
+	buf_str(&p->conninfo, " options='-c search_path=pg_catalog");
 	if (call->read_only)
-		buf_str(&p->conninfo,
-		    " options='-c default_transaction_read_only=on'");
+		buf_str(&p->conninfo, " -c default_transaction_read_only=on");
+	buf_char(&p->conninfo, '\'');
 	add(p, "-w");
 	add(p, "-d");
 	add(p, buf_cstr(&p->conninfo));

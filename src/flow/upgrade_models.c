@@ -150,8 +150,8 @@ void
 upgrade_models_users(struct postgres *pg, const char *name, struct buf *out)
 {
 	static const char sql[] =
-	    "SELECT id, translate(name, E'\\t\\n\\r', '   ') FROM agents "
-	    "WHERE '%s' IN (llm_config->>'model_endpoint_type', "
+	    "SELECT id, translate(name, E'\\t\\n\\r', '   ') FROM "
+	    "public.agents WHERE '%s' IN (llm_config->>'model_endpoint_type', "
 	    "split_part(llm_config->>'handle', '/', 1), "
 	    "embedding_config->>'embedding_endpoint_type', "
 	    "split_part(embedding_config->>'handle', '/', 1)) ORDER BY 2, 1;";

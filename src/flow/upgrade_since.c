@@ -195,11 +195,13 @@ static void
 ask_names(struct postgres *pg, struct buf *out)
 {
 	static const char sql[] =
-	    "SELECT id, translate(name, E'\\t\\n\\r', '   ') FROM agents;\n"
+	    "SELECT id, translate(name, E'\\t\\n\\r', '   ') FROM "
+	    "public.agents;\n"
 	    "SELECT $$SELECT x.archive_id, 'archive of ' || string_agg("
 	    "translate(a.name, E'\\t\\n\\r', '   '), ', ') FROM "
-	    "archives_agents x JOIN agents a ON a.id = x.agent_id GROUP BY "
-	    "x.archive_id$$ WHERE to_regclass('archives_agents') IS NOT NULL "
+	    "public.archives_agents x JOIN public.agents a ON a.id = "
+	    "x.agent_id GROUP BY x.archive_id$$ WHERE "
+	    "to_regclass('public.archives_agents') IS NOT NULL "
 	    "\\gexec\n";
 	struct err ignored = ERR_INIT;
 

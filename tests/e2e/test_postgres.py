@@ -488,15 +488,140 @@ def test_refused_before_anything_is_made(old, write_job, drive, uri,
     no_secret(drive, r)
 
 
-def test_tables_that_are_hidden(old, write_job, drive):
+def test_tables_in_another_schema(old, write_job, drive):
     """Else each count would be empty, and the same as the one before."""
-    old.sql("ALTER ROLE boss SET search_path TO elsewhere")
+    old.sql("ALTER SCHEMA public RENAME TO mine; CREATE SCHEMA public",
+            "letta")
+    r = drive("apply", write_job())
+    assert "public.messages are not there" in r.err, r
+    assert asides(old) == "0" and not old.host.path(DUMPS).exists()
+
+
+#: Whoever calls it as a superuser runs a program on the host, in a
+#: transaction that is read only, too; SET ROLE is taken back before.
+TRAP = """
+CREATE FUNCTION boom() RETURNS int LANGUAGE plpgsql AS $$BEGIN
+    BEGIN
+        RESET ROLE;
+    EXCEPTION WHEN others THEN NULL; -- an index is made
+    END;
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        COPY (SELECT 1) TO PROGRAM 'touch /tmp/trapped';
+    END IF;
+    RETURN 7;
+END$$;
+CREATE FUNCTION trap() RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+    'BEGIN RETURN public.boom(); END';
+"""
+
+
+@pytest.fixture
+def trapped(old):
+    """Function: whether a trap was stepped into."""
+    def is_there():
+        return old.host.run(["sh", "-c", "[ ! -e /tmp/trapped ] || echo y"]
+                            ).stdout.strip() != ""
+    assert not is_there()
+    yield is_there
+    old.host.run(["rm", "-f", "/tmp/trapped"])
+
+
+def there_and_back(drive, job):
+    done = drive("apply", job)
+    assert done.rc == 0, done.err
+    back = drive("cancel", job)
+    assert back.rc == 0, back.err
+
+
+def test_no_function_of_letta_is_called_by_name(old, write_job, drive,
+                                                trapped):
+    """Neither by its own role's path nor by that of database_admin."""
+    hostile = "SET ROLE letta;" + TRAP + """
+        CREATE FUNCTION hashtextextended(text, int) RETURNS bigint LANGUAGE
+            sql AS 'SELECT public.trap()::bigint';
+        CREATE FUNCTION quote_ident(name) RETURNS text LANGUAGE sql AS
+            'SELECT public.trap()::text';"""
+    old.sql(hostile + "ALTER DATABASE letta SET search_path TO public, "
+            "pg_catalog", "letta")
+    before = (old.contents(), old.properties())
+    old.sql("ALTER ROLE boss SET search_path TO public, pg_catalog")
     try:
-        r = drive("apply", write_job())
+        there_and_back(drive, write_job())
     finally:
         old.sql("ALTER ROLE boss RESET search_path")
-    assert "the search_path of the role of `database_admin'" in r.err, r
-    assert asides(old) == "0" and not old.host.path(DUMPS).exists()
+    assert not trapped() and (old.contents(), old.properties()) == before
+
+
+def test_no_function_is_called_by_a_row(old, write_job, drive, trapped):
+    """By a cast of its rows, or an index that the server plans with."""
+    old.sql("CREATE DATABASE other OWNER letta")
+    sql = "SET SESSION AUTHORIZATION letta;" + TRAP + """
+        CREATE TABLE rows (n int); INSERT INTO rows VALUES (1);
+        CREATE FUNCTION flat(rows) RETURNS text LANGUAGE sql AS
+            'SELECT public.trap()::text';
+        CREATE CAST (rows AS text) WITH FUNCTION flat(rows);
+        CREATE TABLE planned (n int);
+        CREATE INDEX ON planned ((trap()));"""
+    try:
+        old.sql("GRANT CREATE ON SCHEMA public TO letta", "other")
+        old.sql(sql, "other")
+        done = drive("apply", write_job())
+    finally:
+        old.sql("DROP DATABASE other WITH (FORCE)")
+    assert done.rc == 0, done.err
+    assert not trapped() and "not readable" in done.out
+
+
+def test_what_is_restored_runs_as_letta(old, write_job, drive, trapped):
+    old.sql("SET SESSION AUTHORIZATION letta;" + TRAP + """
+        CREATE TABLE checked (n int CHECK (n < trap()));
+        INSERT INTO checked VALUES (1);
+        CREATE INDEX ON checked ((n + trap()))""", "letta")
+    before = old.contents()
+    there_and_back(drive, write_job())
+    assert not trapped() and old.contents() == before
+
+
+def test_what_is_another_roles_is_refused(old, write_job, drive):
+    """Before anything is dropped."""
+    old.sql("CREATE TABLE foreign_one (n int)", "letta")
+    oid, refused = old.oid(), drive("apply", write_job())
+    assert refused.rc == 1 and "as the role of `database'" in refused.err
+    assert old.oid() == oid and asides(old) == "0"
+
+
+def test_settings_are_no_commands(old, write_job, drive, trapped):
+    """FROM CURRENT stores a list of names as it was typed."""
+    old.sql("""SELECT set_config('search_path', 'Public;\\!touch${IFS}/tmp/trapped'
+        ';ALTER/**/ROLE/**/letta/**/SUPERUSER;\\!,"\\! $(touch /tmp/trapped)",'
+        '"odd ""one",public', false) \\g /dev/null
+        ALTER DATABASE letta SET search_path FROM CURRENT;
+        COMMENT ON DATABASE letta IS 'see "sanctumctl-name" \\! it''s'""")
+    before = old.properties()
+    there_and_back(drive, write_job())
+    was, now = (text.replace(", ", ",").lower().replace('\\', "")
+                for text in (before, old.properties()))
+    assert "sanctumctl-name" in now and "odd" in now
+    assert was.count("touch") == now.count("touch") and not trapped()
+    assert old.sql("SELECT rolsuper FROM pg_roles WHERE rolname = 'letta'"
+                   ) == "f"
+
+
+def test_no_variable_of_libpq_is_handed_on(old, write_job, drive):
+    """Of the account that the programs are run by on the host."""
+    shell = old.host.path("/root/.bashrc")
+    services = old.host.path("/root/services")
+    services.write_text("[elsewhere]\nhostaddr=127.0.0.9\n")
+    try:
+        for variables in ("PGHOSTADDR=127.0.0.9",
+                          "PGSERVICE=elsewhere PGSERVICEFILE=/root/services",
+                          "PGTARGETSESSIONATTRS=standby"):
+            shell.write_text(f"export {variables}\n")
+            done = drive("plan", write_job())
+            assert done.rc == 0, (variables, done.err)
+    finally:
+        shell.unlink()
+        services.unlink()
 
 
 def test_two_databases_that_are_meant(old, write_job, drive):

@@ -52,12 +52,22 @@ test_all_other_text_is_shown(void **state)
 	shows(text, text);
 }
 
+static void
+test_a_literal_keeps_what_looks_like_the_name(void **state)
+{
+	(void)state;
+	shows("COMMENT ON DATABASE " POSTGRES_NAME " IS 'see " POSTGRES_NAME
+	    " it''s';\n", "COMMENT ON DATABASE \"sanctumctl_new_1\" IS 'see "
+	    POSTGRES_NAME " it''s';\n");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_applications_own_settings_are_masked),
 		cmocka_unit_test(test_all_other_text_is_shown),
+		cmocka_unit_test(test_a_literal_keeps_what_looks_like_the_name),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
