@@ -236,7 +236,7 @@ dump_quietly(struct postgres *pg, const char *part, struct buf *census,
 		rc = err_set(err, ERR_DATA, "%s: none of Letta's tables is "
 		    "seen there, so that nothing could tell whether the copy "
 		    "is whole; nothing was dropped.  Give a role that sees "
-		    "them as `database_admin'", postgres_where(pg));
+		    "them as `database'", postgres_where(pg));
 	if (rc == 0)
 		rc = postgres_dump(pg, part, err);
 	if (rc == 0)
