@@ -40,11 +40,10 @@ FORTH = [(point, f"{group}.{word}") for point, group, word in (
     ("plan_acted", "letta.new", "ready"),
     ("journal_step", "upgrade.home", "sequence"),
     ("journal_step", "upgrade.home", "restore"),
-    ("plan_acted", "upgrade.home", "restore"),
-    ("journal_step", "upgrade.home", "open"))]
+    ("plan_acted", "upgrade.home", "restore"))]
 
-#: The environment that opens it is written, it was not started again: who
-#: asks it now with the password of the file gets 401.
+#: `open' is begun, the environment that opens it is written, it was not
+#: started again: who asks it now with the password of the file gets 401.
 FORTH += [("upgrade_open_written",)]
 
 #: Here its server ends, too, and nobody but the job starts it again.
