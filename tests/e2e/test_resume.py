@@ -260,8 +260,15 @@ def greenfield_move(bed, program, folder, mind, bodies, target_letta, acme):
 
 
 def look_at_hosts(bed, named):
-    """Files of both hosts, wherever a job may write any."""
-    return {f"{host.name}:{top}": state.folder(host, top, named)
+    """Files of both hosts, wherever a job may write any.
+
+    A certbot that is killed as it starts leaves its first log in /tmp, and
+    nobody but a certbot that ends takes that away.
+    """
+    return {f"{host.name}:{top}": {
+                name: what
+                for name, what in state.folder(host, top, named).items()
+                if not name.startswith("certbot-log-")}
             for host in (bed.src, bed.dst) for top in ("/root", "/tmp")}
 
 
