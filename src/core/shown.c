@@ -4,6 +4,9 @@
 #include "base/str.h"
 #include "core/shown.h"
 
+#define FILE_SHOWN 400	/* bytes of a finding */
+#define WHAT_SHOWN 4096
+
 /* Bytes of the character at p; 1 for a byte that begins none. */
 static size_t
 step(const char *p, size_t len)
@@ -56,4 +59,21 @@ shown_mask(struct buf *out, const char *data, size_t len)
 			buf_str(out, "***");
 		at = last;
 	}
+}
+
+int
+shown_finding(int (*found)(void *ctx, const char *file, const char *what,
+    struct err *), void *ctx, const char *file, const char *what,
+    struct err *err)
+{
+	struct buf shown_file = BUF_INIT(4 * FILE_SHOWN + 4),
+	    shown_what = BUF_INIT(4 * WHAT_SHOWN + 4);
+	int rc;
+
+	shown_text(&shown_file, file, strlen(file), FILE_SHOWN);
+	shown_text(&shown_what, what, strlen(what), WHAT_SHOWN);
+	rc = found(ctx, buf_cstr(&shown_file), buf_cstr(&shown_what), err);
+	buf_clear(&shown_file);
+	buf_clear(&shown_what);
+	return rc;
 }

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 struct buf;
+struct err;
 
 /*
  * Append text from outside for one line of a message: printable
@@ -19,5 +20,14 @@ void shown_text(struct buf *out, const char *data, size_t len,
  * any URI in it, whatever bytes the password has.  Mask before cutting.
  */
 void shown_mask(struct buf *out, const char *data, size_t len);
+
+/*
+ * Tell found of a finding in a file, both from outside and made printable as
+ * by shown_text: at most 400 bytes of file, 4096 of what.  Returns what found
+ * returns.
+ */
+int shown_finding(int (*found)(void *ctx, const char *file, const char *what,
+    struct err *), void *ctx, const char *file, const char *what,
+    struct err *err);
 
 #endif /* !CORE_SHOWN_H */

@@ -1,6 +1,5 @@
 #include "base/base.h"
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/stop.h"
@@ -10,8 +9,6 @@
 #include "flow/bundle.h"
 #include "io/fs.h"
 
-#define FILE_SHOWN 400	/* bytes of a finding */
-#define WHAT_SHOWN 4096
 #define DEPTH_MAX 4	/* directories in each other: DIR/agents/ID/tools */
 
 struct check {
@@ -26,17 +23,7 @@ struct check {
 static int
 report(struct check *c, const char *file, const char *what, struct err *err)
 {
-	struct buf shown_file = BUF_INIT(4 * FILE_SHOWN + 4),
-	    shown_what = BUF_INIT(4 * WHAT_SHOWN + 4);
-	int rc;
-
-	shown_text(&shown_file, file, strlen(file), FILE_SHOWN);
-	shown_text(&shown_what, what, strlen(what), WHAT_SHOWN);
-	rc = c->found(c->ctx, buf_cstr(&shown_file), buf_cstr(&shown_what),
-	    err);
-	buf_clear(&shown_file);
-	buf_clear(&shown_what);
-	return rc;
+	return shown_finding(c->found, c->ctx, file, what, err);
 }
 
 /* What is wrong with the data is a finding; all else ends the check. */

@@ -12,9 +12,6 @@
 #include "flow/bundle.h"
 #include "flow/bundle_dir.h"
 
-#define FILE_SHOWN 400	/* bytes of a finding */
-#define WHAT_SHOWN 4096
-
 /* A check on its way through a bundle. */
 struct check {
 	const struct bundle_dir *dir;
@@ -32,17 +29,7 @@ struct check {
 static int
 report(struct check *c, const char *file, const char *what, struct err *err)
 {
-	struct buf shown_file = BUF_INIT(4 * FILE_SHOWN + 4),
-	    shown_what = BUF_INIT(4 * WHAT_SHOWN + 4);
-	int rc;
-
-	shown_text(&shown_file, file, strlen(file), FILE_SHOWN);
-	shown_text(&shown_what, what, strlen(what), WHAT_SHOWN);
-	rc = c->found(c->ctx, buf_cstr(&shown_file), buf_cstr(&shown_what),
-	    err);
-	buf_clear(&shown_file);
-	buf_clear(&shown_what);
-	return rc;
+	return shown_finding(c->found, c->ctx, file, what, err);
 }
 
 /* What is wrong with the data is a finding; all else ends the check. */
